@@ -1,0 +1,16 @@
+"""The one error for bad input.
+
+Everything a user can get wrong (a symbol, a file, an option, a run folder) raises :class:`InputError` with a
+single-line message that names the value and, where there is one, the file and line. The command lines print that
+line and exit with code 2 (:mod:`bracket_env.command`); library users can catch it as a ``ValueError``.
+"""
+
+
+class InputError(ValueError):
+    """Input that cannot be used. ``str(error)`` is one line fit for a terminal."""
+
+
+def quote(value: object, limit: int = 60) -> str:
+    """``repr`` of a value on one line, cut to ``limit`` characters so that an error never floods the terminal."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

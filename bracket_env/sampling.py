@@ -1,0 +1,240 @@
+"""Cases from keys: a shape, types for its openers, and the split of the result.
+
+:class:`PrefixSampler` is a pure function ``(stream key, item index) -> case``. Item i can be drawn alone or in a
+batch, in any order and on any machine, and it is the same case; a sampler has no state to save.
+
+    item     = subkey(stream, i)
+    attempt  = 0, 1, 2, ... until the prefix lies in the asked split; attempt a reads the words from a * words on
+    shape    = distribution.draw(words)                        ( . ) .      ->  codes 0 2 3
+    types    = one digit per opener, base k                    0:{  1:(     ->  { ( )
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from bracket_env.cases import Case
+from bracket_env.distributions import CutWalk, ShapeDistribution, Shapes, Words
+from bracket_env.errors import InputError
+from bracket_env.language import BracketLanguage
+from bracket_env.random_streams import GOLDEN, MASK64, below, bits, key, subkey
+from bracket_env.splits import Split, SplitFilter
+from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, SEP, BracketTokenizer
+
+TypeRule = Literal["independent", "alternating"]
+MAX_ATTEMPTS = 10_000  # a split that is still empty after this many tries does not exist under the distribution
+_TRIES_AT_ONCE = 1024
+_CASES_AT_ONCE = 8192
+_PATTERN_LIMIT = 1 << 16  # digits are drawn in groups of at most this many combinations
+
+
+class SampledBatch(NamedTuple):
+    """A batch of n cases as token ids, padded on the right with PAD."""
+
+    prompt: np.ndarray  # (n, max_length + 2): BOS prefix SEP
+    prompt_length: np.ndarray  # (n,) int64, BOS and SEP counted
+    answer: np.ndarray  # (n, max_depth + 1): completion EOS
+    answer_length: np.ndarray  # (n,) int64, EOS counted
+
+
+class PrefixSampler:
+    """Draws cases of one language, distribution and split.
+
+    Args:
+        language: the pairs.
+        distribution: of the shapes.
+        types: ``"independent"``, every opener's type uniform; or ``"alternating"``, uniform among the types other
+            than that of the bracket around it (so a run of nested equal brackets never occurs; one pair has no other).
+        split: which prefixes are let through.
+
+    Raises:
+        InputError: an unknown split or type rule.
+    """
+
+    def __init__(
+        self,
+        language: BracketLanguage,
+        distribution: ShapeDistribution,
+        *,
+        types: TypeRule = "independent",
+        split: Split = "all",
+    ) -> None:
+        if types not in ("independent", "alternating"):
+            raise InputError(f"unknown type rule {types!r}: use independent or alternating")
+        self.tokenizer = BracketTokenizer(language)
+        self.language = language
+        self.distribution = distribution
+        self.types = types
+        self._split = SplitFilter(split, [None] * FIRST_SYMBOL + list("".join(language.pairs)), distribution.max_length)
+        self._dress = _Dresser(distribution, len(language.pairs), types, self.tokenizer.dtype)
+        self._words = distribution.words + self._dress.words
+
+    @property
+    def split(self) -> Split:
+        """The split this sampler draws from."""
+        return self._split.split
+
+    def batch(self, streams: np.ndarray, indices: np.ndarray) -> SampledBatch:
+        """Item ``indices[j]`` of stream ``streams[j]`` for every j.
+
+        Args:
+            streams, indices: uint64 ``(n,)``.
+
+        Raises:
+            InputError: the distribution has no prefix in this split (after many attempts).
+        """
+        items = subkey(streams, indices)
+        found = self._attempt(items, 0)
+        pending = np.flatnonzero(~self._accepts(found))
+        first = 1
+        while len(pending):
+            if first >= MAX_ATTEMPTS:
+                raise InputError(f"no prefix of split {self.split!r} after {MAX_ATTEMPTS} attempts")
+            # Several attempts of the few rows left cost no more than one: the first accepted one counts.
+            tries = min(max(_TRIES_AT_ONCE // len(pending), 1), 64)
+            again = self._attempt(
+                np.repeat(items[pending], tries), np.tile(np.arange(first, first + tries), len(pending))
+            )
+            accepted = self._accepts(again).reshape(len(pending), tries)
+            done = accepted.any(axis=1)
+            chosen = (np.arange(len(pending)) * tries + accepted.argmax(axis=1))[done]
+            for column, new in zip(found, again, strict=True):
+                column[pending[done]] = new[chosen]
+            pending = pending[~done]
+            first += tries
+        return found
+
+    def case(self, stream: int, index: int) -> Case:
+        """Item ``index`` of a stream as a :class:`Case`."""
+        return self.cases(stream, 1, start=index)[0]
+
+    def cases(self, stream: int, n: int, *, start: int = 0) -> list[Case]:
+        """Items ``start .. start + n - 1`` of a stream as cases."""
+        cases: list[Case] = []
+        for low in range(start, start + n, _CASES_AT_ONCE):
+            indices = np.arange(low, min(low + _CASES_AT_ONCE, start + n), dtype=np.uint64)
+            batch = self.batch(np.full(len(indices), stream, dtype=np.uint64), indices)
+            cases += map(Case, self.tokenizer.decode_rows(batch.prompt), self.tokenizer.decode_rows(batch.answer))
+        return cases
+
+    def _attempt(self, items: np.ndarray, attempt: int | np.ndarray) -> SampledBatch:
+        # Attempt a reads the words from a * words on: an offset of the item's key.
+        step = np.uint64(self._words * GOLDEN & MASK64)
+        offset = np.asarray(attempt, dtype=np.uint64) * step
+        return self._dress(partial(bits, items + offset))
+
+    def _accepts(self, batch: SampledBatch) -> np.ndarray:
+        # Past BOS the prefix starts at position 0 of the hash; SEP and PAD carry no word.
+        return self._split(batch.prompt[:, 1:-1])
+
+
+def fixed_cases(sampler: PrefixSampler, seed: int, purpose: str, n: int) -> list[Case]:
+    """The first ``n`` cases of the stream ``(seed, purpose)``: how evaluation and data sets name their cases."""
+    return sampler.cases(key(seed, purpose), n)
+
+
+class _Dresser:
+    """Turns shapes into token ids.
+
+    Every row has one template, ``BOS codes SEP | codes of the completion EOS``, whose entries are columns of a small
+    palette ``opener 0, closer 0, opener 1, ..., PAD, BOS, SEP, EOS``. The palette of an item follows from its types
+    alone, and a batch is dressed with one gather. Types are digits base k of few words: g digits a word, with
+    k**g palettes written down beforehand.
+    """
+
+    def __init__(self, distribution: ShapeDistribution, k: int, types: TypeRule, dtype: np.dtype) -> None:
+        self.distribution = distribution
+        self.k = k
+        self.alternating = types == "alternating" and k > 1
+        self.dtype = dtype
+        self.base = k * (k - 1) if self.alternating else k
+        self.max_openers = distribution.max_openers
+        group = 1
+        while group < self.max_openers and self.base ** (group + 1) <= _PATTERN_LIMIT:
+            group += 1
+        self.group = group
+        self.words = -(-self.max_openers // group)
+        digits = np.arange(self.base**group)[:, None] // self.base ** np.arange(group)[::-1] % self.base
+        self._digits = digits.astype(np.int16)
+        specials = np.array([PAD, BOS, SEP, EOS], dtype=dtype)
+        self._specials = specials
+        self._pad, self._bos, self._sep, self._eos = range(2 * self.max_openers, 2 * self.max_openers + 4)
+        self.palette_width = 2 * self.max_openers + 4
+        self._tabulated: tuple[np.ndarray, ...] | None = None
+        if isinstance(distribution, CutWalk):
+            self._tabulated = self._templates(distribution.table())
+        self._single: np.ndarray | None = None
+        if self.words == 1 and not self.alternating:
+            self._single = self._palettes(self._digits[:, : self.max_openers].astype(np.int64)).ravel()
+
+    def __call__(self, word: Words) -> SampledBatch:
+        distribution = self.distribution
+        if self._tabulated is not None and isinstance(distribution, CutWalk):
+            rows = distribution.draw_rows(word)
+            templates, prompt_length, answer_length = (np.take(column, rows, axis=0) for column in self._tabulated)
+        else:
+            templates, prompt_length, answer_length = self._templates(distribution.draw(word))
+        if self._single is not None:
+            palettes = self._single
+            offset = below(word(distribution.words), self.base**self.group).astype(np.int64) * self.palette_width
+        else:
+            palettes = self._palettes(self._draw_types(word, templates)).ravel()
+            offset = np.arange(len(templates)) * self.palette_width
+        templates += offset[:, None]
+        tokens = palettes[templates]
+        width = distribution.max_length + 2
+        return SampledBatch(tokens[:, :width], prompt_length, tokens[:, width:], answer_length)
+
+    def _templates(self, shapes: Shapes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Palette columns ``(n, max_length + 2 + max_depth + 1)`` and the two lengths."""
+        n, max_length = shapes.codes.shape
+        rows = np.arange(n)
+        prompt = np.full((n, max_length + 2), self._pad, dtype=np.intp)
+        prompt[:, 1:-1] = np.where(shapes.codes >= 0, shapes.codes, self._pad)
+        prompt[:, 0] = self._bos
+        prompt[rows, shapes.length + 1] = self._sep
+        answer = np.full((n, shapes.waiting.shape[1] + 1), self._pad, dtype=np.intp)
+        answer[:, :-1] = np.where(shapes.waiting >= 0, 2 * shapes.waiting + 1, self._pad)
+        answer[rows, shapes.closers] = self._eos
+        return np.concatenate([prompt, answer], axis=1), shapes.length + 2, shapes.closers + 1
+
+    def _draw_types(self, word: Words, templates: np.ndarray) -> np.ndarray:
+        """The type of every opener: ``(n, max_openers)`` int64."""
+        first = self.distribution.words
+        groups = [
+            self._digits[below(word(first + g), self.base**self.group).astype(np.int64)] for g in range(self.words)
+        ]
+        digits = np.concatenate(groups, axis=1)[:, : self.max_openers].astype(np.int64)
+        return self._alternate(digits, templates) if self.alternating else digits
+
+    def _alternate(self, digits: np.ndarray, templates: np.ndarray) -> np.ndarray:
+        """A digit base k(k-1) holds a free type (for outermost brackets) and an offset 1..k-1 from the type around."""
+        n = len(digits)
+        rows = np.arange(n)
+        free, offset = digits // (self.k - 1), 1 + digits % (self.k - 1)
+        types = np.zeros_like(digits)
+        stack = np.zeros((n, self.distribution.max_depth + 1), dtype=np.int64)
+        height = np.zeros(n, dtype=np.int64)
+        for t in range(self.distribution.max_length):
+            code = templates[:, 1 + t]
+            opens = (code < self._pad) & (code % 2 == 0)
+            closes = (code < self._pad) & (code % 2 == 1)
+            opener = np.where(opens, code // 2, 0)
+            around = stack[rows, np.maximum(height - 1, 0)]
+            drawn = np.where(height > 0, (around + offset[rows, opener]) % self.k, free[rows, opener])
+            types[rows[opens], opener[opens]] = drawn[opens]
+            stack[rows[opens], height[opens]] = drawn[opens]
+            height += opens
+            height -= closes
+        return types
+
+    def _palettes(self, types: np.ndarray) -> np.ndarray:
+        """``(n, palette_width)`` token ids of every palette column, for types ``(n, max_openers)``."""
+        palettes = np.empty((len(types), self.palette_width), dtype=self.dtype)
+        palettes[:, 0 : self._pad : 2] = FIRST_SYMBOL + 2 * types
+        palettes[:, 1 : self._pad : 2] = FIRST_SYMBOL + 2 * types + 1
+        palettes[:, self._pad :] = self._specials
+        return palettes

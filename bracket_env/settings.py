@@ -1,0 +1,104 @@
+"""The named tasks: one table from which the environment ids are registered.
+
+A setting fixes the pairs, the distribution of prefixes and so the sizes of everything: any completable prefix of at
+most ``max_length`` symbols and ``max_depth`` open brackets fits its observations. A change in a setting's behaviour
+is a new version id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bracket_env.distributions import CountedWalk, CutWalk, ShapeDistribution
+from bracket_env.errors import InputError, quote
+from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
+from bracket_env.sampling import PrefixSampler, TypeRule
+from bracket_env.splits import Split
+
+DEFAULT_SETTING = "bracket/Close-v0"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A task: which pairs, which prefixes."""
+
+    id: str
+    summary: str
+    pairs: tuple[str, ...]
+    distribution: ShapeDistribution
+    types: TypeRule = "independent"
+
+    @property
+    def max_length(self) -> int:
+        """The longest prefix."""
+        return self.distribution.max_length
+
+    @property
+    def max_depth(self) -> int:
+        """The most brackets open at once."""
+        return self.distribution.max_depth
+
+    def language(self, pairs: Sequence[str] | None = None) -> BracketLanguage:
+        """The setting's language, or the same task over other pairs."""
+        return BracketLanguage(self.pairs if pairs is None else pairs)
+
+    def sampler(self, *, split: Split = "all", pairs: Sequence[str] | None = None) -> PrefixSampler:
+        """The sampler of one split (cached: its tables are built once a process)."""
+        return _sampler(self.id, split, self.language(pairs))
+
+
+@lru_cache(maxsize=64)
+def _sampler(setting: str, split: Split, language: BracketLanguage) -> PrefixSampler:
+    named = SETTINGS[setting]
+    return PrefixSampler(language, named.distribution, types=named.types, split=split)
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.id: setting
+    for setting in (
+        Setting(
+            DEFAULT_SETTING,
+            "the user's task: a closed word of length 5-20, depth up to 5, its last 1-3 symbols cut off",
+            DEFAULT_PAIRS,
+            CutWalk(),
+        ),
+        Setting(
+            "bracket/CloseDeep-v0",
+            "nested-heavy: prefix up to 40, depth up to 10, 4-8 closers asked for; a stack is needed",
+            DEFAULT_PAIRS,
+            CountedWalk(lengths=(8, 40), max_depth=10, closers=(4, 8)),
+            types="alternating",
+        ),
+        Setting(
+            "bracket/CloseBigBench-v0",
+            "the size of BIG-bench's dyck_languages: four pairs, prefix up to 100, depth up to 26",
+            ("()", "[]", "{}", "<>"),
+            CountedWalk(lengths=(1, 100), max_depth=26, closers=(1, 3)),
+        ),
+        Setting(
+            "bracket/CloseDyck8x10-v0",
+            "Dyck-(8, 10) of Hewitt et al. 2020: eight pairs, depth up to 10, prefix up to 700",
+            ("()", "[]", "{}", "<>", "【】", "「」", "『』", "《》"),
+            CountedWalk(lengths=(1, 700), max_depth=10),
+        ),
+        Setting(
+            "bracket/CloseTiny-v0",
+            "two pairs, prefix up to 6: for tests and exact planning",
+            ("()", "[]"),
+            CountedWalk(lengths=(1, 6), max_depth=6),
+        ),
+    )
+}
+
+
+def get_setting(setting: str) -> Setting:
+    """The setting with this id.
+
+    Raises:
+        InputError: no such setting (the known ids are listed).
+    """
+    if setting not in SETTINGS:
+        raise InputError(f"unknown setting {quote(setting)}: use one of {', '.join(SETTINGS)}")
+    return SETTINGS[setting]

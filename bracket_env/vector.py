@@ -1,0 +1,392 @@
+"""The native vector environment: n episodes in step, NumPy only.
+
+Member i behaves as a :class:`~bracket_env.close.CloseEnv` seeded ``seed + i``, step by step, bit for bit; the tests
+hold it to Gymnasium's ``SyncVectorEnv`` over scalar environments in every mode. Two deliberate differences in form,
+both for speed: ``infos["final_obs"]`` is one ``(n, L)`` array (``_final_obs`` says which rows are meant) instead of
+an object array, and ``infos["case"]`` is a lazy sequence of cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from bracket_env.case_queue import CaseQueue
+from bracket_env.cases import Case
+from bracket_env.close import EPISODES, CloseEnv
+from bracket_env.errors import InputError, quote
+from bracket_env.random_streams import key
+from bracket_env.rendering import render_ansi, render_rgb
+from bracket_env.settings import DEFAULT_SETTING
+from bracket_env.splits import Split
+from bracket_env.task import OnMistake, RewardKind, make_task
+from bracket_env.tokenizer import BracketTokenizer
+
+
+class LazyCases(Sequence[Case]):
+    """The case of every member, decoded when asked for."""
+
+    def __init__(self, tokenizer: BracketTokenizer, obs: np.ndarray, cursor: np.ndarray, answer: np.ndarray) -> None:
+        self._tokenizer, self._obs, self._cursor, self._answer = tokenizer, obs, cursor, answer
+
+    def __len__(self) -> int:
+        return len(self._obs)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        tokenizer = self._tokenizer
+        prefix = tokenizer.decode(self._obs[i, : self._cursor[i]].tolist())
+        return Case(prefix, tokenizer.decode(tokenizer.action_ids[self._answer[i]].tolist()))
+
+    def __iter__(self) -> Iterator[Case]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"LazyCases({len(self)} cases)"
+
+
+class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+    """Many episodes of :class:`~bracket_env.close.CloseEnv` at once; spaces, rewards and ends are documented there.
+
+    Args:
+        num_envs: how many.
+        setting, pairs, split, on_mistake, reward, penalty, max_answer, render_mode: as for ``CloseEnv``.
+        autoreset_mode: Gymnasium's ``AutoresetMode`` or its name: next-step (default), same-step or disabled.
+        max_episode_steps: truncate after this many steps, as Gymnasium's ``TimeLimit`` does.
+
+    Raises:
+        InputError: an option out of range (named).
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {**CloseEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        setting: str = DEFAULT_SETTING,
+        *,
+        pairs: Sequence[str] | None = None,
+        split: Split = "all",
+        on_mistake: OnMistake = "terminate",
+        reward: RewardKind = "dense",
+        penalty: float = 1.0,
+        max_answer: int | None = None,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
+            raise InputError(f"num_envs must be an integer of at least 1, not {quote(num_envs)}")
+        if max_episode_steps is not None and (
+            isinstance(max_episode_steps, bool) or not isinstance(max_episode_steps, int) or max_episode_steps < 1
+        ):
+            raise InputError(f"max_episode_steps must be an integer of at least 1, not {quote(max_episode_steps)}")
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            modes = ", ".join(self.metadata["render_modes"])
+            raise InputError(f"unknown render_mode {render_mode!r}: use one of {modes}")
+        self.task = make_task(
+            setting,
+            pairs=pairs,
+            split=split,
+            on_mistake=on_mistake,
+            reward=reward,
+            penalty=penalty,
+            max_answer=max_answer,
+        )
+        self.num_envs = n = int(num_envs)
+        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
+        self.render_mode = render_mode
+        self.max_episode_steps = max_episode_steps
+        self.single_observation_space = self.task.observation_space()
+        self.single_action_space = self.task.action_space()
+        self.observation_space = batch_space(self.single_observation_space, n)
+        self.action_space = batch_space(self.single_action_space, n)
+
+        self._queue = CaseQueue(self.task, n)
+        self._ids = self.task.tokenizer.action_ids
+        self._rewards = self.task.rewards.ravel()
+        self._everyone = np.arange(n)
+        self._obs_start = self._everyone * self.task.observation_length
+        self._answer_start = self._everyone * (self.task.setting.max_depth + 1)
+        self._mask_start = self._everyone * (self.task.n_pairs + 1)
+        self._seeded = np.zeros(n, dtype=bool)
+        self._begun = np.zeros(n, dtype=bool)  # has an episode, perhaps a finished one
+        self._over = np.zeros(n, dtype=bool)  # finished and not yet reset
+        self._obs = np.zeros((n, self.task.observation_length), dtype=self.task.tokenizer.dtype)
+        self._cursor = np.zeros(n, dtype=np.int64)  # where the answer starts
+        self._answer = np.zeros((n, self.task.setting.max_depth + 1), dtype=np.int16)
+        self._needed = np.ones(n, dtype=np.int64)
+        self._unmatched = np.ones((n, self.task.n_pairs + 1), dtype=np.int16)
+        self._written = np.zeros(n, dtype=np.int64)
+        self._right = np.ones(n, dtype=bool)
+        self._returns = np.zeros(n)
+
+    # -- starting -------------------------------------------------------------------------------------------------
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start episodes.
+
+        Args:
+            seed: an integer s gives member i the stream of s + i; a sequence gives one (or ``None``) each; ``None``
+                goes on with the present streams.
+            options: ``{"prefix": "({"}`` or a sequence of n prefixes sets the cases; ``{"reset_mask": bool (n,)}``
+                resets only those members.
+
+        Raises:
+            InputError: a wrong number of seeds or prefixes, a prefix that does not fit, an unknown option.
+            TypeError, ValueError: a ``reset_mask`` of the wrong type, dtype or shape, or without any ``True``.
+        """
+        options = dict(options or {})
+        mask = options.pop("reset_mask", None)
+        prefixes = options.pop("prefix", None)
+        if options:
+            raise InputError(f"unknown reset option {sorted(options)[0]!r}: use prefix or reset_mask")
+        members = self._everyone if mask is None else np.flatnonzero(_check_mask(mask, self.num_envs))
+        cases = None if prefixes is None else self._check_prefixes(prefixes, members)
+        if not self._begun.all() and len(members) < self.num_envs:
+            raise ResetNeeded("the first reset() must start every environment: leave reset_mask out")
+
+        self._seed(seed, members)
+        if cases is None:
+            self._begin(members)
+        else:
+            self._begin_cases(members, cases)
+        return self._obs.copy(), self._infos(members)
+
+    def _seed(self, seed: int | Sequence[int | None] | None, members: np.ndarray) -> None:
+        if seed is None or isinstance(seed, int | np.integer):
+            super().reset(seed=None if seed is None else int(seed))
+            seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        else:
+            seeds = [None if s is None else int(s) for s in seed]
+            if len(seeds) != self.num_envs:
+                raise InputError(f"{len(seeds)} seeds for {self.num_envs} environments")
+            if seeds[0] is not None:
+                super().reset(seed=seeds[0])
+        for i in members:
+            member_seed = seeds[i]
+            if member_seed is None and not self._seeded[i]:
+                member_seed = int(self.np_random.integers(2**63))
+            if member_seed is not None:
+                stream = np.uint64(key(member_seed, f"{EPISODES}/{self.task.setting.id}"))
+                self._queue.seek(self._everyone[i : i + 1], np.array([stream]), np.zeros(1, dtype=np.int64))
+                self._seeded[i] = True
+
+    def _begin(self, members: np.ndarray) -> None:
+        """The next case of its stream for each of ``members``."""
+        queue = self._queue
+        slots = queue.take(members)
+        self._detach()
+        self._obs[members, : self.task.max_prompt] = queue.prompt[slots]
+        self._obs[members, self.task.max_prompt :] = 0
+        self._cursor[members] = queue.prompt_length[slots]
+        self._answer[members] = queue.answer[slots]
+        self._needed[members] = queue.needed[slots]
+        self._unmatched[members] = queue.unmatched[slots]
+        self._start(members)
+
+    def _begin_cases(self, members: np.ndarray, cases: Sequence[Case]) -> None:
+        tokenizer, end = self.task.tokenizer, self.task.end
+        action_of = {int(i): action for action, i in enumerate(tokenizer.action_ids)}
+        self._detach()
+        for i, case in zip(members, cases, strict=True):
+            row = tokenizer.encode_case(*case)
+            cursor = len(case.prefix) + 2
+            self._obs[i] = 0
+            self._obs[i, :cursor] = row[:cursor]
+            self._cursor[i] = cursor
+            actions = [action_of[token] for token in row[cursor:]]
+            self._answer[i] = end
+            self._answer[i, : len(actions)] = actions
+            self._needed[i] = len(actions)
+            self._unmatched[i] = [*(actions.count(pair) for pair in range(end)), 1]
+        self._start(members)
+
+    def _detach(self) -> None:
+        """Cases handed out lazily (and final observations) keep the arrays they were made from."""
+        self._obs, self._cursor, self._answer = self._obs.copy(), self._cursor.copy(), self._answer.copy()
+
+    def _start(self, members: np.ndarray) -> None:
+        self._written[members] = 0
+        self._right[members] = True
+        self._returns[members] = 0.0
+        self._begun[members] = True
+        self._over[members] = False
+
+    def _check_prefixes(self, prefixes: object, members: np.ndarray) -> list[Case]:
+        if isinstance(prefixes, str):
+            return [self.task.check_case(prefixes)] * len(members)
+        if not isinstance(prefixes, Sequence) or len(prefixes) != self.num_envs:
+            raise InputError(f"option prefix must be one string or {self.num_envs} of them, not {quote(prefixes)}")
+        return [self.task.check_case(prefixes[i]) for i in members]
+
+    # -- stepping -------------------------------------------------------------------------------------------------
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """One action for every member.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before ``reset``; in mode ``DISABLED`` for a member whose episode is over.
+            gymnasium.error.InvalidAction: actions of the wrong shape, type or range (the first wrong one is named).
+        """
+        acts = self._check_actions(actions)
+        if self.autoreset_mode == AutoresetMode.NEXT_STEP and self._over.any():
+            return self._step_with_resets(acts, self._over.copy())
+        rewards, terminated, truncated, success = self._advance(acts)
+        ended = terminated | truncated
+        self._over = ended.copy()
+        if self.autoreset_mode != AutoresetMode.SAME_STEP or not ended.any():
+            return self._obs.copy(), rewards, terminated, truncated, self._infos(self._everyone, success)
+        final_obs, final_infos = self._obs, self._infos(np.flatnonzero(ended), success)
+        self._begin(np.flatnonzero(ended))
+        infos = self._infos(self._everyone, np.zeros(self.num_envs, dtype=bool), about=~ended)
+        infos.update(final_obs=final_obs, _final_obs=ended.copy(), final_info=final_infos, _final_info=ended.copy())
+        return self._obs.copy(), rewards, terminated, truncated, infos
+
+    def _step_with_resets(
+        self, acts: np.ndarray, starting: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Mode NEXT_STEP: members that ended in the last step ignore their action and start anew."""
+        self._begin(np.flatnonzero(starting))
+        # Everybody advances, which is one array operation each; the new episodes are put back afterwards.
+        state = (self._obs, self._unmatched, self._written, self._right, self._returns)
+        kept = [rows[starting] for rows in state]
+        rewards, terminated, truncated, success = self._advance(acts)
+        state = (self._obs, self._unmatched, self._written, self._right, self._returns)
+        for rows, fresh in zip(state, kept, strict=True):
+            rows[starting] = fresh
+        for result in (rewards, terminated, truncated, success):
+            result[starting] = 0
+        self._over = terminated | truncated
+        return self._obs.copy(), rewards, terminated, truncated, self._infos(self._everyone, success, about=~starting)
+
+    def _advance(self, acts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Write one symbol for every member; rewards, terminated, truncated and success, each ``(n,)``."""
+        task = self.task
+        written = self._written
+        is_end = acts == task.end
+        # Past its last right action an answer can only be wrong already, so any column may be compared there.
+        column = np.minimum(written, self._answer.shape[1] - 1)
+        right = acts == self._answer.ravel()[self._answer_start + column]
+        right &= self._right
+        rewards = self._rewards[self._needed * (task.setting.max_depth + 1) + column] * right
+        if task.on_mistake == "penalty":
+            rewards += task.mistake_rewards[self._needed] * (self._right & ~right)
+        self._obs.reshape(-1)[self._obs_start + self._cursor + written] = self._ids[acts]
+        unmatched = self._unmatched.reshape(-1)
+        unmatched[self._mask_start + acts] -= 1
+        self._unmatched[:, task.end] = 1
+        self._right = right
+        self._written = written = written + 1
+        self._returns += rewards
+        success = right & is_end
+        if task.on_mistake == "continue":
+            terminated = is_end
+            truncated = (written >= task.max_answer) & ~is_end
+        else:
+            terminated = is_end | ~right
+            truncated = np.zeros(self.num_envs, dtype=bool)
+        if self.max_episode_steps is not None:
+            truncated |= written >= self.max_episode_steps
+        return rewards, terminated, truncated, success
+
+    def _check_actions(self, actions: np.ndarray) -> np.ndarray:
+        acts = np.asarray(actions)
+        if not self._begun.all():
+            raise ResetNeeded("call reset() before step()")
+        if acts.shape != (self.num_envs,):
+            raise InvalidAction(f"actions must have shape ({self.num_envs},), not {acts.shape}")
+        if acts.dtype.kind not in "iu":
+            raise InvalidAction(f"actions must be integers, not {acts.dtype}")
+        if acts.min() < 0 or acts.max() > self.task.end:
+            i = int(np.flatnonzero((acts < 0) | (acts > self.task.end))[0])
+            raise InvalidAction(f"action {acts[i]} of environment {i} is outside 0..{self.task.end}")
+        if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
+            i = int(np.flatnonzero(self._over)[0])
+            raise ResetNeeded(f"the episode of environment {i} is over: reset it with options={{'reset_mask': ...}}")
+        return acts.astype(np.int64)
+
+    def _infos(
+        self, members: np.ndarray, success: np.ndarray | None = None, *, about: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """Gymnasium's vector info: every key beside the mask ``_key`` of the members it is about.
+
+        ``success`` ``(n,)`` is about ``about`` ``(n,)`` bool, or about ``members``; resets have none.
+        """
+        present = np.zeros(self.num_envs, dtype=bool)
+        present[members] = True
+        infos: dict[str, Any] = {
+            "action_mask": (self._unmatched > 0).view(np.int8),
+            "_action_mask": present,
+            "case": LazyCases(self.task.tokenizer, self._obs, self._cursor, self._answer),
+            "_case": present.copy(),
+        }
+        if success is not None:
+            infos["is_success"] = success
+            infos["_is_success"] = present.copy() if about is None else about
+        return infos
+
+    # -- beside the Gymnasium interface ---------------------------------------------------------------------------
+
+    def action_masks(self) -> np.ndarray:
+        """bool ``(n, k + 1)``: what is syntactically possible now."""
+        return self._unmatched > 0
+
+    def right_actions(self) -> np.ndarray:
+        """``(n,)`` int64: the right action of every member, -1 where a mistake was made or the episode is over."""
+        column = np.minimum(self._written, self._answer.shape[1] - 1)
+        right = self._answer[self._everyone, column].astype(np.int64)
+        return np.where(self._right & ~self._over, right, -1)
+
+    def render(self) -> tuple[Any, ...] | None:
+        """The frame of every member (see ``CloseEnv.render``)."""
+        if self.render_mode is None:
+            return None
+        frames = []
+        language = self.task.sampler.language
+        for i, case in enumerate(LazyCases(self.task.tokenizer, self._obs, self._cursor, self._answer)):
+            start = self._cursor[i]
+            written = self._obs[i, start : start + self._written[i]].tolist()
+            answer = self.task.tokenizer.decode(written)
+            ended, note = len(answer) < len(written), f"return {self._returns[i]:.2f}"
+            if self.render_mode == "rgb_array":
+                columns = self.task.observation_length - 2
+                frames.append(render_rgb(language, case.prefix, answer, ended=ended, note=note, columns=columns))
+            else:
+                frames.append(render_ansi(language, case.prefix, answer, ended=ended, note=note))
+        if self.render_mode == "human":
+            print("\n".join(frames))
+            return None
+        return tuple(frames)
+
+
+def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
+    if isinstance(mode, AutoresetMode):
+        return mode
+    for member in AutoresetMode:
+        if mode in (member.name, member.value):
+            return member
+    names = ", ".join(member.value for member in AutoresetMode)
+    raise InputError(f"unknown autoreset_mode {quote(mode)}: use one of {names}")
+
+
+def _check_mask(mask: object, n: int) -> np.ndarray:
+    if not isinstance(mask, np.ndarray):
+        raise TypeError(f"options['reset_mask'] must be a NumPy array, not {type(mask).__name__}")
+    if mask.shape != (n,):
+        raise ValueError(f"options['reset_mask'] must have shape ({n},), not {mask.shape}")
+    if mask.dtype != np.bool_:
+        raise TypeError(f"options['reset_mask'] must be of dtype bool, not {mask.dtype}")
+    if not mask.any():
+        raise ValueError("options['reset_mask'] must name at least one environment")
+    return mask

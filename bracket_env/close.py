@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -73,8 +73,8 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
 
     ## Information
 
-    `action_mask`: int8 `(k + 1,)`. `case`: the `Case(prefix, completion)`. After a step `is_success`: true when this step
-    ended a perfect answer.
+    `action_mask`: int8 `(k + 1,)`. `case`: the `Case(prefix, completion)`. After a step `is_success`: true when this
+    step ended a perfect answer.
 
     ## Arguments
 
@@ -92,7 +92,10 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
     - v0: initial version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human", "rgb_array"], "render_fps": 4}
+    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium declares it so
+        "render_modes": ["ansi", "human", "rgb_array"],
+        "render_fps": 4,
+    }
 
     def __init__(
         self,

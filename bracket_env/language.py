@@ -1,6 +1,6 @@
 """The bracket language: what is balanced, what is open, and what closes it.
 
-A language is an ordered set of pairs such as ``()``, ``【】``, ``{}``: the Dyck language over those pairs. A *prefix* is
+A language is an ordered set of pairs such as ``()``, ``【】``, ``{}``: the Dyck language over them. A *prefix* is
 any string that can still be completed; its *completion* is the shortest string that balances it, and it is unique:
 the open brackets, closed in reverse order.
 

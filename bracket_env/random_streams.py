@@ -110,5 +110,5 @@ def below(word: Words, n: int) -> Words:
 
 
 def keyed_seeds(seed: int, purpose: str, count: int) -> list[int]:
-    """``count`` environment seeds (63 bits) for one run: unrelated lists for different runs, so no two share a member."""
+    """``count`` environment seeds (63 bits) for one run; different runs get unrelated lists and share no member."""
     return [bits(key(seed, purpose), i) >> 1 for i in range(count)]

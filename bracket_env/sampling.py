@@ -20,7 +20,7 @@ from bracket_env.cases import Case
 from bracket_env.distributions import CutWalk, ShapeDistribution, Shapes, Words
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from bracket_env.random_streams import GOLDEN, MASK64, below, bits, key, subkey
+from bracket_env.random_streams import GOLDEN, MASK64, below, bits, subkey
 from bracket_env.splits import Split, SplitFilter
 from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, SEP, BracketTokenizer
 
@@ -129,11 +129,6 @@ class PrefixSampler:
     def _accepts(self, batch: SampledBatch) -> np.ndarray:
         # Past BOS the prefix starts at position 0 of the hash; SEP and PAD carry no word.
         return self._split(batch.prompt[:, 1:-1])
-
-
-def fixed_cases(sampler: PrefixSampler, seed: int, purpose: str, n: int) -> list[Case]:
-    """The first ``n`` cases of the stream ``(seed, purpose)``: how evaluation and data sets name their cases."""
-    return sampler.cases(key(seed, purpose), n)
 
 
 class _Dresser:

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bracket_env.cases import Case
 from bracket_env.distributions import CountedWalk, CutWalk, ShapeDistribution
 from bracket_env.errors import InputError, quote
 from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
+from bracket_env.random_streams import key
 from bracket_env.sampling import PrefixSampler, TypeRule
 from bracket_env.splits import Split
 
@@ -47,6 +49,12 @@ class Setting:
     def sampler(self, *, split: Split = "all", pairs: Sequence[str] | None = None) -> PrefixSampler:
         """The sampler of one split (cached: its tables are built once a process)."""
         return _sampler(self.id, split, self.language(pairs))
+
+    def evaluation_cases(
+        self, split: Split, n: int, *, pairs: Sequence[str] | None = None, seed: int = 0
+    ) -> list[Case]:
+        """The first n cases of a split: the same ones for every run, so that scores can be compared case by case."""
+        return self.sampler(split=split, pairs=pairs).cases(key(seed, f"evaluation/{self.id}/{split}"), n)
 
 
 @lru_cache(maxsize=64)

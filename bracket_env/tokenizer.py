@@ -67,6 +67,10 @@ class BracketTokenizer:
                 raise InputError(f"token id {i} is outside the vocabulary of {self.vocab_size}")
         return "".join(self._symbol_of[i] for i in ids if i >= FIRST_SYMBOL)
 
+    def spell(self, ids: Iterable[int]) -> str:
+        """Like :meth:`decode`, but special tokens are written out (``<pad>``): a stray one is seen and judged."""
+        return "".join(self._symbol_of[int(i)] for i in ids)
+
     def decode_rows(self, ids: np.ndarray) -> list[str]:
         """:meth:`decode` for every row of an integer array ``(n, length)``, at array speed."""
         # One character per id; special tokens become the one character that no symbol can be.

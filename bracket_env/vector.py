@@ -8,8 +8,8 @@ an object array, and ``infos["case"]`` is a lazy sequence of cases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
@@ -64,7 +64,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         InputError: an option out of range (named).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {**CloseEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {**CloseEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         )
         self.num_envs = n = int(num_envs)
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
-        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
         self.max_episode_steps = max_episode_steps
         self.single_observation_space = self.task.observation_space()
@@ -348,11 +348,32 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         right = self._answer[self._everyone, column].astype(np.int64)
         return np.where(self._right & ~self._over, right, -1)
 
+    _STATE = ("_seeded", "_begun", "_over", "_obs", "_cursor", "_answer", "_needed", "_unmatched", "_written", "_right")
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Everything needed to go on exactly: the running episodes, and each member's stream and next item."""
+        state = {name.strip("_"): getattr(self, name).copy() for name in (*self._STATE, "_returns")}
+        return {**state, "streams": self._queue.streams.copy(), "next_item": self._queue.next_item.copy()}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where :meth:`get_state` was called, on an environment of the same options.
+
+        Raises:
+            InputError: an array is missing or has another shape.
+        """
+        for name in (*self._STATE, "_returns"):
+            mine, saved = getattr(self, name), state.get(name.strip("_"))
+            if saved is None or saved.shape != mine.shape:
+                shape = "missing" if saved is None else f"of shape {saved.shape}, not {mine.shape}"
+                raise InputError(f"environment state does not fit: {name.strip('_')} is {shape}")
+            setattr(self, name, saved.astype(mine.dtype))
+        self._queue.seek(self._everyone, state["streams"], state["next_item"])
+
     def render(self) -> tuple[Any, ...] | None:
         """The frame of every member (see ``CloseEnv.render``)."""
         if self.render_mode is None:
             return None
-        frames = []
+        frames: list[Any] = []
         language = self.task.sampler.language
         for i, case in enumerate(LazyCases(self.task.tokenizer, self._obs, self._cursor, self._answer)):
             start = self._cursor[i]

@@ -13,18 +13,18 @@ from gymnasium.vector.utils import batch_space
 MaskedObs = dict[str, np.ndarray]
 
 
-def _masked_space(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], tokens: gym.Space[Any], actions: int) -> Dict:
+def _masked_space(tokens: gym.Space[Any], actions: int) -> Dict:
     return Dict({"observation": tokens, "action_mask": Box(0, 1, (actions,), np.int8)})
 
 
-class MaskObservation(gym.Wrapper[MaskedObs, np.int64, np.ndarray, np.int64], gym.utils.RecordConstructorArgs):
+class MaskObservation(gym.Wrapper[Any, np.int64, Any, np.int64], gym.utils.RecordConstructorArgs):
     """``{"observation": token ids, "action_mask": int8 (k + 1,)}`` instead of the token ids alone."""
 
     def __init__(self, env: gym.Env[np.ndarray, np.int64]) -> None:
         gym.utils.RecordConstructorArgs.__init__(self)
         gym.Wrapper.__init__(self, env)
         actions = int(env.action_space.n)  # type: ignore[attr-defined]
-        self.observation_space = _masked_space(env, env.observation_space, actions)
+        self.observation_space = _masked_space(env.observation_space, actions)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -45,7 +45,7 @@ class VectorMaskObservation(VectorWrapper):
     def __init__(self, env: VectorEnv[np.ndarray, np.ndarray, np.ndarray]) -> None:
         super().__init__(env)
         actions = int(env.single_action_space.n)  # type: ignore[attr-defined]
-        self.single_observation_space = _masked_space(env, env.single_observation_space, actions)
+        self.single_observation_space = _masked_space(env.single_observation_space, actions)
         self.observation_space = batch_space(self.single_observation_space, env.num_envs)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[MaskedObs, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""PPO agents for the bracket environments, on Stable-Baselines3."""

@@ -1,0 +1,82 @@
+"""SB3 feature extractors on the encoders of :mod:`supervised.models`, and the way back to a supervised model.
+
+An observation is ``BOS prefix SEP answer-so-far`` with padding, and most of it is padding. The extractor cuts the
+batch to its longest row before the encoder sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from bracket_env.tokenizer import PAD, BracketTokenizer
+from supervised.models import SequenceModel, build_model
+
+# The logit of a token that no action writes. Finite, so that losses over it stay finite.
+NEVER = -1e4
+
+
+class EncoderFeatures(BaseFeaturesExtractor):
+    """The encoder's feature at the last token of each observation.
+
+    Args:
+        observation_space: the token ids' ``Box(0, V-1, (L,))``.
+        arch, params: an architecture of :mod:`supervised.models` and its options.
+        vocab_size: V.
+
+    Raises:
+        InputError: options that the architecture refuses.
+    """
+
+    def __init__(self, observation_space: spaces.Box, arch: str, params: Mapping[str, Any], vocab_size: int) -> None:
+        encoder = build_model(arch, params, vocab_size).encoder
+        super().__init__(observation_space, encoder.width)
+        self.encoder = encoder
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """``(B, L)`` ids as SB3 passes them (float) -> ``(B, width)``."""
+        lengths = (observations != PAD).sum(1)
+        ids = observations[:, : int(lengths.max())].long()
+        return self.encoder.last(ids, lengths)
+
+
+def initialise_heads(policy: ActorCriticPolicy | MaskableActorCriticPolicy) -> None:
+    """Small orthogonal action weights, so that the first policy is nearly uniform (Andrychowicz et al. 2021).
+
+    SB3's own orthogonal initialisation is switched off: it would overwrite the encoder's.
+    """
+    action_net, value_net = policy.action_net, policy.value_net
+    assert isinstance(action_net, nn.Linear)
+    assert isinstance(value_net, nn.Linear)
+    nn.init.orthogonal_(action_net.weight, gain=0.01)
+    nn.init.orthogonal_(value_net.weight, gain=1.0)
+    nn.init.zeros_(action_net.bias)
+    nn.init.zeros_(value_net.bias)
+
+
+@torch.no_grad()
+def as_sequence_model(policy: ActorCriticPolicy, tokenizer: BracketTokenizer, model: SequenceModel) -> SequenceModel:
+    """Copy a policy into a supervised model of the same encoder.
+
+    Action i becomes the logit of closer id 6+2i, END that of EOS; every other token gets :data:`NEVER`.
+
+    Args:
+        model: is overwritten and returned.
+    """
+    extractor, action_net = policy.features_extractor, policy.action_net
+    assert isinstance(extractor, EncoderFeatures)
+    assert isinstance(action_net, nn.Linear)
+    model.encoder.load_state_dict(extractor.encoder.state_dict())
+    rows = torch.as_tensor(tokenizer.action_ids.astype("int64"))
+    model.head.weight.zero_()
+    model.head.bias.fill_(NEVER)
+    model.head.weight[rows] = action_net.weight
+    model.head.bias[rows] = action_net.bias
+    return model

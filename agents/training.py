@@ -1,0 +1,162 @@
+"""Builds a PPO run from its options, trains it and prints its score table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from rich.console import Console
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.utils import get_schedule_fn
+
+from agents import checkpoint
+from agents.evaluate import evaluate_solvers
+from agents.features import EncoderFeatures, initialise_heads
+from agents.monitor import Monitor
+from agents.options import check, resumed, sampler_pairs
+from agents.progress import Display
+from agents.train_ppo import TrainPPO
+from agents.vec_adapter import VectorEnvAdapter
+from bracket_env.random_streams import keyed_seeds
+from bracket_env.report import score_table, write_json
+from bracket_env.settings import get_setting
+from bracket_env.tokenizer import BracketTokenizer
+from bracket_env.vector import CloseVectorEnv
+from supervised.devices import choose_device
+from supervised.durations import format_duration, parse_duration
+from supervised.evaluation_result import write_evaluation_result
+from supervised.history import plot_history
+from supervised.runs import RunConfig, RunFolder, free_name, load
+from supervised.solver import ModelSolver
+
+
+def train(config: TrainPPO, command: Sequence[str]) -> RunFolder:
+    """Train, or go on training, and report.
+
+    Args:
+        command: what was typed, for the record.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: bad options, a folder that is in the way or cannot be written, nothing to resume, divergence.
+    """
+    console = Console()
+    folder: RunFolder | None = None
+    if config.resume is not None:
+        folder = RunFolder.open(config.resume, root=config.runs_dir)
+        config = resumed(config, folder.config.options)
+    run, _ = check(config)
+    torch.set_num_threads(config.threads)
+    device = choose_device(config.device)
+    model = build(config, run, device)
+    restored = None
+    if folder is None:
+        name = config.name or free_name(f"ppo-{config.encoder}", config.runs_dir)
+        folder = RunFolder.create(name, run, command, root=config.runs_dir)
+    else:
+        restored = checkpoint.restore(folder.checkpoint, model)
+        folder.rewind("timesteps", model.num_timesteps)
+    model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
+    console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
+
+    cases = get_setting(config.setting).evaluation_cases("validation", config.eval_cases, pairs=sampler_pairs(config))
+    with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten before they are used
+        solver = ModelSolver(run.build().to(device), BracketTokenizer(run.language), masked=run.masked)
+    with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
+        monitor = Monitor(
+            folder,
+            solver,
+            cases,
+            eval_every=config.eval_every,
+            target=config.target,
+            time_limit=None if config.time_limit is None else parse_duration(config.time_limit),
+            display=display,
+            restored=restored,
+        )
+        left = max(config.total_timesteps - model.num_timesteps, 0)
+        model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
+    _finish(folder, config, monitor, console)
+    return folder
+
+
+def build(config: TrainPPO, run: RunConfig, device: torch.device) -> OnPolicyAlgorithm:
+    """A fresh PPO or MaskablePPO on the native vector environment, its members seeded by keys of the run's seed."""
+    env = CloseVectorEnv(
+        config.n_envs,
+        config.setting,
+        pairs=config.pairs,
+        split="train",
+        on_mistake=config.on_mistake,
+        reward=config.reward,
+        penalty=config.penalty,
+        max_answer=config.max_answer,
+        autoreset_mode="SameStep",
+    )
+    adapter = VectorEnvAdapter(env, keyed_seeds(config.seed, "agents/train_ppo", config.n_envs))
+    vocab_size = BracketTokenizer(run.language).vocab_size
+    arguments: dict[str, Any] = {
+        name: getattr(config, name)
+        for name in (
+            "n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "clip_range", "clip_range_vf",
+            "normalize_advantage", "ent_coef", "vf_coef", "max_grad_norm", "target_kl", "seed",
+        )
+    }  # fmt: skip
+    algorithm: type[PPO] | type[MaskablePPO] = MaskablePPO if config.mask else PPO
+    model = algorithm(
+        "MlpPolicy",
+        adapter,
+        learning_rate=_schedule(config),
+        device=device,
+        policy_kwargs={
+            "features_extractor_class": EncoderFeatures,
+            "features_extractor_kwargs": {"arch": run.architecture, "params": run.params, "vocab_size": vocab_size},
+            "net_arch": [],
+            "ortho_init": False,
+        },
+        **arguments,
+    )
+    initialise_heads(model.policy)
+    return model
+
+
+def _schedule(config: TrainPPO) -> Callable[[float], float]:
+    if config.lr_schedule == "constant":
+        return get_schedule_fn(config.learning_rate)
+    rate = config.learning_rate
+    return lambda progress_remaining: progress_remaining * rate
+
+
+def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
+    parameters = sum(p.numel() for p in model.policy.parameters())
+    begun = f", from step {model.num_timesteps:,}" if model.num_timesteps else ""
+    masked = ", masked" if run.masked else ""
+    return f"{type(model).__name__} on {run.setting}, {run.architecture} of {parameters:,} parameters{masked}{begun}"
+
+
+def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console) -> None:
+    plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
+    steps, reason = monitor.num_timesteps, monitor.stop_reason
+    console.print(f"{reason} after {steps:,} steps and {format_duration(monitor.seconds)} of training", highlight=False)
+    if reason in ("interrupted", "time limit"):
+        root = "" if config.runs_dir == "runs" else f" --runs-dir {config.runs_dir}"
+        console.print(
+            f"go on with: python -m agents.train_ppo --resume {folder.name}{root}", markup=False, highlight=False
+        )
+        if reason == "interrupted":
+            raise KeyboardInterrupt
+    setting = get_setting(config.setting)
+    cases = setting.evaluation_cases("test", config.eval_cases, pairs=sampler_pairs(config))
+    best = load(folder.path, device=monitor.model.device)
+    scores = evaluate_solvers({folder.name: best}, cases, folder.config.language, setting, pairs=sampler_pairs(config))
+    write_evaluation_result(folder.path / "evaluation_result.txt", cases, scores[0].answers)
+    blank = ["-"] * (len(scores) - 1)
+    extra = {"steps": [f"{steps:,}", *blank], "seconds": [f"{monitor.seconds:.0f}", *blank]}
+    console.print(score_table(scores, f"{setting.id}, test split, seed {config.seed}", extra=extra))
+    if config.json is not None:
+        write_json(config.json, scores, len(cases), setting.id)

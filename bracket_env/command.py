@@ -1,0 +1,84 @@
+"""How every command line of the project behaves: one frozen dataclass in, one exit code out.
+
+    0    done
+    2    bad input: one line on standard error that names the value, nothing half-written
+    130  Ctrl-C (long work saves first and says how to resume)
+
+The dataclass is the configuration, the help text (its docstrings) and the record that a run keeps. Modules with a
+command import the heavy libraries inside ``main`` so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import tyro
+
+from bracket_env.errors import InputError
+
+Config = TypeVar("Config")
+
+_MARKERS = (tyro.conf.FlagCreatePairsOff,)
+_BOX_LINE = re.compile(r"^│ ?(.*?) *│$")
+
+
+def run(
+    config_class: type[Config], main: Callable[[Config], object], *, prog: str, argv: Sequence[str] | None = None
+) -> int:
+    """Parse the command line, call ``main`` and return the exit code.
+
+    Args:
+        config_class: a frozen dataclass; its docstring is the description.
+        main: does the work; an :class:`InputError` it raises becomes one line and exit code 2.
+        prog: how the command is written, such as ``python -m agents.train_ppo``.
+        argv: arguments, default ``sys.argv[1:]``.
+    """
+    try:
+        main(parse(config_class, sys.argv[1:] if argv is None else argv, prog))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except SystemExit as exit_:  # --help, or a message already printed
+        return exit_.code if isinstance(exit_.code, int) else 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output (head, less) went away: nobody is left to tell
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def parse(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
+    """The configuration that ``argv`` asks for.
+
+    Raises:
+        InputError: an unknown option or a value of the wrong type, in one line.
+        SystemExit: ``--help`` was asked for and printed.
+    """
+    shown = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(shown):
+            return tyro.cli(config_class, args=list(argv), prog=prog, config=_MARKERS)
+    except SystemExit as exit_:
+        if exit_.code in (0, None):
+            raise
+        raise InputError(f"{_first_paragraph(shown.getvalue())} (see {prog} --help)") from None
+
+
+def _first_paragraph(box: str) -> str:
+    """The message inside tyro's error box, on one line."""
+    words: list[str] = []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines():
+        inside = _BOX_LINE.match(line.strip())
+        if inside is None:
+            continue
+        if not inside[1].strip() or set(inside[1].strip()) == {"─"}:
+            break
+        words.append(inside[1].strip())
+    return " ".join(words) or " ".join(box.split())

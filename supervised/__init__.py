@@ -1,0 +1,1 @@
+"""Supervised models of bracket closing, and what they share with the agents: encoders, solvers and run folders."""

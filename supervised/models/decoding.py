@@ -1,0 +1,84 @@
+"""Free decoding: the model writes, always its likeliest token, until it says EOS or may write no more.
+
+Rows of a batch that have finished are dropped, and each step costs one token a row: the state is cached.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from bracket_env.errors import InputError
+from supervised.models.base import SequenceModel
+
+
+class TokenMask(Protocol):
+    """What may be written, row by row (see :class:`supervised.models.masking.CountMask`)."""
+
+    def possible(self, rows: Tensor) -> Tensor:
+        """bool ``(len(rows), vocab_size)`` for these rows of the batch; each has at least one possible token."""
+
+    def write(self, rows: Tensor, tokens: Tensor) -> None:
+        """These rows wrote these tokens."""
+
+
+@torch.inference_mode()
+def greedy_complete(
+    model: SequenceModel,
+    ids: Tensor,
+    lengths: Tensor,
+    *,
+    max_new: int | Tensor,
+    eos: int,
+    mask: TokenMask | None = None,
+) -> list[list[int]]:
+    """What the model writes after each prompt.
+
+    Dropout is off while decoding; the model's training mode is restored afterwards. Of equally likely tokens the one
+    that comes first is written.
+
+    Args:
+        model: any :class:`SequenceModel`.
+        ids: prompts, int64 ``(B, T)``, padded on the right, on the model's device.
+        lengths: int64 ``(B,)``, each from 1 to T.
+        max_new: the most tokens to write, EOS counted; one number, or int64 ``(B,)``, one for each row.
+        eos: the id that ends a row.
+        mask: what each row may write, told of everything that is written; None allows all.
+
+    Returns:
+        One list of ids a row, ending with ``eos`` where the model stopped by itself.
+
+    Raises:
+        InputError: a negative ``max_new``, or an input that the encoder refuses.
+    """
+    budget = torch.as_tensor(max_new, device=ids.device).expand(len(ids))
+    if (budget < 0).any():
+        raise InputError(f"max_new must be at least 0, not {int(budget.min())}")
+    written: list[list[int]] = [[] for _ in range(len(ids))]
+    rows = budget.nonzero().squeeze(1)  # numbers of the rows still going
+    if not len(rows):
+        return written
+    was_training = model.training
+    model.eval()
+    try:
+        features, state = model.encoder.start(ids[rows], lengths[rows])
+        while True:
+            logits = model.head(features)  # (rows, vocab_size)
+            if mask is not None:
+                logits = logits.masked_fill(~mask.possible(rows), -torch.inf)
+            token = logits.argmax(1)
+            if mask is not None:
+                mask.write(rows, token)
+            for row, symbol in zip(rows.tolist(), token.tolist(), strict=True):
+                written[row].append(symbol)
+            budget = budget - 1
+            going = ((token != eos) & (budget[rows] > 0)).nonzero().squeeze(1)
+            if not len(going):
+                return written
+            if len(going) < len(rows):
+                rows, token, state = rows[going], token[going], model.encoder.select(state, going)
+            features, state = model.encoder.step(token, state)
+    finally:
+        model.train(was_training)

@@ -1,0 +1,226 @@
+"""Transformer: a causal decoder stack (Vaswani et al. 2017), pre-norm as in GPT-2 (Radford et al. 2019).
+
+    x = embedding(ids)                      + a learned position, if asked for
+    x = x + attention(norm(x))              layers times; q and k turned by RoPE, or the scores lowered by ALiBi
+    x = x + shrink(gelu(expand(norm(x))))
+    features = norm(x)
+
+Positions, counted from 0 in every row:
+
+- ``rope`` (Su et al. 2021): features 2i and 2i+1 of q and k at position m are turned by the angle m·10000^(-2i/d), so
+  a score depends on the distance of its two tokens only.
+- ``alibi`` (Press et al. 2022): a score over distance d is lowered by slope·d, one slope a head.
+- ``learned``: a trained vector a position, up to ``max_length``.
+- ``none``: the causal mask alone tells the order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bracket_env.errors import InputError
+from supervised.models.base import Encoder, EncoderConfig, check_choice, check_dropout, check_whole, longest
+
+Positions = Literal["rope", "alibi", "learned", "none"]
+_INIT_STD = 0.02
+
+
+@dataclass(frozen=True)
+class TransformerConfig(EncoderConfig):
+    """Options of the Transformer.
+
+    Raises:
+        InputError: an option of the wrong type or out of range, or options that do not fit together.
+    """
+
+    width: int = 64
+    """Size of the features, shared out among the heads."""
+    layers: int = 2
+    """Number of blocks of attention and MLP."""
+    heads: int = 4
+    """Attention heads; must divide the width."""
+    mlp_ratio: int = 4
+    """Hidden units of the MLP for each feature."""
+    dropout: float = 0.0
+    """Share dropped of the embeddings, the attention weights and what each block adds, in training."""
+    positions: Positions = "rope"
+    """How order is told: turned (rope), distance penalty (alibi), a learned vector, or by the causal mask alone."""
+    max_length: int | None = None
+    """Longest input, in tokens; needed by learned positions and used by no others."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers", "heads", "mlp_ratio"):
+            check_whole(name, getattr(self, name))
+        check_dropout(self.dropout)
+        check_choice("positions", self.positions, get_args(Positions))
+        pair = 2 if self.positions == "rope" else 1
+        fitting = [n for n in range(1, self.width + 1) if self.width % n == 0 and self.width // n % pair == 0]
+        if not fitting:
+            raise InputError(f"positions 'rope' turns features in pairs, so width must be even, not {self.width}")
+        if self.heads not in fitting:
+            rule = f"heads must divide width {self.width}" + (" into even parts for 'rope'" if pair == 2 else "")
+            raise InputError(f"{rule}: {', '.join(map(str, fitting))}, not {self.heads}")
+        if self.positions == "learned":
+            if self.max_length is None:
+                raise InputError("positions 'learned' needs max_length, the longest input in tokens")
+            check_whole("max_length", self.max_length)
+        elif self.max_length is not None:
+            raise InputError(f"max_length is used by positions 'learned' only, not by {self.positions!r}")
+
+
+@dataclass(frozen=True)
+class KVCache:
+    """Keys and values of everything read so far, for decoding."""
+
+    keys: tuple[Tensor, ...]
+    """A layer's keys ``(B, heads, L, width / heads)``, already turned when positions are ``rope``."""
+    values: tuple[Tensor, ...]
+    """A layer's values, of the same shape."""
+    positions: Tensor
+    """``(B, L)``: where in its row each cached token stands; -1 marks padding, which is never attended to."""
+
+
+class TransformerEncoder(Encoder[KVCache]):
+    """Embedding, blocks and a final LayerNorm. The state is a :class:`KVCache`."""
+
+    slopes: Tensor
+
+    def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.width = config.width
+        self.positions = config.positions
+        self.max_length = config.max_length
+        self.embedding = nn.Embedding(vocab_size, config.width)
+        if config.max_length is not None:
+            self.position = nn.Embedding(config.max_length, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.register_buffer("slopes", alibi_slopes(config.heads)[:, None, None], persistent=False)  # (heads, 1, 1)
+        self.apply(_initialise)
+        for name, parameter in self.named_parameters():
+            if name.endswith(("project.weight", "shrink.weight")):  # what the 2·layers residual additions sum up
+                nn.init.normal_(parameter, std=_INIT_STD / math.sqrt(2 * config.layers))
+
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        features, _ = self._read(ids, lengths)
+        return functional.pad(features, (0, 0, 0, ids.shape[1] - features.shape[1]))
+
+    def start(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, KVCache]:
+        features, cache = self._read(ids, lengths)
+        rows = torch.arange(len(ids), device=ids.device)
+        positions = cache.positions.masked_fill(cache.positions >= lengths[:, None], -1)  # (B, L)
+        return features[rows, lengths - 1], KVCache(cache.keys, cache.values, positions)
+
+    def step(self, token: Tensor, state: KVCache) -> tuple[Tensor, KVCache]:
+        position = state.positions.amax(1, keepdim=True) + 1  # (B, 1)
+        features, state = self._run(token[:, None], position, state)
+        return features[:, 0], state
+
+    def select(self, state: KVCache, rows: Tensor) -> KVCache:
+        keys = tuple(key.index_select(0, rows) for key in state.keys)
+        values = tuple(value.index_select(0, rows) for value in state.values)
+        return KVCache(keys, values, state.positions.index_select(0, rows))
+
+    def _read(self, ids: Tensor, lengths: Tensor | None) -> tuple[Tensor, KVCache]:
+        """Features ``(B, longest, width)``: columns that are padding in every row are not computed.
+
+        Padding needs no mask: on the right of a row, causal attention never looks at it.
+        """
+        ids = ids[:, : longest(ids, lengths)]
+        return self._run(ids, torch.arange(ids.shape[1], device=ids.device)[None], None)
+
+    def _run(self, ids: Tensor, positions: Tensor, past: KVCache | None) -> tuple[Tensor, KVCache]:
+        """``ids`` ``(B, T)`` at ``positions`` ``(B or 1, T)`` after ``past`` -> features ``(B, T, width)``, cache."""
+        x = self.embedding(ids)
+        if self.max_length is not None:
+            needed = int(positions.max()) + 1
+            if needed > self.max_length:
+                raise InputError(f"an input of {needed} tokens is longer than max_length {self.max_length}")
+            x = x + self.position(positions)
+        x = self.dropout(x)
+        seen = positions if past is None else torch.cat([past.positions, positions], 1)  # (B or 1, L)
+        mask = self._mask(positions, seen, past)
+        keys, values = [], []
+        for layer, block in enumerate(self.blocks):
+            before = None if past is None else (past.keys[layer], past.values[layer])
+            x, key, value = block(x, positions, mask, before)
+            keys.append(key)
+            values.append(value)
+        return self.norm(x), KVCache(tuple(keys), tuple(values), seen)
+
+    def _mask(self, positions: Tensor, seen: Tensor, past: KVCache | None) -> Tensor | None:
+        """What is added to the scores ``(B or 1, heads or 1, T, L)``, or where they count; None: plainly causal."""
+        if past is None and self.positions != "alibi":
+            return None
+        distance = (positions[:, :, None] - seen[:, None, :])[:, None]  # (B or 1, 1, T, L)
+        visible = (distance >= 0) & (seen >= 0)[:, None, None, :]
+        if self.positions != "alibi":
+            return visible
+        return torch.where(visible, -self.slopes * distance, -torch.inf)
+
+
+class _Block(nn.Module):
+    """One layer: attention, then an MLP, each added to the stream that it reads normalised."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        width, hidden = config.width, config.mlp_ratio * config.width
+        self.heads = config.heads
+        self.rope = config.positions == "rope"
+        self.norm_attention = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.project = nn.Linear(width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, hidden)
+        self.shrink = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """``x`` ``(B, T, width)`` -> the same shape, and the keys and values ``(B, heads, L, width / heads)``."""
+        parts = self.query_key_value(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
+        if self.rope:
+            query, key = rotate(query, positions[:, None]), rotate(key, positions[:, None])
+        if past is not None:
+            key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
+        dropped = self.dropout.p if self.training else 0.0
+        mixed = functional.scaled_dot_product_attention(query, key, value, mask, dropped, is_causal=mask is None)
+        x = x + self.dropout(self.project(mixed.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.shrink(functional.gelu(self.expand(self.norm_mlp(x))))), key, value
+
+
+def rotate(x: Tensor, positions: Tensor) -> Tensor:
+    """RoPE: ``x`` ``(..., T, d)`` with features 2i, 2i+1 turned by positions ``(..., T)`` times 10000^(-2i/d)."""
+    size = x.shape[-1]
+    frequency = 10_000.0 ** (-torch.arange(0, size, 2, device=x.device) / size)  # (d / 2,)
+    angle = positions[..., None] * frequency  # (..., T, d / 2)
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
+
+
+def alibi_slopes(heads: int) -> Tensor:
+    """``(heads,)``: for n = 2^k heads the geometric sequence 2^(-8/n), 2^(-16/n), ..., 2^-8.
+
+    Any other number takes the sequence for the power of two below it, then every second slope for the one above, as
+    the authors' code does.
+    """
+    below = 2 ** (heads.bit_length() - 1)
+    exponents = [8 * i / below for i in range(1, below + 1)] + [4 * i / below for i in range(1, 2 * below, 2)]
+    return 2.0 ** -torch.tensor(exponents[:heads])
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=_INIT_STD)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)

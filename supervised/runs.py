@@ -1,0 +1,259 @@
+"""Run folders: what a training run leaves behind, and how it is read back.
+
+    runs/<name>/  config.json                  what was asked for: setting, pairs, architecture, every option
+                  command.txt                  the command line
+                  metrics.jsonl                one line an evaluation
+                  best_model.safetensors       weights of the best evaluation, keys encoder.* and head.*
+                  best_model_metadata.json     its figures (best_loss among them) and the digest of the weights
+                  checkpoint/                  everything needed to go on exactly
+                  training_history.png  evaluation_result.txt
+
+Runs of both families have the same form, so :func:`load` makes a solver of either, without Stable-Baselines3 and
+without pickle. Every file but the growing log is replaced atomically.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from bracket_env.atomic import write_bytes, write_text
+from bracket_env.errors import InputError, quote
+from bracket_env.language import BracketLanguage
+from bracket_env.tokenizer import BracketTokenizer
+from supervised.models import SequenceModel, build_model, check_params
+from supervised.solver import ModelSolver
+
+FORMAT = 1
+DEFAULT_ROOT = "runs"
+CONFIG, COMMAND, METRICS = "config.json", "command.txt", "metrics.jsonl"
+WEIGHTS, METADATA = "best_model.safetensors", "best_model_metadata.json"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What defines the model of a run, and the options it was trained with."""
+
+    kind: str
+    """``ppo`` or ``supervised``."""
+    setting: str
+    pairs: tuple[str, ...]
+    architecture: str
+    params: dict[str, Any]
+    """The architecture's options, complete."""
+    masked: bool
+    """Whether the model may only write what the count mask allows."""
+    options: dict[str, Any]
+    """Every option of the command."""
+
+    @property
+    def language(self) -> BracketLanguage:
+        """The language of the run."""
+        return BracketLanguage(self.pairs)
+
+    def build(self) -> SequenceModel:
+        """A freshly initialised model of this run's shape."""
+        return build_model(self.architecture, self.params, BracketTokenizer(self.language).vocab_size)
+
+
+class RunFolder:
+    """One run on disk. Use :meth:`create` for a new one and :meth:`open` for one that is there."""
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        self.path = path
+        self.config = config
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder for what resuming needs."""
+        return self.path / "checkpoint"
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        config: RunConfig,
+        command: Sequence[str],
+        *,
+        root: str | Path = DEFAULT_ROOT,
+        replace: bool = False,
+    ) -> RunFolder:
+        """Make ``root/name`` with its configuration.
+
+        Args:
+            replace: remove a run of that name first.
+
+        Raises:
+            InputError: the run exists already, the folder holds something else, or it cannot be written.
+        """
+        path = Path(root) / name
+        if not name or Path(name).name != name:
+            raise InputError(f"a run's name is one folder name, not {quote(name)}")
+        if path.exists():
+            if not replace:
+                raise InputError(f"run {path} exists: choose another --name, or go on with --resume {name}")
+            if not (path / CONFIG).is_file():
+                raise InputError(f"{path} is not a run folder, so it is not replaced")
+            shutil.rmtree(path)
+        try:
+            (path / "checkpoint").mkdir(parents=True)
+        except OSError as error:
+            raise InputError(f"cannot make run folder {path}: {error.strerror}") from None
+        folder = cls(path, config)
+        write_text(path / COMMAND, shlex.join(command) + "\n")
+        write_text(path / CONFIG, _dump({"format": FORMAT, **asdict(config)}))
+        return folder
+
+    @classmethod
+    def open(cls, run: str | Path, *, root: str | Path = DEFAULT_ROOT) -> RunFolder:
+        """The run with this name in ``root``, or in this folder.
+
+        Raises:
+            InputError: no such run, or its configuration is missing, damaged or of another format.
+        """
+        path = Path(root) / run
+        if not path.is_dir():
+            path = Path(run)
+        if not path.is_dir():
+            raise InputError(f"there is no run {quote(str(run))}: neither {Path(root) / run} nor {path} is a folder")
+        raw = _read_json(path / CONFIG, "is not a run folder")
+        try:
+            if raw.pop("format") != FORMAT:
+                raise ValueError("written by another version")
+            config = RunConfig(**{**raw, "pairs": tuple(raw["pairs"])})
+            config.language  # noqa: B018 - checks the pairs
+            check_params(config.architecture, config.params)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path / CONFIG}: {error}") from None
+        return cls(path, config)
+
+    def log(self, metrics: Mapping[str, Any]) -> None:
+        """Append one line to the metrics.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        try:
+            with open(self.path / METRICS, "a", encoding="utf-8") as file:
+                file.write(json.dumps(dict(metrics)) + "\n")
+        except OSError as error:
+            raise InputError(f"cannot write {self.path / METRICS}: {error.strerror}") from None
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Everything logged so far. A last line cut short by a kill is left out."""
+        try:
+            lines = (self.path / METRICS).read_text(encoding="utf-8").split("\n")
+        except FileNotFoundError:
+            return []
+        entries = []
+        for line in lines[:-1]:  # a whole line ends with a newline, so what follows the last one is empty or cut short
+            try:
+                entries.append(json.loads(line))
+            except json.JSONDecodeError:
+                raise InputError(f"{self.path / METRICS}:{len(entries) + 1}: damaged line {quote(line)}") from None
+        return entries
+
+    def rewind(self, key: str, value: float) -> None:
+        """Forget metrics whose ``key`` is beyond ``value``: a resumed run logs them again."""
+        kept = [entry for entry in self.metrics() if entry.get(key, 0) <= value]
+        write_text(self.path / METRICS, "".join(json.dumps(entry) + "\n" for entry in kept))
+
+    def save_best(self, model: SequenceModel, metadata: Mapping[str, Any]) -> None:
+        """Replace the best model. The metadata names the digest of the weights it belongs to."""
+        weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()})
+        write_bytes(self.path / WEIGHTS, weights)
+        described = {
+            **metadata,
+            "architecture": self.config.architecture,
+            "params": self.config.params,
+            "pairs": list(self.config.pairs),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "sha256": hashlib.sha256(weights).hexdigest(),
+        }
+        write_text(self.path / METADATA, _dump(described))
+
+    def best_metadata(self) -> dict[str, Any]:
+        """The figures of the best model.
+
+        Raises:
+            InputError: missing, or no JSON object.
+        """
+        return _read_json(self.path / METADATA, "holds no trained model yet")
+
+    def load_best(self, *, device: str | torch.device = "cpu") -> SequenceModel:
+        """The best model, ready to use.
+
+        Raises:
+            InputError: missing or damaged weights, or weights that do not fit the run's configuration.
+        """
+        path = self.path / WEIGHTS
+        if not path.is_file():
+            raise InputError(f"{self.path} holds no trained model yet: no {WEIGHTS}")
+        model = self.config.build()
+        try:
+            weights = safetensors.torch.load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path} is damaged: {error}") from None
+        expected = model.state_dict()
+        for name in sorted({*expected, *weights}):
+            if name not in weights or name not in expected:
+                place = "is missing" if name in expected else "is not known to it"
+                raise InputError(f"{path} does not fit the {self.config.architecture} of {CONFIG}: {name} {place}")
+            if weights[name].shape != expected[name].shape:
+                found, wanted = tuple(weights[name].shape), tuple(expected[name].shape)
+                raise InputError(
+                    f"{path} does not fit the {self.config.architecture} of {CONFIG}: {name} is {found}, not {wanted}"
+                )
+        model.load_state_dict(weights)
+        return model.to(device).eval()
+
+
+def load(run: str | Path, *, root: str | Path = DEFAULT_ROOT, device: str | torch.device = "cpu") -> ModelSolver:
+    """The best model of a run of either family, as a solver.
+
+    Raises:
+        InputError: see :meth:`RunFolder.open` and :meth:`RunFolder.load_best`.
+    """
+    folder = RunFolder.open(run, root=root)
+    return ModelSolver(
+        folder.load_best(device=device), BracketTokenizer(folder.config.language), masked=folder.config.masked
+    )
+
+
+def free_name(stem: str, root: str | Path = DEFAULT_ROOT) -> str:
+    """``stem-1``, or the first number that is not taken."""
+    number = 1
+    while (Path(root) / f"{stem}-{number}").exists():
+        number += 1
+    return f"{stem}-{number}"
+
+
+def _dump(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def _read_json(path: Path, otherwise: str) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path.parent} {otherwise}: no {path.name}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} is damaged: not a JSON object")
+    return value

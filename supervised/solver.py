@@ -1,0 +1,89 @@
+"""A trained model as a solver: it decodes freely, in batches, until it writes EOS by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from bracket_env.cases import Case
+from bracket_env.tokenizer import EOS, PAD, BracketTokenizer
+from supervised.models import SequenceModel, greedy_complete
+from supervised.models.masking import CountMask
+
+_BATCH = 1024
+
+
+class ModelSolver:
+    """Completes prefixes with a model's likeliest tokens.
+
+    Args:
+        model: next-token model over the tokenizer's ids.
+        tokenizer: its vocabulary.
+        masked: only syntactically possible tokens may be written (a closer only while its type is open by count),
+            as for an agent trained with the action mask.
+    """
+
+    def __init__(self, model: SequenceModel, tokenizer: BracketTokenizer, *, masked: bool = False) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.masked = masked
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        return self.model.head.weight.device
+
+    def complete(self, prefixes: Sequence[str]) -> list[str]:
+        """One answer for each prefix, in order. n symbols get at most n + 1 tokens: no right answer has more.
+
+        A special token inside an answer is spelled out (``<pad>``), so it counts as the mistake it is.
+
+        Raises:
+            InputError: a symbol outside the language.
+        """
+        answers = [""] * len(prefixes)
+        by_length = sorted(range(len(prefixes)), key=lambda i: len(prefixes[i]))
+        for low in range(0, len(by_length), _BATCH):
+            chosen = by_length[low : low + _BATCH]
+            encoded, n_tokens = self.tokenizer.encode_prompts([prefixes[i] for i in chosen])
+            ids = torch.as_tensor(encoded, dtype=torch.long, device=self.device)
+            lengths = torch.as_tensor(n_tokens, device=self.device)
+            mask = CountMask(ids, self.tokenizer) if self.masked else None
+            written = greedy_complete(self.model, ids, lengths, max_new=lengths - 1, eos=EOS, mask=mask)
+            for i, row in zip(chosen, written, strict=True):
+                answers[i] = self.tokenizer.spell(row[:-1] if row[-1] == EOS else row)
+        return answers
+
+
+@torch.inference_mode()
+def answer_loss(model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case]) -> float:
+    """Mean negative log likelihood of the right answers' tokens (EOS counted), in nats, given the right tokens before.
+
+    Args:
+        cases: at least one.
+    """
+    was_training = model.training
+    model.eval()
+    device = model.head.weight.device
+    total = torch.zeros((), dtype=torch.float64)
+    count = 0
+    try:
+        for low in range(0, len(cases), _BATCH):
+            rows = [tokenizer.encode_case(*case) for case in cases[low : low + _BATCH]]
+            ids = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
+            scored = np.zeros(ids.shape, dtype=bool)
+            for row, filled, answer, case in zip(rows, ids, scored, cases[low : low + _BATCH], strict=True):
+                filled[: len(row)] = row
+                answer[len(case.prefix) + 2 : len(row)] = True
+            tokens = torch.as_tensor(ids, device=device)
+            lengths = torch.as_tensor([len(row) - 1 for row in rows], device=device)
+            logits = model(tokens[:, :-1], lengths)
+            chosen = torch.as_tensor(scored[:, 1:], device=device)
+            log_p = logits[chosen].log_softmax(-1).gather(1, tokens[:, 1:][chosen][:, None])
+            total -= log_p.sum(dtype=torch.float64).cpu()
+            count += len(log_p)
+    finally:
+        model.train(was_training)
+    return float(total) / count

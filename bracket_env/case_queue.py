@@ -24,7 +24,7 @@ class CaseQueue:
         num_envs: how many members.
 
     Attributes:
-        prompt: ``(slots, max_prompt)`` ids; prompt_length ``(slots,)``.
+        obs: ``(slots, L)`` the first observations; prompt_length ``(slots,)``.
         answer: ``(slots, max_depth + 1)`` right *actions*, END included and repeated as padding; needed ``(slots,)``
             int64, how many of them there are.
         unmatched: ``(slots, k + 1)`` int16, unmatched openers by type, and 1 for END.
@@ -34,7 +34,7 @@ class CaseQueue:
         self.task = task
         self.ahead = max(4, min(_MOST_AHEAD, _TARGET_SLOTS // num_envs))
         slots = num_envs * self.ahead
-        self.prompt = np.zeros((slots, task.max_prompt), dtype=task.tokenizer.dtype)
+        self.obs = np.zeros((slots, task.observation_length), dtype=task.tokenizer.dtype)
         self.prompt_length = np.zeros(slots, dtype=np.int64)
         self.answer = np.zeros((slots, task.setting.max_depth + 1), dtype=np.int16)
         self.needed = np.zeros(slots, dtype=np.int64)
@@ -67,10 +67,13 @@ class CaseQueue:
         batch = self.task.sampler.batch(self.streams[members], items.astype(np.uint64))
         slots = members * self.ahead + items % self.ahead
         actions = self._action_of[batch.answer]
-        self.prompt[slots] = batch.prompt
+        self.obs[slots, : self.task.max_prompt] = batch.prompt
         self.prompt_length[slots] = batch.prompt_length
         self.answer[slots] = actions
         self.needed[slots] = batch.answer_length
-        for pair in range(self.task.n_pairs):
-            self.unmatched[slots, pair] = (actions == pair).sum(axis=1)
+        k = self.task.n_pairs
+        cells = np.arange(len(slots))[:, None] * (k + 1) + actions
+        counts = np.bincount(cells.ravel(), minlength=len(slots) * (k + 1)).reshape(-1, k + 1)
+        counts[:, k] = 1
+        self.unmatched[slots] = counts
         self._filled = self.next_item + self.ahead

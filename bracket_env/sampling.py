@@ -179,7 +179,7 @@ class _Dresser:
             palettes = self._palettes(self._draw_types(word, templates)).ravel()
             offset = np.arange(len(templates)) * self.palette_width
         templates += offset[:, None]
-        tokens = palettes[templates]
+        tokens = palettes.take(templates, mode="clip")  # every index is in range; "clip" skips a buffered check
         width = distribution.max_length + 2
         return SampledBatch(tokens[:, :width], prompt_length, tokens[:, width:], answer_length)
 

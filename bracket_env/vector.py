@@ -187,12 +187,11 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         queue = self._queue
         slots = queue.take(members)
         self._detach()
-        self._obs[members, : self.task.max_prompt] = queue.prompt[slots]
-        self._obs[members, self.task.max_prompt :] = 0
+        self._obs[members] = queue.obs.take(slots, axis=0)
         self._cursor[members] = queue.prompt_length[slots]
-        self._answer[members] = queue.answer[slots]
+        self._answer[members] = queue.answer.take(slots, axis=0)
         self._needed[members] = queue.needed[slots]
-        self._unmatched[members] = queue.unmatched[slots]
+        self._unmatched[members] = queue.unmatched.take(slots, axis=0)
         self._start(members)
 
     def _begin_cases(self, members: np.ndarray, cases: Sequence[Case]) -> None:

@@ -1,0 +1,205 @@
+"""``python -m benchmarks.step_rate``: steps a second of the environments, beside what they compete with.
+
+Every row is measured in the same process on one core, in several rounds interleaved with the others; the best round
+counts, since whatever else the machine does only ever slows a round down.
+
+- ``scalar_step``: one environment, steps inside an episode; ``scalar_episodes``: the oracle, resets counted.
+- ``vector_step``: a step in which no episode ends; ``vector_oracle``, ``vector_random``: whole episodes, resets and
+  the drawing of fresh cases counted.
+- ``sampler``: fresh prefixes a second.
+- ``sb3_adapter`` against ``dummy_vec_env``; ``sync_vector``: Gymnasium's own vector wrapper around ours.
+- ``gymnasium_cartpole_vector``, ``envpool_cartpole``: native vector environments of others at the same size.
+- ``memory_copy``: copying the observations and nothing else, the bound of anything that returns fresh arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import SyncVectorEnv
+from rich.console import Console
+from rich.table import Table
+
+from agents.vec_adapter import VectorEnvAdapter
+from bracket_env.atomic import write_text
+from bracket_env.close import CloseEnv
+from bracket_env.command import run
+from bracket_env.random_streams import key
+from bracket_env.settings import DEFAULT_SETTING, get_setting
+from bracket_env.vector import CloseVectorEnv
+
+
+@dataclass(frozen=True)
+class StepRate:
+    """Measure steps a second, beside CartPole, DummyVecEnv, SyncVectorEnv and a memory copy."""
+
+    num_envs: int = 4096
+    """Size of the vector environments."""
+    adapter_envs: int = 256
+    """Size for the Stable-Baselines3 rows."""
+    setting: str = DEFAULT_SETTING
+    """The task."""
+    seconds: float = 1.0
+    """Time of one round of one row."""
+    rounds: int = 5
+    """Rounds; the best counts."""
+    json: str | None = None
+    """Write the rows to this file."""
+
+
+Measure = Callable[[float], tuple[int, float]]  # seconds to spend -> steps done, seconds they took
+
+
+def repeated(step: Callable[[], object], steps_each: int) -> Measure:
+    """Measure a call that makes ``steps_each`` environment steps."""
+
+    def measure(seconds: float) -> tuple[int, float]:
+        calls, began = 0, time.perf_counter()
+        while (taken := time.perf_counter() - began) < seconds:
+            for _ in range(10):
+                step()
+            calls += 10
+        return calls * steps_each, taken
+
+    return measure
+
+
+def scalar_rows(setting: str) -> dict[str, tuple[int, Measure]]:
+    """Rows of the scalar environment."""
+    env = CloseEnv(setting, on_mistake="continue", max_answer=5000)
+    env.reset(seed=0)
+
+    def inside(seconds: float) -> tuple[int, float]:
+        steps, taken = 0, 0.0
+        while taken < seconds:
+            env.reset()
+            began = time.perf_counter()
+            for _ in range(4000):
+                env.step(0)
+            taken += time.perf_counter() - began
+            steps += 4000
+        return steps, taken
+
+    short = CloseEnv(setting)
+    short.reset(seed=0)
+
+    def episodes() -> None:
+        if short.step(short.right_action)[2]:  # type: ignore[arg-type]
+            short.reset()
+
+    return {"scalar_step": (1, inside), "scalar_episodes": (1, repeated(episodes, 1))}
+
+
+def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
+    """Rows of the vector environment and the sampler."""
+    oracle = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
+    oracle.reset(seed=0)
+    random = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
+    random.reset(seed=0)
+    actions = np.random.default_rng(0).integers(0, random.single_action_space.n, (64, n))  # type: ignore[attr-defined]
+    turn = iter(range(1 << 62))
+
+    depth = get_setting(setting).max_depth
+    inside = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
+    opener = inside.task.sampler.language.openers[0]
+    closer = np.zeros(n, dtype=np.int64)
+    inside.reset(seed=0)
+
+    def no_end(seconds: float) -> tuple[int, float]:
+        steps, taken = 0, 0.0
+        while taken < seconds:
+            inside.reset(options={"prefix": opener * depth})
+            began = time.perf_counter()
+            for _ in range(depth):
+                inside.step(closer)
+            taken += time.perf_counter() - began
+            steps += depth * n
+        return steps, taken
+
+    sampler = get_setting(setting).sampler()
+    streams = np.full(n, key(0, "benchmarks/step_rate"), dtype=np.uint64)
+    indices = np.arange(n, dtype=np.uint64)
+    return {
+        "vector_step": (n, no_end),
+        "vector_oracle": (n, repeated(lambda: oracle.step(oracle.right_actions()), n)),
+        "vector_random": (n, repeated(lambda: random.step(actions[next(turn) % 64]), n)),
+        "sampler": (n, repeated(lambda: sampler.batch(streams, indices + np.uint64(next(turn) * n)), n)),
+    }
+
+
+def adapter_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
+    """The Stable-Baselines3 adapter, and what it replaces; random actions."""
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    adapter = VectorEnvAdapter(CloseVectorEnv(n, setting, autoreset_mode="SameStep"))
+    dummy = DummyVecEnv([lambda: CloseEnv(setting)] * n)
+    sync = SyncVectorEnv([lambda: CloseEnv(setting)] * n)
+    adapter.reset()
+    dummy.reset()
+    sync.reset(seed=0)
+    actions = np.random.default_rng(0).integers(0, adapter.action_space.n, (64, n))  # type: ignore[attr-defined]
+    turn = iter(range(1 << 62))
+    return {
+        "sb3_adapter": (n, repeated(lambda: adapter.step(actions[next(turn) % 64]), n)),
+        "dummy_vec_env": (n, repeated(lambda: dummy.step(actions[next(turn) % 64]), n)),
+        "sync_vector": (n, repeated(lambda: sync.step(actions[next(turn) % 64]), n)),
+    }
+
+
+def other_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
+    """CartPole of others, and the memory bound."""
+    cartpole = gym.make_vec("CartPole-v1", n, vectorization_mode="vector_entry_point")
+    cartpole.reset(seed=0)
+    push = np.random.default_rng(0).integers(0, 2, (64, n))
+    turn = iter(range(1 << 62))
+    observations = CloseVectorEnv(n, setting).reset(seed=0)[0]
+    rows: dict[str, tuple[int, Measure]] = {
+        "gymnasium_cartpole_vector": (n, repeated(lambda: cartpole.step(push[next(turn) % 64]), n)),
+        "memory_copy": (n, repeated(observations.copy, n)),
+    }
+    try:
+        import envpool  # type: ignore[import-not-found]
+    except ImportError:
+        return rows
+    pool = envpool.make_gymnasium("CartPole-v1", num_envs=n, num_threads=1, seed=0)
+    pool.reset()
+    rows["envpool_cartpole"] = (n, repeated(lambda: pool.step(push[next(turn) % 64]), n))
+    return rows
+
+
+def main(config: StepRate) -> None:
+    """Measure and print."""
+    rows = {
+        **scalar_rows(config.setting),
+        **vector_rows(config.setting, config.num_envs),
+        **adapter_rows(config.setting, config.adapter_envs),
+        **other_rows(config.setting, config.num_envs),
+    }
+    best: dict[str, float] = dict.fromkeys(rows, 0.0)
+    for _ in range(config.rounds):
+        for name, (_, measure) in rows.items():
+            steps, seconds = measure(config.seconds)
+            best[name] = max(best[name], steps / seconds)
+    table = Table(title=f"steps a second, one core, {config.setting}", title_justify="left")
+    for heading in ("row", "environments", "steps/s", "x CartPole", "x copy"):
+        table.add_column(heading, justify="left" if heading == "row" else "right")
+    results: list[dict[str, Any]] = []
+    for name, (n, _) in rows.items():
+        rate = best[name]
+        results.append({"name": name, "num_envs": n, "steps_per_s": rate})
+        cartpole, copy = rate / best["gymnasium_cartpole_vector"], rate / best["memory_copy"]
+        table.add_row(name, str(n), f"{rate:,.0f}", f"{cartpole:.2f}", f"{copy:.4f}")
+    Console().print(table)
+    if config.json is not None:
+        write_text(config.json, json.dumps({"rows": results}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run(StepRate, main, prog="python -m benchmarks.step_rate"))

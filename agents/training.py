@@ -34,11 +34,12 @@ from supervised.runs import RunConfig, RunFolder, free_name, load
 from supervised.solver import ModelSolver
 
 
-def train(config: TrainPPO, command: Sequence[str]) -> RunFolder:
+def train(config: TrainPPO, command: Sequence[str], console: Console | None = None) -> RunFolder:
     """Train, or go on training, and report.
 
     Args:
         command: what was typed, for the record.
+        console: where progress and the table go, standard output by default.
 
     Returns:
         The finished run.
@@ -46,7 +47,7 @@ def train(config: TrainPPO, command: Sequence[str]) -> RunFolder:
     Raises:
         InputError: bad options, a folder that is in the way or cannot be written, nothing to resume, divergence.
     """
-    console = Console()
+    console = console or Console()
     folder: RunFolder | None = None
     if config.resume is not None:
         folder = RunFolder.open(config.resume, root=config.runs_dir)

@@ -94,7 +94,11 @@ def load_results(path: Path) -> list[dict[str, Any]]:
 
 
 def run_grid(
-    name: str, jobs: Sequence[Job], work: Callable[[Job], dict[str, Any]], options: GridOptions, console: Console | None = None
+    name: str,
+    jobs: Sequence[Job],
+    work: Callable[[Job], dict[str, Any]],
+    options: GridOptions,
+    console: Console | None = None,
 ) -> list[tuple[Job, dict[str, Any]]]:
     """Run what is not there yet.
 
@@ -120,7 +124,9 @@ def run_grid(
     done = _usable(path, version, options.any_commit)
     todo = [] if options.show else [(key, job) for key, job in zip(keys, jobs, strict=True) if key not in done]
     if todo:
-        console.print(f"{name}: {len(jobs) - len(todo)} of {len(jobs)} done at {version}, {len(todo)} to run", highlight=False)
+        console.print(
+            f"{name}: {len(jobs) - len(todo)} of {len(jobs)} done at {version}, {len(todo)} to run", highlight=False
+        )
         _run(path, version, todo, work, options.workers, console)
         done = _usable(path, version, options.any_commit)
     return [(job, done[key]) for key, job in zip(keys, jobs, strict=True) if key in done]
@@ -153,7 +159,9 @@ def _run(
                 try:
                     result, seconds = future.result()
                 except BrokenProcessPool:
-                    raise InputError(f"a worker died while running {_short(job)}; run the command again to go on") from None
+                    raise InputError(
+                        f"a worker died while running {_short(job)}; run the command again to go on"
+                    ) from None
                 except Exception as error:
                     console.print(f"failed: {_short(job)}: {error}", markup=False, highlight=False)
                     continue
@@ -190,4 +198,6 @@ def _timed(work: Callable[[Any], dict[str, Any]], job: Any) -> tuple[dict[str, A
 
 
 def _short(job: Any) -> str:
-    return ", ".join(f"{field.name} {getattr(job, field.name)}" for field in fields(job) if getattr(job, field.name) != field.default)
+    return ", ".join(
+        f"{field.name} {getattr(job, field.name)}" for field in fields(job) if getattr(job, field.name) != field.default
+    )

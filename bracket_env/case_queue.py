@@ -1,49 +1,56 @@
-"""The next cases of many streams, drawn ahead in large batches.
+"""The next cases of many streams, drawn in batches.
 
 Member i of a vector environment plays item 0, 1, 2, ... of its own stream. Episodes are short, so a member asks for a
-case every few steps; drawing the few cases that one step needs would cost more in array calls than in arithmetic.
-The queue keeps a ring of ``ahead`` cases for each member and refills what was used, for all members at once, when the
-first runs dry. Which cases come is not affected: item n of a stream is a pure function of the stream.
+case every few steps. With thousands of members a step needs enough cases for one efficient draw; with few, drawing
+those would cost more in array calls than in arithmetic, so each member has a ring of cases drawn ahead, refilled for
+all members at once when the first runs dry. Which cases come is not affected: item n of a stream is a pure function
+of the stream.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from bracket_env.task import CloseTask
 
-_TARGET_SLOTS = 16_384
+_RING_SLOTS = 16_384
 _MOST_AHEAD = 64
+_DIRECT_FROM = 4096  # members; from here on a step's own cases fill a batch
+
+
+class FreshCases(NamedTuple):
+    """n cases as an environment starts them."""
+
+    prompt: np.ndarray  # (n, max_prompt) ids: BOS prefix SEP
+    prompt_length: np.ndarray  # (n,) int64
+    answer: np.ndarray  # (n, max_depth + 1) int16: the right actions, END repeated as padding
+    needed: np.ndarray  # (n,) int64: how many of them there are
+    unmatched: np.ndarray  # (n, k + 1) int16: unmatched openers by type, and 1 for END
 
 
 class CaseQueue:
-    """Rings of upcoming cases.
+    """Streams and how far they were read.
 
     Args:
         task: language, sampler and sizes.
         num_envs: how many members.
 
     Attributes:
-        obs: ``(slots, L)`` the first observations; prompt_length ``(slots,)``.
-        answer: ``(slots, max_depth + 1)`` right *actions*, END included and repeated as padding; needed ``(slots,)``
-            int64, how many of them there are.
-        unmatched: ``(slots, k + 1)`` int16, unmatched openers by type, and 1 for END.
+        streams: uint64 ``(num_envs,)``.
+        next_item: int64 ``(num_envs,)``, the item each member gets next.
     """
 
     def __init__(self, task: CloseTask, num_envs: int) -> None:
         self.task = task
-        self.ahead = max(4, min(_MOST_AHEAD, _TARGET_SLOTS // num_envs))
-        slots = num_envs * self.ahead
-        self.obs = np.zeros((slots, task.observation_length), dtype=task.tokenizer.dtype)
-        self.prompt_length = np.zeros(slots, dtype=np.int64)
-        self.answer = np.zeros((slots, task.setting.max_depth + 1), dtype=np.int16)
-        self.needed = np.zeros(slots, dtype=np.int64)
-        self.unmatched = np.ones((slots, task.n_pairs + 1), dtype=np.int16)
-        self._action_of = np.full(task.tokenizer.vocab_size, task.end, dtype=np.int16)
-        self._action_of[task.tokenizer.action_ids] = np.arange(task.n_pairs + 1)
         self.streams = np.zeros(num_envs, dtype=np.uint64)
         self.next_item = np.zeros(num_envs, dtype=np.int64)
+        self._action_of = np.full(task.tokenizer.vocab_size, task.end, dtype=np.int16)
+        self._action_of[task.tokenizer.action_ids] = np.arange(task.n_pairs + 1)
+        self._ahead = 0 if num_envs >= _DIRECT_FROM else max(4, min(_MOST_AHEAD, _RING_SLOTS // num_envs))
         self._filled = np.zeros(num_envs, dtype=np.int64)
+        self._ring: FreshCases | None = None
 
     def seek(self, members: np.ndarray, streams: np.ndarray, items: np.ndarray) -> None:
         """Let ``members`` go on with item ``items`` of ``streams``."""
@@ -51,29 +58,39 @@ class CaseQueue:
         self.next_item[members] = items
         self._filled[members] = items
 
-    def take(self, members: np.ndarray) -> np.ndarray:
-        """The slots that hold the next case of each of ``members`` (no member twice); good until the next call."""
+    def take(self, members: np.ndarray) -> FreshCases:
+        """The next case of each of ``members`` (no member twice)."""
         items = self.next_item[members]
+        self.next_item[members] = items + 1
+        if not self._ahead:
+            return self._draw(members, items)
         if (items >= self._filled[members]).any():
             self._refill()
-        self.next_item[members] = items + 1
-        return members * self.ahead + items % self.ahead
+        assert self._ring is not None
+        slots = members * self._ahead + items % self._ahead
+        return FreshCases(*(column.take(slots, axis=0) for column in self._ring))
+
+    def _draw(self, members: np.ndarray, items: np.ndarray) -> FreshCases:
+        batch = self.task.sampler.batch(self.streams[members], items.astype(np.uint64))
+        actions = self._action_of.take(batch.answer)
+        n, width = len(members), self.task.n_pairs + 1
+        cells = np.arange(0, n * width, width)[:, None] + actions
+        unmatched = np.bincount(cells.ravel(), minlength=n * width).reshape(n, width).astype(np.int16)
+        unmatched[:, -1] = 1
+        return FreshCases(batch.prompt, batch.prompt_length, actions, batch.answer_length, unmatched)
 
     def _refill(self) -> None:
-        used = self.next_item + self.ahead - self._filled
+        """Draw whatever was used, for every member; the items being taken right now among them."""
+        upto = np.maximum(self._filled, self.next_item - 1 + self._ahead)
+        used = upto - self._filled
         members = np.repeat(np.arange(len(used)), used)
         first_of = np.repeat(np.cumsum(used) - used, used)
         items = self._filled[members] + np.arange(len(members)) - first_of
-        batch = self.task.sampler.batch(self.streams[members], items.astype(np.uint64))
-        slots = members * self.ahead + items % self.ahead
-        actions = self._action_of[batch.answer]
-        self.obs[slots, : self.task.max_prompt] = batch.prompt
-        self.prompt_length[slots] = batch.prompt_length
-        self.answer[slots] = actions
-        self.needed[slots] = batch.answer_length
-        k = self.task.n_pairs
-        cells = np.arange(len(slots))[:, None] * (k + 1) + actions
-        counts = np.bincount(cells.ravel(), minlength=len(slots) * (k + 1)).reshape(-1, k + 1)
-        counts[:, k] = 1
-        self.unmatched[slots] = counts
-        self._filled = self.next_item + self.ahead
+        fresh = self._draw(members, items)
+        if self._ring is None:
+            slots = len(used) * self._ahead
+            self._ring = FreshCases(*(np.zeros((slots, *column.shape[1:]), dtype=column.dtype) for column in fresh))
+        slots_used = members * self._ahead + items % self._ahead
+        for column, new in zip(self._ring, fresh, strict=True):
+            column[slots_used] = new
+        self._filled = upto

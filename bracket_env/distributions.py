@@ -95,7 +95,7 @@ class AliasTable:
     def __init__(self, probabilities: np.ndarray) -> None:
         size = len(probabilities)
         scaled = (np.asarray(probabilities, dtype=np.float64) * size).tolist()
-        self.alias = np.arange(size)
+        self.alias = np.arange(size, dtype=np.uint32)  # 32 bits: the tables of the default task stay in the cache
         small = [i for i, p in enumerate(scaled) if p < 1.0]
         large = [i for i, p in enumerate(scaled) if p >= 1.0]
         keep = np.ones(size)
@@ -105,13 +105,14 @@ class AliasTable:
             scaled[rich] -= 1.0 - scaled[poor]
             if scaled[rich] < 1.0:
                 small.append(large.pop())
-        self._threshold = np.round(keep * 2.0**32).astype(np.uint64)
+        # A column that keeps everything is its own alias, so cutting its threshold to 32 bits changes nothing.
+        self._threshold = np.minimum(np.round(keep * 2.0**32), 2.0**32 - 1).astype(np.uint32)
 
     def draw(self, word: np.ndarray) -> np.ndarray:
         """Indices ``(n,)`` for words ``(n,)``: the high half picks a column, the low half stays or takes its alias."""
         column = below(word, len(self.alias)).astype(np.int64)
-        stay = (word & np.uint64(0xFFFFFFFF)) < self._threshold[column]
-        return np.where(stay, column, self.alias[column])
+        stay = word.astype(np.uint32) < self._threshold.take(column)
+        return np.where(stay, column, self.alias.take(column))
 
 
 class CutWalk(ShapeDistribution):

@@ -136,8 +136,11 @@ class _Dresser:
 
     Every row has one template, ``BOS codes SEP | codes of the completion EOS``, whose entries are columns of a small
     palette ``opener 0, closer 0, opener 1, ..., PAD, BOS, SEP, EOS``. The palette of an item follows from its types
-    alone, and a batch is dressed with one gather. Types are digits base k of few words: g digits a word, with
-    k**g palettes written down beforehand.
+    alone, and a batch is dressed with one gather. Types are digits base k of few words: g digits a word.
+
+    Where the shapes are tabulated and the types fit into 32 bits (the user's task), gathers would be most of the
+    work. There an item's types are packed into one integer, and a template holds for every place how far to shift it
+    and what to add: ``id = add + 2 * (types >> shift & mask)``, whole rows at a time. The result is the same.
     """
 
     def __init__(self, distribution: ShapeDistribution, k: int, types: TypeRule, dtype: np.dtype) -> None:
@@ -154,34 +157,54 @@ class _Dresser:
         self.words = -(-self.max_openers // group)
         digits = np.arange(self.base**group)[:, None] // self.base ** np.arange(group)[::-1] % self.base
         self._digits = digits.astype(np.int16)
-        specials = np.array([PAD, BOS, SEP, EOS], dtype=dtype)
-        self._specials = specials
+        self._specials = np.array([PAD, BOS, SEP, EOS], dtype=dtype)
         self._pad, self._bos, self._sep, self._eos = range(2 * self.max_openers, 2 * self.max_openers + 4)
         self.palette_width = 2 * self.max_openers + 4
         self._tabulated: tuple[np.ndarray, ...] | None = None
+        self._packed: tuple[np.ndarray, ...] | None = None
         if isinstance(distribution, CutWalk):
             self._tabulated = self._templates(distribution.table())
-        self._single: np.ndarray | None = None
-        if self.words == 1 and not self.alternating:
-            self._single = self._palettes(self._digits[:, : self.max_openers].astype(np.int64)).ravel()
+            self._bits = max((k - 1).bit_length(), 1)
+            if self.words == 1 and not self.alternating and self._bits * self.max_openers < 32:
+                self._packed = self._pack(self._tabulated[0])
 
     def __call__(self, word: Words) -> SampledBatch:
         distribution = self.distribution
-        if self._tabulated is not None and isinstance(distribution, CutWalk):
-            rows = distribution.draw_rows(word)
-            templates, prompt_length, answer_length = (np.take(column, rows, axis=0) for column in self._tabulated)
-        else:
+        if self._tabulated is None or not isinstance(distribution, CutWalk):
             templates, prompt_length, answer_length = self._templates(distribution.draw(word))
-        if self._single is not None:
-            palettes = self._single
-            offset = below(word(distribution.words), self.base**self.group).astype(np.int64) * self.palette_width
+            tokens = self._dress(templates, word)
         else:
-            palettes = self._palettes(self._draw_types(word, templates)).ravel()
-            offset = np.arange(len(templates)) * self.palette_width
-        templates += offset[:, None]
-        tokens = palettes.take(templates, mode="clip")  # every index is in range; "clip" skips a buffered check
+            rows = distribution.draw_rows(word)
+            templates, prompt_length, answer_length = self._tabulated
+            prompt_length, answer_length = prompt_length.take(rows), answer_length.take(rows)
+            packed = self._packed is not None
+            tokens = self._dress_packed(rows, word) if packed else self._dress(templates.take(rows, axis=0), word)
         width = distribution.max_length + 2
         return SampledBatch(tokens[:, :width], prompt_length, tokens[:, width:], answer_length)
+
+    def _dress(self, templates: np.ndarray, word: Words) -> np.ndarray:
+        palettes = self._palettes(self._draw_types(word, templates))
+        templates += np.arange(0, palettes.size, self.palette_width)[:, None]
+        return palettes.ravel().take(templates, mode="clip")  # every index is in range; "clip" skips a buffered check
+
+    def _dress_packed(self, rows: np.ndarray, word: Words) -> np.ndarray:
+        assert self._packed is not None
+        patterns, shifts, adds = self._packed
+        drawn = below(word(self.distribution.words), self.base**self.group).astype(np.int64)
+        tokens = (patterns.take(drawn)[:, None] >> shifts.take(rows, axis=0)).astype(self.dtype)
+        tokens &= self.dtype.type((1 << self._bits) - 1)
+        tokens <<= self.dtype.type(1)
+        tokens += adds.take(rows, axis=0)
+        return tokens
+
+    def _pack(self, templates: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Types of every pattern ``(base**group,)`` uint32; shifts and addends of every template, like it in shape."""
+        digits = self._digits[:, : self.max_openers].astype(np.uint32)
+        patterns = (digits << (self._bits * np.arange(self.max_openers, dtype=np.uint32))).sum(axis=1, dtype=np.uint32)
+        symbol = templates < self._pad
+        shifts = np.where(symbol, self._bits * (templates // 2), self._bits * self.max_openers).astype(np.uint8)
+        special = self._specials[np.maximum(templates - self._pad, 0)]
+        return patterns, shifts, np.where(symbol, FIRST_SYMBOL + templates % 2, special).astype(self.dtype)
 
     def _templates(self, shapes: Shapes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Palette columns ``(n, max_length + 2 + max_depth + 1)`` and the two lengths."""

@@ -114,11 +114,12 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._ids = self.task.tokenizer.action_ids
         self._rewards = self.task.rewards.ravel()
         self._everyone = np.arange(n)
+        self._all = np.ones(n, dtype=bool)
         self._obs_start = self._everyone * self.task.observation_length
         self._answer_start = self._everyone * (self.task.setting.max_depth + 1)
         self._mask_start = self._everyone * (self.task.n_pairs + 1)
         self._seeded = np.zeros(n, dtype=bool)
-        self._begun = np.zeros(n, dtype=bool)  # has an episode, perhaps a finished one
+        self._begun = False  # every member has an episode, perhaps a finished one
         self._over = np.zeros(n, dtype=bool)  # finished and not yet reset
         self._obs = np.zeros((n, self.task.observation_length), dtype=self.task.tokenizer.dtype)
         self._cursor = np.zeros(n, dtype=np.int64)  # where the answer starts
@@ -153,7 +154,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             raise InputError(f"unknown reset option {sorted(options)[0]!r}: use prefix or reset_mask")
         members = self._everyone if mask is None else np.flatnonzero(_check_mask(mask, self.num_envs))
         cases = None if prefixes is None else self._check_prefixes(prefixes, members)
-        if not self._begun.all() and len(members) < self.num_envs:
+        if not self._begun and len(members) < self.num_envs:
             raise ResetNeeded("the first reset() must start every environment: leave reset_mask out")
 
         self._seed(seed, members)
@@ -161,7 +162,9 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self._begin(members)
         else:
             self._begin_cases(members, cases)
-        return self._obs.copy(), self._infos(members)
+        present = np.zeros(self.num_envs, dtype=bool)
+        present[members] = True
+        return self._obs.copy(), self._infos(present)
 
     def _seed(self, seed: int | Sequence[int | None] | None, members: np.ndarray) -> None:
         if seed is None or isinstance(seed, int | np.integer):
@@ -184,14 +187,15 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def _begin(self, members: np.ndarray) -> None:
         """The next case of its stream for each of ``members``."""
-        queue = self._queue
-        slots = queue.take(members)
+        fresh = self._queue.take(members)
         self._detach()
-        self._obs[members] = queue.obs.take(slots, axis=0)
-        self._cursor[members] = queue.prompt_length[slots]
-        self._answer[members] = queue.answer.take(slots, axis=0)
-        self._needed[members] = queue.needed[slots]
-        self._unmatched[members] = queue.unmatched.take(slots, axis=0)
+        rows = np.zeros((len(members), self._obs.shape[1]), dtype=self._obs.dtype)
+        rows[:, : self.task.max_prompt] = fresh.prompt
+        self._obs[members] = rows
+        self._cursor[members] = fresh.prompt_length
+        self._answer[members] = fresh.answer
+        self._needed[members] = fresh.needed
+        self._unmatched[members] = fresh.unmatched
         self._start(members)
 
     def _begin_cases(self, members: np.ndarray, cases: Sequence[Case]) -> None:
@@ -219,7 +223,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._written[members] = 0
         self._right[members] = True
         self._returns[members] = 0.0
-        self._begun[members] = True
+        self._begun = True
         self._over[members] = False
 
     def _check_prefixes(self, prefixes: object, members: np.ndarray) -> list[Case]:
@@ -245,10 +249,10 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         ended = terminated | truncated
         self._over = ended.copy()
         if self.autoreset_mode != AutoresetMode.SAME_STEP or not ended.any():
-            return self._obs.copy(), rewards, terminated, truncated, self._infos(self._everyone, success)
-        final_obs, final_infos = self._obs, self._infos(np.flatnonzero(ended), success)
+            return self._obs.copy(), rewards, terminated, truncated, self._infos(self._all, success)
+        final_obs, final_infos = self._obs, self._infos(ended, success)
         self._begin(np.flatnonzero(ended))
-        infos = self._infos(self._everyone, np.zeros(self.num_envs, dtype=bool), about=~ended)
+        infos = self._infos(self._all, np.zeros(self.num_envs, dtype=bool), about=~ended)
         infos.update(final_obs=final_obs, _final_obs=ended.copy(), final_info=final_infos, _final_info=ended.copy())
         return self._obs.copy(), rewards, terminated, truncated, infos
 
@@ -267,7 +271,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         for result in (rewards, terminated, truncated, success):
             result[starting] = 0
         self._over = terminated | truncated
-        return self._obs.copy(), rewards, terminated, truncated, self._infos(self._everyone, success, about=~starting)
+        return self._obs.copy(), rewards, terminated, truncated, self._infos(self._all, success, about=~starting)
 
     def _advance(self, acts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Write one symbol for every member; rewards, terminated, truncated and success, each ``(n,)``."""
@@ -301,32 +305,34 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def _check_actions(self, actions: np.ndarray) -> np.ndarray:
         acts = np.asarray(actions)
-        if not self._begun.all():
+        if not self._begun:
             raise ResetNeeded("call reset() before step()")
         if acts.shape != (self.num_envs,):
             raise InvalidAction(f"actions must have shape ({self.num_envs},), not {acts.shape}")
         if acts.dtype.kind not in "iu":
             raise InvalidAction(f"actions must be integers, not {acts.dtype}")
-        if acts.min() < 0 or acts.max() > self.task.end:
-            i = int(np.flatnonzero((acts < 0) | (acts > self.task.end))[0])
+        whole = acts.astype(np.int64)
+        if (whole.view(np.uint64) > self.task.end).any():  # negative numbers are large ones then
+            i = int(np.flatnonzero(whole.view(np.uint64) > self.task.end)[0])
             raise InvalidAction(f"action {acts[i]} of environment {i} is outside 0..{self.task.end}")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
             i = int(np.flatnonzero(self._over)[0])
             raise ResetNeeded(f"the episode of environment {i} is over: reset it with options={{'reset_mask': ...}}")
-        return acts.astype(np.int64)
+        return whole
 
     def _infos(
-        self, members: np.ndarray, success: np.ndarray | None = None, *, about: np.ndarray | None = None
+        self, present: np.ndarray, success: np.ndarray | None = None, *, about: np.ndarray | None = None
     ) -> dict[str, Any]:
         """Gymnasium's vector info: every key beside the mask ``_key`` of the members it is about.
 
-        ``success`` ``(n,)`` is about ``about`` ``(n,)`` bool, or about ``members``; resets have none.
+        Args:
+            present: bool ``(n,)``, whom mask and case are about.
+            success: bool ``(n,)``; resets have none.
+            about: bool ``(n,)``, whom ``success`` is about, when not ``present``.
         """
-        present = np.zeros(self.num_envs, dtype=bool)
-        present[members] = True
         infos: dict[str, Any] = {
             "action_mask": (self._unmatched > 0).view(np.int8),
-            "_action_mask": present,
+            "_action_mask": present.copy(),
             "case": LazyCases(self.task.tokenizer, self._obs, self._cursor, self._answer),
             "_case": present.copy(),
         }
@@ -347,10 +353,16 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         right = self._answer[self._everyone, column].astype(np.int64)
         return np.where(self._right & ~self._over, right, -1)
 
-    _STATE = ("_seeded", "_begun", "_over", "_obs", "_cursor", "_answer", "_needed", "_unmatched", "_written", "_right")
+    _STATE = ("_seeded", "_over", "_obs", "_cursor", "_answer", "_needed", "_unmatched", "_written", "_right")
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Everything needed to go on exactly: the running episodes, and each member's stream and next item."""
+        """Everything needed to go on exactly: the running episodes, and each member's stream and next item.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first ``reset``.
+        """
+        if not self._begun:
+            raise ResetNeeded("there is no state yet: call reset() first")
         state = {name.strip("_"): getattr(self, name).copy() for name in (*self._STATE, "_returns")}
         return {**state, "streams": self._queue.streams.copy(), "next_item": self._queue.next_item.copy()}
 
@@ -367,6 +379,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 raise InputError(f"environment state does not fit: {name.strip('_')} is {shape}")
             setattr(self, name, saved.astype(mine.dtype))
         self._queue.seek(self._everyone, state["streams"], state["next_item"])
+        self._begun = True
 
     def render(self) -> tuple[Any, ...] | None:
         """The frame of every member (see ``CloseEnv.render``)."""

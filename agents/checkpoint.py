@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,13 +92,16 @@ def restore(folder: Path, model: OnPolicyAlgorithm) -> dict[str, Any]:
         raise InputError(f"nothing to resume: no {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            state = json.loads(file.metadata()["state"])
+            state = json.loads((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        extra = dict(state["extra"])
         _restore(model, state, tensors)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except KeyError as error:
+        raise InputError(f"cannot resume from {path}: {error} is missing") from None
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"cannot resume from {path}: {reason}") from None
-    return dict(state["extra"])
+    return extra
 
 
 def _restore(model: OnPolicyAlgorithm, state: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
@@ -130,10 +134,9 @@ def _restore(model: OnPolicyAlgorithm, state: dict[str, Any], tensors: dict[str,
     model._last_episode_starts = array("last_episode_starts").copy()
     for counter, value in state["counters"].items():
         setattr(model, counter, value)
-    assert model.ep_info_buffer is not None
-    assert model.ep_success_buffer is not None
-    model.ep_info_buffer.extend(state["episodes"])
-    model.ep_success_buffer.extend(state["successes"])
+    # A fresh model has no buffers yet; SB3 keeps the ones that it finds.
+    model.ep_info_buffer = deque(state["episodes"], maxlen=model._stats_window_size)
+    model.ep_success_buffer = deque(state["successes"], maxlen=model._stats_window_size)
     torch.set_rng_state(tensors["torch_rng"])
     name, keys, *rest = state["numpy_rng"]
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002 - as above

@@ -8,10 +8,8 @@ snapshot taken before it.
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any
 
 import torch
@@ -24,11 +22,14 @@ from agents.progress import Display
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.scoring import share_answered
+from supervised.interrupt import GracefulInterrupt
 from supervised.models import SequenceModel
 from supervised.runs import RunFolder
 from supervised.solver import ModelSolver, answer_loss
 
 _SAVE_EVERY_SECONDS = 15.0
+# The others may be undefined in good health: the variance explained of equal returns, say.
+_LOSSES = ("train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss")
 
 
 class DivergedError(InputError):
@@ -47,6 +48,11 @@ class Monitor(BaseCallback):
         time_limit: seconds after which to stop, or ``None``.
         display: shows progress.
         restored: what the last run's monitor left in the checkpoint, when resuming.
+
+    Attributes:
+        steps: environment steps of the state that the checkpoint holds, or will.
+        stop_reason: why training ended, ``None`` before.
+        interrupt: a context for ``learn``; a Ctrl-C in it stops training after the update.
     """
 
     model: OnPolicyAlgorithm
@@ -73,11 +79,15 @@ class Monitor(BaseCallback):
         self.display = display
         restored = restored or {}
         self.next_eval: int = restored.get("next_eval", 0)
+        self.last_eval: int = restored.get("last_eval", -1)
         self.best: tuple[float, float] = tuple(restored.get("best", (-1.0, -math.inf)))
         self.exact: float = restored.get("exact", 0.0)
         self.seconds_before: float = restored.get("seconds", 0.0)
+        self.steps = 0
         self.stop_reason: str | None = None
-        self._interrupted = False
+        self.interrupt = GracefulInterrupt(
+            lambda: display.say("stopping after this update; press Ctrl-C again to stop at once")
+        )
         self._snapshot: bytes | None = None
         self._saved_at = self._began = time.monotonic()
 
@@ -88,14 +98,6 @@ class Monitor(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._began = self._saved_at = time.monotonic()
-        self._steps_before = self.num_timesteps
-        self._handler = signal.signal(signal.SIGINT, self._interrupt)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._interrupted:
-            raise KeyboardInterrupt
-        self._interrupted = True
-        self.display.say("stopping after this update; press Ctrl-C again to stop at once")
 
     def _on_rollout_start(self) -> None:
         self._between_updates()
@@ -104,46 +106,57 @@ class Monitor(BaseCallback):
         return self.stop_reason is None
 
     def _on_training_end(self) -> None:
-        signal.signal(signal.SIGINT, self._handler)
         if self.stop_reason is None:  # the last update has not been looked at yet
             self._between_updates(last=True)
         if self._snapshot is not None:
             checkpoint.save(self.folder.checkpoint, self._snapshot)
 
     def _between_updates(self, *, last: bool = False) -> None:
-        self._check_finite()
-        evaluated = last or self.num_timesteps >= self.next_eval
+        self.check_finite()
+        self.steps = self.num_timesteps
+        evaluated = self.steps >= self.next_eval or (last and self.steps != self.last_eval)
         if evaluated:
             self._evaluate()
         if last or (self.target is not None and evaluated and self.exact >= self.target):
             self.stop_reason = "finished" if last else "target reached"
-        elif self._interrupted:
+        elif self.interrupt.requested:
             self.stop_reason = "interrupted"
         elif self.time_limit is not None and time.monotonic() - self._began >= self.time_limit:
             self.stop_reason = "time limit"
         self._snapshot = checkpoint.pack(
             self.model,
-            {"next_eval": self.next_eval, "best": list(self.best), "exact": self.exact, "seconds": self.seconds},
+            {
+                "next_eval": self.next_eval,
+                "last_eval": self.last_eval,
+                "best": list(self.best),
+                "exact": self.exact,
+                "seconds": self.seconds,
+            },
         )
         if evaluated or time.monotonic() - self._saved_at >= _SAVE_EVERY_SECONDS:
             checkpoint.save(self.folder.checkpoint, self._snapshot)
             self._saved_at = time.monotonic()
-        self.display.update(self.num_timesteps, self.exact)
+        self.display.update(self.steps, self.exact)
 
-    def _check_finite(self) -> None:
-        losses = [value for name, value in self.logger.name_to_value.items() if name.startswith("train/")]
+    def check_finite(self) -> None:
+        """Raises :class:`DivergedError` when the weights or the last losses are not finite."""
+        losses = [self.logger.name_to_value.get(name, 0.0) for name in _LOSSES]
         if all(math.isfinite(loss) for loss in losses) and all(
             bool(torch.isfinite(p).all()) for p in self.model.policy.parameters()
         ):
             return
-        signal.signal(signal.SIGINT, self._handler)
-        raise DivergedError(
+        raise self.diverged()
+
+    def diverged(self) -> DivergedError:
+        """What to raise then."""
+        return DivergedError(
             f"training diverged before step {self.num_timesteps} (losses or weights are not finite): try a smaller "
             f"--learning-rate; {self.folder.path} keeps its last good checkpoint and best model"
         )
 
     def _evaluate(self) -> None:
-        self.next_eval = (self.num_timesteps // self.eval_every + 1) * self.eval_every
+        self.next_eval = (self.steps // self.eval_every + 1) * self.eval_every
+        self.last_eval = self.steps
         model = self._policy_model()
         answers = self.solver.complete([case.prefix for case in self.cases])
         shares = [share_answered(a, case.completion) for a, case in zip(answers, self.cases, strict=True)]
@@ -152,7 +165,7 @@ class Monitor(BaseCallback):
         loss = answer_loss(model, self.solver.tokenizer, self.cases)
         returns = [episode["r"] for episode in self.model.ep_info_buffer or ()]
         entry = {
-            "timesteps": self.num_timesteps,
+            "timesteps": self.steps,
             "exact": self.exact,
             "share": share,
             "loss": loss,
@@ -164,9 +177,9 @@ class Monitor(BaseCallback):
             self.logger.record(f"validation/{name}", entry[name])
         if (self.exact, -loss) > self.best:
             self.best = (self.exact, -loss)
-            figures = {"timesteps": self.num_timesteps, "best_loss": loss, "exact": self.exact, "share": share}
+            figures = {"timesteps": self.steps, "best_loss": loss, "exact": self.exact, "share": share}
             self.folder.save_best(model, {**figures, "seconds": entry["seconds"], "split": "validation"})
-        self.display.evaluated(self.num_timesteps, self.exact, share, loss)
+        self.display.evaluated(self.steps, self.exact, share, loss)
 
     def _policy_model(self) -> SequenceModel:
         return as_sequence_model(self.model.policy, self.solver.tokenizer, self.solver.model)

@@ -66,6 +66,8 @@ def _prompt(solver: ModelSolver) -> None:
             line = input("> " if interactive else "")
         except EOFError:
             return
+        except UnicodeDecodeError as error:
+            raise InputError(f"standard input is not text: {error}") from None
         try:
             prefix = _checked(line, solver)
         except InputError as error:
@@ -73,7 +75,7 @@ def _prompt(solver: ModelSolver) -> None:
             continue
         answer = solver.complete([prefix])[0]
         if not interactive:
-            print(answer)
+            print(answer, flush=True)  # whoever asks through a pipe is waiting
         elif set(answer) <= set(language.openers + language.closers):
             print(render_ansi(language, prefix, answer, ended=True))
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +13,6 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.utils import get_schedule_fn
 
 from agents import checkpoint
 from agents.evaluate import evaluate_solvers
@@ -21,6 +22,7 @@ from agents.options import check, resumed, sampler_pairs
 from agents.progress import Display
 from agents.train_ppo import TrainPPO
 from agents.vec_adapter import VectorEnvAdapter
+from bracket_env.errors import InputError
 from bracket_env.random_streams import keyed_seeds
 from bracket_env.report import score_table, write_json
 from bracket_env.settings import get_setting
@@ -51,6 +53,8 @@ def train(config: TrainPPO, command: Sequence[str], console: Console | None = No
     folder: RunFolder | None = None
     if config.resume is not None:
         folder = RunFolder.open(config.resume, root=config.runs_dir)
+        if folder.config.kind != "ppo":
+            raise InputError(f"{folder.path} is no PPO run but a {folder.config.kind} one")
         config = resumed(config, folder.config.options)
     run, _ = check(config)
     torch.set_num_threads(config.threads)
@@ -58,12 +62,10 @@ def train(config: TrainPPO, command: Sequence[str], console: Console | None = No
     model = build(config, run, device)
     restored = None
     if folder is None:
-        name = config.name or free_name(f"ppo-{config.encoder}", config.runs_dir)
+        name = free_name(f"ppo-{config.encoder}", config.runs_dir) if config.name is None else config.name
         folder = RunFolder.create(name, run, command, root=config.runs_dir)
     else:
-        restored = checkpoint.restore(folder.checkpoint, model)
-        folder.rewind("timesteps", model.num_timesteps)
-    model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
+        restored = _restore(folder, model)
     console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
 
     cases = get_setting(config.setting).evaluation_cases("validation", config.eval_cases, pairs=sampler_pairs(config))
@@ -80,8 +82,13 @@ def train(config: TrainPPO, command: Sequence[str], console: Console | None = No
             display=display,
             restored=restored,
         )
-        left = max(config.total_timesteps - model.num_timesteps, 0)
-        model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
+        left = config.total_timesteps - model.num_timesteps  # negative after a finished run, and nothing is done
+        with monitor.interrupt, _one_line(monitor):
+            model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
+            try:
+                model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
+            finally:
+                model.logger.close()
     _finish(folder, config, monitor, console)
     return folder
 
@@ -126,9 +133,43 @@ def build(config: TrainPPO, run: RunConfig, device: torch.device) -> OnPolicyAlg
     return model
 
 
-def _schedule(config: TrainPPO) -> Callable[[float], float]:
+@contextlib.contextmanager
+def _one_line(monitor: Monitor) -> Iterator[None]:
+    """What other libraries raise in training, as InputError: numbers that are not finite, a disk that is full."""
+    hook = threading.excepthook
+
+    def unless_reported(args: threading.ExceptHookArgs) -> None:
+        # TensorBoard writes in a thread of its own; what fails there is raised again in this one.
+        if not isinstance(args.exc_value, OSError):
+            hook(args)
+
+    threading.excepthook = unless_reported
+    try:
+        yield
+    except ValueError as error:
+        if "to satisfy the constraint" in str(error):  # torch.distributions refuses such logits in mid-update
+            raise monitor.diverged() from error
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write to {monitor.folder.path}: {error.strerror or error}") from error
+    finally:
+        threading.excepthook = hook
+
+
+def _restore(folder: RunFolder, model: OnPolicyAlgorithm) -> dict[str, Any] | None:
+    """Go back to the last checkpoint; a run killed before its first one begins again."""
+    begun = any(entry.get("timesteps") for entry in folder.metrics())
+    if not begun and not (folder.checkpoint / checkpoint.FILE).exists():
+        folder.rewind("timesteps", -1)
+        return None
+    restored = checkpoint.restore(folder.checkpoint, model)
+    folder.rewind("timesteps", model.num_timesteps)
+    return restored
+
+
+def _schedule(config: TrainPPO) -> float | Callable[[float], float]:
     if config.lr_schedule == "constant":
-        return get_schedule_fn(config.learning_rate)
+        return config.learning_rate
     rate = config.learning_rate
     return lambda progress_remaining: progress_remaining * rate
 
@@ -142,7 +183,7 @@ def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
 
 def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console) -> None:
     plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
-    steps, reason = monitor.num_timesteps, monitor.stop_reason
+    steps, reason = monitor.steps, monitor.stop_reason
     console.print(f"{reason} after {steps:,} steps and {format_duration(monitor.seconds)} of training", highlight=False)
     if reason in ("interrupted", "time limit"):
         root = "" if config.runs_dir == "runs" else f" --runs-dir {config.runs_dir}"

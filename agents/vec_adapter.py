@@ -13,6 +13,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
@@ -25,7 +26,8 @@ class VectorEnvAdapter(VecEnv):
     Args:
         env: a vector environment in mode SAME_STEP whose final observations are indexable by member.
         seeds: one for each member, used by the first ``reset``; a trainer passes keyed seeds here so that runs share
-            no environment. ``None`` leaves it to :meth:`seed`.
+            no environment. They count more than :meth:`seed`, which SB3's algorithms call with their own seed when
+            they are made. ``None`` leaves it to :meth:`seed`.
 
     Raises:
         InputError: another autoreset mode, or a wrong number of seeds.
@@ -47,7 +49,7 @@ class VectorEnvAdapter(VecEnv):
     def reset(self) -> np.ndarray:
         """Observations ``(n, L)``. Uses the pending seeds once."""
         seeds: Any = self._keyed_seeds
-        if any(seed is not None for seed in self._seeds):  # VecEnv.seed() was called
+        if seeds is None and any(seed is not None for seed in self._seeds):  # VecEnv.seed() was called
             seeds = list(self._seeds)
         obs, _ = self.env.reset(seed=seeds)
         self._keyed_seeds = None
@@ -73,20 +75,16 @@ class VectorEnvAdapter(VecEnv):
             final_obs = vector_infos["final_obs"]
             success = vector_infos["final_info"].get("is_success", np.zeros(self.num_envs, dtype=bool))
             limited = truncated & ~terminated
-            columns = zip(
-                ended.tolist(),
-                self.returns[ended].tolist(),
-                self.lengths[ended].tolist(),
-                success[ended].tolist(),
-                limited[ended].tolist(),
-                strict=True,
-            )
-            for i, episode_return, length, right, cut in columns:
+            # Most of a step's time at a few hundred members goes into these dicts, so the loop only unpacks lists.
+            columns = (self.returns[ended], self.lengths[ended], success[ended], limited[ended])
+            for i, last_obs, episode_return, length, right, cut in zip(
+                ended.tolist(), final_obs[ended], *(column.tolist() for column in columns), strict=True
+            ):
                 infos[i] = {
                     "episode": {"r": episode_return, "l": length},
                     "is_success": right,
                     "TimeLimit.truncated": cut,
-                    "terminal_observation": final_obs[i],
+                    "terminal_observation": last_obs,
                 }
             self.returns[ended] = 0.0
             self.lengths[ended] = 0
@@ -138,8 +136,8 @@ class VectorEnvAdapter(VecEnv):
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
-        """Members are never wrapped one by one; ``Monitor``'s work is done here."""
-        return [False] * len(list(self._get_indices(indices)))
+        """Members are never wrapped one by one; only ``Monitor``'s work, the episode statistics, is done here."""
+        return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """The members' frames."""

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bracket_env.errors import InputError
 from bracket_env.random_streams import below
 
 Words = Callable[[int], np.ndarray]
@@ -138,6 +139,11 @@ class CutWalk(ShapeDistribution):
         word_length: tuple[int, int] = (5, 20),
         max_cut: int = 3,
     ) -> None:
+        if not 1 <= max_cut <= word_length[0] <= word_length[1] or not 0 < p_open < 1 or max_depth < 1 or max_steps < 1:
+            raise InputError(
+                f"no such walk: max_depth {max_depth}, max_steps {max_steps}, p_open {p_open}, "
+                f"word_length {word_length}, max_cut {max_cut}"
+            )
         self.max_depth = max_depth
         self.max_steps = max_steps
         self.p_open = p_open
@@ -165,7 +171,8 @@ class CutWalk(ShapeDistribution):
         cut = np.concatenate([words >> c for c in range(1, self.max_cut + 1)])
         prefixes, source = np.unique(cut, return_inverse=True)
         p_prefix = np.bincount(source, weights=np.tile(p_word, self.max_cut))
-        return prefixes, p_prefix / p_prefix.sum()
+        possible = p_prefix > 0
+        return prefixes[possible], p_prefix[possible] / p_prefix.sum()
 
     def _closed_word_sources(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All walked parts u that can be closed within the longest word: number, final height, weight."""
@@ -257,9 +264,19 @@ class CountedWalk(ShapeDistribution):
     ``closers=None``, the prefix is uniform among *all* prefixes of n symbols no deeper than ``max_depth``
     (ballot numbers: there are C(n, n // 2) of them without a ceiling). A length and a height of different parity
     cannot meet: the length is then one less (or one more at the short end).
+
+    Raises:
+        InputError: lengths or closers that no walk can have.
     """
 
     def __init__(self, *, lengths: tuple[int, int], max_depth: int, closers: tuple[int, int] | None = None) -> None:
+        low, high = lengths
+        if not 0 <= low <= high:
+            raise InputError(f"lengths must go from a number of at least 0 upwards, not {lengths}")
+        if closers is not None and not 0 <= closers[0] <= closers[1] <= min(max_depth, high):
+            raise InputError(f"closers must lie between 0 and {min(max_depth, high)}, not {closers}")
+        if closers is not None and low == high and (closers[0] != closers[1] or (low - closers[0]) % 2):
+            raise InputError(f"a prefix of {low} symbols cannot leave {closers} open: both are even or both odd")
         self.lengths = lengths
         self.max_depth = max_depth
         self.closers = closers

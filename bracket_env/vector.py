@@ -167,6 +167,10 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return self._obs.copy(), self._infos(present)
 
     def _seed(self, seed: int | Sequence[int | None] | None, members: np.ndarray) -> None:
+        if seed is not None and not isinstance(seed, int | np.integer | Sequence | np.ndarray):
+            raise InputError(
+                f"a seed is an integer, one integer (or None) for each environment, or None: {quote(seed)}"
+            )
         if seed is None or isinstance(seed, int | np.integer):
             super().reset(seed=None if seed is None else int(seed))
             seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
@@ -174,6 +178,8 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             seeds = [None if s is None else int(s) for s in seed]
             if len(seeds) != self.num_envs:
                 raise InputError(f"{len(seeds)} seeds for {self.num_envs} environments")
+            if any(s is not None and s < 0 for s in seeds):
+                raise InputError(f"a seed must not be negative: {min(s for s in seeds if s is not None)}")
             if seeds[0] is not None:
                 super().reset(seed=seeds[0])
         for i in members:
@@ -250,7 +256,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._over = ended.copy()
         if self.autoreset_mode != AutoresetMode.SAME_STEP or not ended.any():
             return self._obs.copy(), rewards, terminated, truncated, self._infos(self._all, success)
-        final_obs, final_infos = self._obs, self._infos(ended, success)
+        final_obs, final_infos = self._obs.copy(), self._infos(ended, success)
         self._begin(np.flatnonzero(ended))
         infos = self._infos(self._all, np.zeros(self.num_envs, dtype=bool), about=~ended)
         infos.update(final_obs=final_obs, _final_obs=ended.copy(), final_info=final_infos, _final_info=ended.copy())
@@ -372,12 +378,14 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         Raises:
             InputError: an array is missing or has another shape.
         """
-        for name in (*self._STATE, "_returns"):
-            mine, saved = getattr(self, name), state.get(name.strip("_"))
+        arrays = {name: getattr(self, name) for name in (*self._STATE, "_returns")}
+        for name, mine in {**arrays, "streams": self._queue.streams, "next_item": self._queue.next_item}.items():
+            saved = state.get(name.strip("_"))
             if saved is None or saved.shape != mine.shape:
                 shape = "missing" if saved is None else f"of shape {saved.shape}, not {mine.shape}"
                 raise InputError(f"environment state does not fit: {name.strip('_')} is {shape}")
-            setattr(self, name, saved.astype(mine.dtype))
+        for name, mine in arrays.items():
+            setattr(self, name, state[name.strip("_")].astype(mine.dtype))
         self._queue.seek(self._everyone, state["streams"], state["next_item"])
         self._begun = True
 

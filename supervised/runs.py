@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import secrets
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -102,22 +104,27 @@ class RunFolder:
             InputError: the run exists already, the folder holds something else, or it cannot be written.
         """
         path = Path(root) / name
-        if not name or Path(name).name != name:
+        if Path(name).name != name or name in ("", ".."):
             raise InputError(f"a run's name is one folder name, not {quote(name)}")
-        if path.exists():
+        if os.path.exists(path):
             if not replace:
                 raise InputError(f"run {path} exists: choose another --name, or go on with --resume {name}")
             if not (path / CONFIG).is_file():
                 raise InputError(f"{path} is not a run folder, so it is not replaced")
-            shutil.rmtree(path)
+        # Made beside and then renamed: whatever happens, a folder of that name is a whole run.
+        beside = Path(root) / f".{secrets.token_hex(8)}.tmp"
         try:
-            (path / "checkpoint").mkdir(parents=True)
+            (beside / "checkpoint").mkdir(parents=True)
+            write_text(beside / COMMAND, shlex.join(command) + "\n")
+            write_text(beside / CONFIG, _dump({"format": FORMAT, **asdict(config)}))
+            if path.exists():
+                shutil.rmtree(path)
+            os.rename(beside, path)
         except OSError as error:
             raise InputError(f"cannot make run folder {path}: {error.strerror}") from None
-        folder = cls(path, config)
-        write_text(path / COMMAND, shlex.join(command) + "\n")
-        write_text(path / CONFIG, _dump({"format": FORMAT, **asdict(config)}))
-        return folder
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return cls(path, config)
 
     @classmethod
     def open(cls, run: str | Path, *, root: str | Path = DEFAULT_ROOT) -> RunFolder:
@@ -127,18 +134,14 @@ class RunFolder:
             InputError: no such run, or its configuration is missing, damaged or of another format.
         """
         path = Path(root) / run
-        if not path.is_dir():
+        if not os.path.isdir(path):
             path = Path(run)
-        if not path.is_dir():
-            raise InputError(f"there is no run {quote(str(run))}: neither {Path(root) / run} nor {path} is a folder")
+        if not os.path.isdir(path):
+            raise InputError(f"there is no run {quote(str(run), 200)}: no folder in {root} has this name or this path")
         raw = _read_json(path / CONFIG, "is not a run folder")
         try:
-            if raw.pop("format") != FORMAT:
-                raise ValueError("written by another version")
-            config = RunConfig(**{**raw, "pairs": tuple(raw["pairs"])})
-            config.language  # noqa: B018 - checks the pairs
-            check_params(config.architecture, config.params)
-        except (KeyError, TypeError, ValueError) as error:
+            config = _parse_config(raw)
+        except InputError as error:
             raise InputError(f"{path / CONFIG}: {error}") from None
         return cls(path, config)
 
@@ -155,17 +158,27 @@ class RunFolder:
             raise InputError(f"cannot write {self.path / METRICS}: {error.strerror}") from None
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Everything logged so far. A last line cut short by a kill is left out."""
+        """Everything logged so far. A last line cut short by a kill is left out.
+
+        Raises:
+            InputError: a damaged line before the last, or a file that cannot be read.
+        """
+        path = self.path / METRICS
         try:
-            lines = (self.path / METRICS).read_text(encoding="utf-8").split("\n")
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return []
-        entries = []
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from None
+        entries: list[dict[str, Any]] = []
         for line in lines[:-1]:  # a whole line ends with a newline, so what follows the last one is empty or cut short
             try:
-                entries.append(json.loads(line))
+                entry = json.loads(line)
             except json.JSONDecodeError:
-                raise InputError(f"{self.path / METRICS}:{len(entries) + 1}: damaged line {quote(line)}") from None
+                entry = None
+            if not isinstance(entry, dict):
+                raise InputError(f"{path}:{len(entries) + 1}: damaged line {quote(line)}")
+            entries.append(entry)
         return entries
 
     def rewind(self, key: str, value: float) -> None:
@@ -174,7 +187,11 @@ class RunFolder:
         write_text(self.path / METRICS, "".join(json.dumps(entry) + "\n" for entry in kept))
 
     def save_best(self, model: SequenceModel, metadata: Mapping[str, Any]) -> None:
-        """Replace the best model. The metadata names the digest of the weights it belongs to."""
+        """Replace the best model. The metadata names the digest of the weights it belongs to.
+
+        A kill between the two files leaves the new weights beside the old figures: :meth:`load_best` needs the weights
+        alone, :meth:`best_metadata` refuses figures of others, and a resumed run writes both again.
+        """
         weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()})
         write_bytes(self.path / WEIGHTS, weights)
         described = {
@@ -191,9 +208,16 @@ class RunFolder:
         """The figures of the best model.
 
         Raises:
-            InputError: missing, or no JSON object.
+            InputError: missing, no JSON object, or not the figures of the weights beside it.
         """
-        return _read_json(self.path / METADATA, "holds no trained model yet")
+        metadata = _read_json(self.path / METADATA, "holds no trained model yet")
+        try:
+            weights = (self.path / WEIGHTS).read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {self.path / WEIGHTS}: {error.strerror}") from None
+        if metadata.get("sha256") != hashlib.sha256(weights).hexdigest():
+            raise InputError(f"{self.path / METADATA} does not belong to {WEIGHTS} beside it: the sha256 differ")
+        return metadata
 
     def load_best(self, *, device: str | torch.device = "cpu") -> SequenceModel:
         """The best model, ready to use.
@@ -231,7 +255,10 @@ def load(run: str | Path, *, root: str | Path = DEFAULT_ROOT, device: str | torc
     """
     folder = RunFolder.open(run, root=root)
     return ModelSolver(
-        folder.load_best(device=device), BracketTokenizer(folder.config.language), masked=folder.config.masked
+        folder.load_best(device=device),
+        BracketTokenizer(folder.config.language),
+        masked=folder.config.masked,
+        everywhere=folder.config.options.get("loss") == "all",
     )
 
 
@@ -241,6 +268,23 @@ def free_name(stem: str, root: str | Path = DEFAULT_ROOT) -> str:
     while (Path(root) / f"{stem}-{number}").exists():
         number += 1
     return f"{stem}-{number}"
+
+
+def _parse_config(raw: dict[str, Any]) -> RunConfig:
+    """Raises InputError without the file's name."""
+    forms = {"kind": str, "setting": str, "pairs": list, "architecture": str, "params": dict, "masked": bool}
+    forms |= {"options": dict, "format": int}
+    for name in sorted(forms.keys() ^ raw.keys()):
+        raise InputError(f"{quote(name)} is {'missing' if name in forms else 'not known'}")
+    for name, form in forms.items():
+        if not isinstance(raw[name], form):
+            raise InputError(f"{name} must be of type {form.__name__}, not {quote(raw[name])}")
+    if raw["format"] != FORMAT:
+        raise InputError(f"format {raw['format']} is of another version (this one reads {FORMAT})")
+    config = RunConfig(**{field.name: raw[field.name] for field in fields(RunConfig)} | {"pairs": tuple(raw["pairs"])})
+    BracketLanguage(config.pairs)
+    check_params(config.architecture, config.params)
+    return config
 
 
 def _dump(value: Mapping[str, Any]) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from bracket_env.cases import Case
-from bracket_env.tokenizer import EOS, PAD, BracketTokenizer
+from bracket_env.tokenizer import EOS, PAD, SEP, BracketTokenizer
 from supervised.models import SequenceModel, greedy_complete
 from supervised.models.masking import CountMask
 
 _BATCH = 1024
+_WORDS = 256
 
 
 class ModelSolver:
@@ -23,12 +24,20 @@ class ModelSolver:
         tokenizer: its vocabulary.
         masked: only syntactically possible tokens may be written (a closer only while its type is open by count),
             as for an agent trained with the action mask.
+        everywhere: the model was trained to predict every token (``--loss all``), so its probabilities inside a word
+            mean something.
+
+    Attributes:
+        closer_probabilities: what :func:`bracket_env.scoring.score` asks for; ``None`` without ``everywhere``.
     """
 
-    def __init__(self, model: SequenceModel, tokenizer: BracketTokenizer, *, masked: bool = False) -> None:
+    def __init__(
+        self, model: SequenceModel, tokenizer: BracketTokenizer, *, masked: bool = False, everywhere: bool = False
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.masked = masked
+        self.closer_probabilities = self._closer_probabilities if everywhere else None
 
     @property
     def device(self) -> torch.device:
@@ -55,6 +64,20 @@ class ModelSolver:
             for i, row in zip(chosen, written, strict=True):
                 answers[i] = self.tokenizer.spell(row[:-1] if row[-1] == EOS else row)
         return answers
+
+    @torch.inference_mode()
+    def _closer_probabilities(self, words: Sequence[str]) -> list[np.ndarray]:
+        """For each word ``(len(word), k)``: the closers' shares of the next symbol's probability at every position."""
+        closers = self.tokenizer.action_ids[:-1].astype(np.int64)
+        found = []
+        for low in range(0, len(words), _WORDS):
+            prompts, lengths = self.tokenizer.encode_prompts(words[low : low + _WORDS])
+            ids = torch.as_tensor(prompts[:, :-1], dtype=torch.long, device=self.device)  # BOS word, without SEP
+            n_tokens = torch.as_tensor(lengths - 1, device=self.device)
+            logits = self.model(ids.masked_fill(ids == SEP, PAD), n_tokens)[:, :, closers]
+            shares = logits.softmax(-1).cpu().numpy()
+            found += [row[: n - 2] for row, n in zip(shares, lengths.tolist(), strict=True)]
+        return found
 
 
 @torch.inference_mode()

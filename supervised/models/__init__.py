@@ -8,15 +8,21 @@ from typing import Any
 
 from bracket_env.errors import InputError, quote
 from supervised.models.base import Encoder, EncoderConfig, SequenceModel, check_whole
+from supervised.models.bert import BERTConfig, BERTEncoder
 from supervised.models.decoding import greedy_complete
+from supervised.models.gpt import GPTConfig, GPTEncoder
 from supervised.models.gru import GRUConfig, GRUEncoder
+from supervised.models.lstm import LSTMConfig, LSTMEncoder
 from supervised.models.transformer import TransformerConfig, TransformerEncoder
 
 __all__ = ["ENCODERS", "Encoder", "EncoderConfig", "SequenceModel", "build_model", "check_params", "greedy_complete"]
 
 ENCODERS: dict[str, tuple[type[EncoderConfig], Callable[[Any, int], Encoder[Any]]]] = {
     "gru": (GRUConfig, GRUEncoder),
+    "lstm": (LSTMConfig, LSTMEncoder),
     "transformer": (TransformerConfig, TransformerEncoder),
+    "gpt": (GPTConfig, GPTEncoder),
+    "bert": (BERTConfig, BERTEncoder),
 }
 """Architecture -> its config class, and its encoder class, made as ``encoder_class(config, vocab_size)``."""
 
@@ -46,7 +52,8 @@ def build_model(arch: str, params: Mapping[str, Any], vocab_size: int) -> Sequen
     """A freshly initialised model; its weights are drawn from torch's global generator.
 
     Raises:
-        InputError: as :func:`check_params`, or a vocabulary that is not a whole number of at least 1.
+        InputError: as :func:`check_params`, a vocabulary that is not a whole number of at least 1, or a package that
+            the architecture needs and that is not installed.
     """
     config = check_params(arch, params)
     check_whole("vocab_size", vocab_size)

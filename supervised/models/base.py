@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bracket_env.errors import InputError, quote
 
@@ -76,6 +77,52 @@ class Encoder(nn.Module, ABC, Generic[State]):
         features = self(ids, lengths)  # (B, T, width)
         return features[torch.arange(len(ids), device=ids.device), lengths - 1]
 
+    def at(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+        """The features of some tokens only, which costs less than :meth:`forward` in some architectures.
+
+        Args:
+            ids, lengths: as for :meth:`forward`.
+            rows, positions: int64 ``(n,)``: the token at ``positions[i]`` of row ``rows[i]``, in any order.
+
+        Returns:
+            ``(n, width)``.
+
+        Raises:
+            InputError: as :meth:`forward`, or a position that is not within its row.
+        """
+        check_positions(lengths, rows, positions)
+        return self(ids, lengths)[rows, positions]
+
+    @torch.inference_mode()
+    def attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
+        """How much each position looks at each token up to it, for display; None if the architecture does not attend.
+
+        Of several layers the last one, of several heads the mean. Dropout is off.
+
+        Returns:
+            ``(B, T, T)``: entry ``[b, t, j]`` is the weight of token j in the features at position t. Rows sum to 1;
+            those of the padding are 0.
+
+        Raises:
+            InputError: as :meth:`forward`.
+        """
+        columns = longest(ids, lengths)
+        was_training = self.training
+        self.eval()
+        try:
+            weights = self._attention(ids[:, :columns], lengths)
+        finally:
+            self.train(was_training)
+        if weights is None:
+            return None
+        padding = torch.arange(columns, device=ids.device) >= lengths[:, None]  # (B, columns)
+        missing = ids.shape[1] - columns
+        return functional.pad(weights.masked_fill(padding[:, :, None], 0.0), (0, missing, 0, missing))
+
+    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
+        """:meth:`attention` of ids ``(B, T)`` as long as the longest row; anything finite in the padding's rows."""
+        return None
+
 
 class SequenceModel(nn.Module):
     """An encoder and a linear head: the parameters are named ``encoder.*`` and ``head.*``."""
@@ -105,6 +152,33 @@ def longest(ids: Tensor, lengths: Tensor | None) -> int:
     return high
 
 
+def check_positions(lengths: Tensor, rows: Tensor, positions: Tensor) -> None:
+    """Refuses a position that is not within its row.
+
+    Args:
+        lengths: int64 ``(B,)``.
+        rows, positions: int64 ``(n,)``.
+
+    Raises:
+        InputError: naming the first such position, its row and the row's length.
+    """
+    sizes = lengths[rows]
+    outside = (positions < 0) | (positions >= sizes)
+    if outside.any():
+        i = int(outside.nonzero()[0])
+        raise InputError(f"position {int(positions[i])} is outside row {int(rows[i])} of {int(sizes[i])} tokens")
+
+
+def check_fits(tokens: int, max_length: int) -> None:
+    """Refuses an input that learned positions do not reach.
+
+    Raises:
+        InputError: naming both lengths.
+    """
+    if tokens > max_length:
+        raise InputError(f"an input of {tokens} tokens is longer than max_length {max_length}")
+
+
 def check_whole(name: str, value: object) -> None:
     """Refuses everything but an int of at least 1; bool is not an int here.
 
@@ -123,6 +197,27 @@ def check_dropout(value: object) -> None:
     """
     if type(value) not in (int, float) or not 0 <= value < 1:  # type: ignore[operator]
         raise InputError(f"dropout must be a number from 0 up to but not including 1, not {quote(value)}")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuses everything but True and False.
+
+    Raises:
+        InputError: naming the option and the value.
+    """
+    if type(value) is not bool:
+        raise InputError(f"{name} must be true or false, not {quote(value)}")
+
+
+def check_heads(heads: int, width: int) -> None:
+    """Refuses a number of heads that does not divide the width.
+
+    Raises:
+        InputError: naming both and the numbers that would do.
+    """
+    if width % heads:
+        fitting = ", ".join(str(n) for n in range(1, width + 1) if width % n == 0)
+        raise InputError(f"heads must divide width {width}: {fitting}, not {heads}")
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:

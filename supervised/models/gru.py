@@ -1,16 +1,8 @@
 """GRU: gated recurrent units (Cho et al. 2014) over an embedding.
 
-Bracket prefixes overlap: all start with BOS, and few symbols can follow. A recurrent state depends on the prefix alone,
-so a batch needs one state for each *distinct* prefix in it (the nodes of a prefix tree) instead of one for each cell
-of the padded rectangle. Three rows, 4 states instead of 9:
-
-    BOS ( {        step   nodes: last token   their parents, counted within the step before
-    BOS ( )         0     BOS                 0 (the zero state)
-    BOS (           1     (                   0
-                    2     {  )                0  0
-
-:class:`_TreeGRU` is the recurrence of ``torch.nn.GRU`` on its parameters, with a hand-written gradient instead of a
-graph over the steps. Forward plus backward of 1024 prompts like the default Close task's (longest 22 tokens, mean 14;
+:class:`_TreeGRU` is the recurrence of ``torch.nn.GRU`` on its parameters over the distinct prefixes of a batch
+(:mod:`supervised.models.prefix_tree`), with a hand-written gradient instead of a graph over the steps.
+Forward plus backward of 1024 prompts like the default Close task's (longest 22 tokens, mean 14;
 width 96; one CPU thread) took 49-57 ms, against 114-146 for nn.GRU on the padded batch and 152-233 on a packed one.
 With nothing shared and no row short it still gained a tenth; on 32 such rows it lost a third (10 ms against 7.6).
 """
@@ -18,135 +10,34 @@ With nothing shared and no row short it still gained a tenth; on 32 such rows it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence
 
-from bracket_env.errors import InputError
-from supervised.models.base import Encoder, EncoderConfig, check_dropout, check_whole, longest
+from supervised.models.recurrent import RecurrentConfig, RecurrentEncoder
 
 
 @dataclass(frozen=True)
-class GRUConfig(EncoderConfig):
-    """Options of the GRU.
-
-    Raises:
-        InputError: an option of the wrong type or out of range.
-    """
-
-    embedding_size: int = 32
-    """Size of a token's embedding."""
-    layers: int = 1
-    """Number of recurrent layers."""
-    units: int = 96
-    """Units of each layer, which is the size of the features."""
-    dropout: float = 0.0
-    """Share of features dropped between layers and after the last one, in training."""
-
-    def __post_init__(self) -> None:
-        for name in ("embedding_size", "layers", "units"):
-            check_whole(name, getattr(self, name))
-        check_dropout(self.dropout)
+class GRUConfig(RecurrentConfig):
+    """Options of the GRU."""
 
 
-class GRUEncoder(Encoder[Tensor]):
-    """Embedding and GRU. The state is the hidden state ``(layers, B, units)``."""
+class GRUEncoder(RecurrentEncoder):
+    """Embedding and GRU."""
 
     def __init__(self, config: GRUConfig, vocab_size: int) -> None:
-        super().__init__()
-        self.width = config.units
-        self.embedding = nn.Embedding(vocab_size, config.embedding_size)
-        between = config.dropout if config.layers > 1 else 0.0  # nn.GRU warns about dropout with nothing between
-        self.gru = nn.GRU(config.embedding_size, config.units, config.layers, batch_first=True, dropout=between)
-        self.dropout = nn.Dropout(config.dropout)
+        super().__init__(config, vocab_size)
+        self.gru = nn.GRU(**self.layer_options(config))
 
-    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if lengths is None or not self._shares_prefixes(ids):
-            longest(ids, lengths)
-            return self.dropout(self.gru(self.embedding(ids))[0])
-        features, nodes = self._tree_features(ids, lengths)
-        flat = features.index_select(0, nodes.flatten())  # (B * longest, width)
-        padding = ids.shape[1] - nodes.shape[1]
-        return self.dropout(functional.pad(flat.view(*nodes.shape, self.width), (0, 0, 0, padding)))
+    @property
+    def rnn(self) -> nn.GRU:
+        return self.gru
 
-    def last(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        if not self._shares_prefixes(ids):
-            return self.start(ids, lengths)[0]
-        features, nodes = self._tree_features(ids, lengths)
-        return self.dropout(features.index_select(0, nodes.gather(1, lengths[:, None] - 1).squeeze(1)))
-
-    def start(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        trimmed = ids[:, : longest(ids, lengths)]
-        packed = pack_padded_sequence(self.embedding(trimmed), lengths.cpu(), batch_first=True, enforce_sorted=False)
-        state = self.gru(packed)[1]  # (layers, B, units)
-        return self.dropout(state[-1]), state
-
-    def step(self, token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        features, state = self.gru(self.embedding(token)[:, None], state)
-        return self.dropout(features[:, 0]), state
-
-    def select(self, state: Tensor, rows: Tensor) -> Tensor:
-        return state.index_select(1, rows)
-
-    def _shares_prefixes(self, ids: Tensor) -> bool:
-        """Whether rows may share states: not when each draws its own dropout between layers.
-
-        On other devices nn.GRU is one fused kernel, and a quantised module in its place has no float parameters.
-        """
-        between = self.training and getattr(self.gru, "dropout", 0.0) > 0
-        return ids.device.type == "cpu" and isinstance(self.gru, nn.GRU) and not between
-
-    def _tree_features(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The last layer's states ``(nodes, units)`` and :attr:`PrefixTree.nodes`."""
-        tree = prefix_tree(ids, lengths, self.embedding.num_embeddings)
-        features = self.embedding(tree.tokens)
-        for layer in range(self.gru.num_layers):
-            weights = (
-                getattr(self.gru, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
-            features = _TreeGRU.apply(features, *weights, *tree.parents)
-        return features, tree.nodes
-
-
-class PrefixTree(NamedTuple):
-    """The distinct prefixes of a batch, shortest first: one node for each, numbered step after step."""
-
-    tokens: Tensor
-    """``(nodes,)``: the last token of every prefix."""
-    parents: tuple[Tensor, ...]
-    """For every step the nodes that its own ones extend, counted within the step before; zeros at step 0."""
-    nodes: Tensor
-    """``(B, longest)``: the node of each row's prefix up to each position; 0 in the padding."""
-
-
-def prefix_tree(ids: Tensor, lengths: Tensor, vocab_size: int) -> PrefixTree:
-    """The tree of the prefixes of ``ids`` ``(B, T)`` up to ``lengths`` ``(B,)``.
-
-    Raises:
-        InputError: a length outside 1 to T, or an id outside the vocabulary.
-    """
-    steps = longest(ids, lengths)
-    for bound in ids.aminmax():
-        if not 0 <= bound < vocab_size:
-            raise InputError(f"token id {int(bound)} is outside the vocabulary of {vocab_size}")
-    descending, order = lengths.sort(descending=True, stable=True)
-    columns = ids[order, :steps].t().contiguous()  # (steps, B): rows still going are always the first ones
-    going = (descending > torch.arange(steps)[:, None]).sum(1).tolist()
-    nodes = torch.zeros_like(columns)
-    within = torch.zeros_like(lengths)  # each row's node, counted within the step
-    tokens, parents, total = [], [], 0
-    for column, n, row in zip(columns, going, nodes, strict=True):
-        prefixes, within = torch.unique(within[:n] * vocab_size + column[:n], return_inverse=True)
-        tokens.append(prefixes % vocab_size)
-        parents.append(prefixes // vocab_size)
-        row[:n] = within + total
-        total += len(prefixes)
-    unsorted = torch.empty_like(nodes).index_copy_(1, order, nodes)
-    return PrefixTree(torch.cat(tokens), tuple(parents), unsorted.t())
+    def _recur(self, x: Tensor, weights: tuple[Tensor, ...], parents: tuple[Tensor, ...]) -> Tensor:
+        return _TreeGRU.apply(x, *weights, *parents)
 
 
 class _TreeGRU(torch.autograd.Function):

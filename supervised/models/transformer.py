@@ -18,16 +18,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bracket_env.errors import InputError
-from supervised.models.base import Encoder, EncoderConfig, check_choice, check_dropout, check_whole, longest
+from supervised.models.base import (
+    Encoder,
+    EncoderConfig,
+    check_choice,
+    check_dropout,
+    check_fits,
+    check_whole,
+    longest,
+)
+from supervised.models.kv_cache import KVCache
+from supervised.models.prefix_attention import attention_weights
 
 Positions = Literal["rope", "alibi", "learned", "none"]
+Turn = tuple[Tensor, Tensor]
 _INIT_STD = 0.02
 
 
@@ -74,18 +85,6 @@ class TransformerConfig(EncoderConfig):
             raise InputError(f"max_length is used by positions 'learned' only, not by {self.positions!r}")
 
 
-@dataclass(frozen=True)
-class KVCache:
-    """Keys and values of everything read so far, for decoding."""
-
-    keys: tuple[Tensor, ...]
-    """A layer's keys ``(B, heads, L, width / heads)``, already turned when positions are ``rope``."""
-    values: tuple[Tensor, ...]
-    """A layer's values, of the same shape."""
-    positions: Tensor
-    """``(B, L)``: where in its row each cached token stands; -1 marks padding, which is never attended to."""
-
-
 class TransformerEncoder(Encoder[KVCache]):
     """Embedding, blocks and a final LayerNorm. The state is a :class:`KVCache`."""
 
@@ -94,6 +93,7 @@ class TransformerEncoder(Encoder[KVCache]):
     def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
         super().__init__()
         self.width = config.width
+        self.heads = config.heads
         self.positions = config.positions
         self.max_length = config.max_length
         self.embedding = nn.Embedding(vocab_size, config.width)
@@ -115,18 +115,22 @@ class TransformerEncoder(Encoder[KVCache]):
     def start(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, KVCache]:
         features, cache = self._read(ids, lengths)
         rows = torch.arange(len(ids), device=ids.device)
-        positions = cache.positions.masked_fill(cache.positions >= lengths[:, None], -1)  # (B, L)
-        return features[rows, lengths - 1], KVCache(cache.keys, cache.values, positions)
+        return features[rows, lengths - 1], cache.cut(lengths)
 
     def step(self, token: Tensor, state: KVCache) -> tuple[Tensor, KVCache]:
-        position = state.positions.amax(1, keepdim=True) + 1  # (B, 1)
-        features, state = self._run(token[:, None], position, state)
+        features, state = self._run(token[:, None], state.next_position(), state)
         return features[:, 0], state
 
     def select(self, state: KVCache, rows: Tensor) -> KVCache:
-        keys = tuple(key.index_select(0, rows) for key in state.keys)
-        values = tuple(value.index_select(0, rows) for value in state.values)
-        return KVCache(keys, values, state.positions.index_select(0, rows))
+        return state.select(rows)
+
+    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        positions = torch.arange(ids.shape[1], device=ids.device)[None]
+        x, mask, turn = self._embed(ids, positions), self._mask(positions, positions, None), self._turn(positions)
+        for block in self.blocks[:-1]:
+            x, _, _ = block(x, turn, mask, None)
+        query, key, _ = cast(_Block, self.blocks[-1]).project_in(x, turn)
+        return attention_weights(query, key, mask).mean(1)
 
     def _read(self, ids: Tensor, lengths: Tensor | None) -> tuple[Tensor, KVCache]:
         """Features ``(B, longest, width)``: columns that are padding in every row are not computed.
@@ -138,22 +142,28 @@ class TransformerEncoder(Encoder[KVCache]):
 
     def _run(self, ids: Tensor, positions: Tensor, past: KVCache | None) -> tuple[Tensor, KVCache]:
         """``ids`` ``(B, T)`` at ``positions`` ``(B or 1, T)`` after ``past`` -> features ``(B, T, width)``, cache."""
-        x = self.embedding(ids)
-        if self.max_length is not None:
-            needed = int(positions.max()) + 1
-            if needed > self.max_length:
-                raise InputError(f"an input of {needed} tokens is longer than max_length {self.max_length}")
-            x = x + self.position(positions)
-        x = self.dropout(x)
+        x = self._embed(ids, positions)
         seen = positions if past is None else torch.cat([past.positions, positions], 1)  # (B or 1, L)
-        mask = self._mask(positions, seen, past)
+        mask, turn = self._mask(positions, seen, past), self._turn(positions)
         keys, values = [], []
         for layer, block in enumerate(self.blocks):
             before = None if past is None else (past.keys[layer], past.values[layer])
-            x, key, value = block(x, positions, mask, before)
+            x, key, value = block(x, turn, mask, before)
             keys.append(key)
             values.append(value)
         return self.norm(x), KVCache(tuple(keys), tuple(values), seen)
+
+    def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
+        """``(B, T)`` at ``positions`` ``(B or 1, T)`` -> what the first block reads ``(B, T, width)``."""
+        x = self.embedding(ids)
+        if self.max_length is not None:
+            check_fits(int(positions.max()) + 1, self.max_length)
+            x = x + self.position(positions)
+        return self.dropout(x)
+
+    def _turn(self, positions: Tensor) -> Turn | None:
+        """What RoPE turns the queries and keys at ``positions`` ``(B or 1, T)`` by; None for other positions."""
+        return rotation(positions[:, None], self.width // self.heads) if self.positions == "rope" else None
 
     def _mask(self, positions: Tensor, seen: Tensor, past: KVCache | None) -> Tensor | None:
         """What is added to the scores ``(B or 1, heads or 1, T, L)``, or where they count; None: plainly causal."""
@@ -173,7 +183,6 @@ class _Block(nn.Module):
         super().__init__()
         width, hidden = config.width, config.mlp_ratio * config.width
         self.heads = config.heads
-        self.rope = config.positions == "rope"
         self.norm_attention = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.project = nn.Linear(width, width)
@@ -183,13 +192,10 @@ class _Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Tensor, positions: Tensor, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
+        self, x: Tensor, turn: Turn | None, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """``x`` ``(B, T, width)`` -> the same shape, and the keys and values ``(B, heads, L, width / heads)``."""
-        parts = self.query_key_value(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
-        if self.rope:
-            query, key = rotate(query, positions[:, None]), rotate(key, positions[:, None])
+        query, key, value = self.project_in(x, turn)
         if past is not None:
             key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
         dropped = self.dropout.p if self.training else 0.0
@@ -197,13 +203,25 @@ class _Block(nn.Module):
         x = x + self.dropout(self.project(mixed.transpose(1, 2).flatten(2)))
         return x + self.dropout(self.shrink(functional.gelu(self.expand(self.norm_mlp(x))))), key, value
 
+    def project_in(self, x: Tensor, turn: Turn | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of the attention, each ``(B, heads, T, width / heads)``."""
+        parts = self.query_key_value(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        if turn is not None:
+            query, key = rotate(query, turn), rotate(key, turn)
+        return query, key, value
 
-def rotate(x: Tensor, positions: Tensor) -> Tensor:
-    """RoPE: ``x`` ``(..., T, d)`` with features 2i, 2i+1 turned by positions ``(..., T)`` times 10000^(-2i/d)."""
-    size = x.shape[-1]
-    frequency = 10_000.0 ** (-torch.arange(0, size, 2, device=x.device) / size)  # (d / 2,)
-    angle = positions[..., None] * frequency  # (..., T, d / 2)
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+
+def rotation(positions: Tensor, size: int) -> Turn:
+    """RoPE's angles, positions ``(..., T)`` times 10000^(-2i/size), as cosines and sines ``(..., T, size / 2)``."""
+    frequency = 10_000.0 ** (-torch.arange(0, size, 2, device=positions.device) / size)  # (size / 2,)
+    angle = positions[..., None] * frequency
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, turn: Turn) -> Tensor:
+    """RoPE: ``x`` ``(..., T, size)`` with features 2i, 2i+1 turned by the i-th angle of :func:`rotation`."""
+    cos, sin = (part.to(x.dtype) for part in turn)
     even, odd = x[..., 0::2], x[..., 1::2]
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
 

@@ -7,23 +7,16 @@ import re
 
 import numpy as np
 import pytest
+from episode_strategies import brute_force_partners, episodes, prefixes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bracket_env import rendering
+from bracket_env.drawing.canvas import BACKGROUND, TEXT, FrameLayout
+from bracket_env.drawing.cells import AFTER_MISTAKE, MISTAKE, PALETTE
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from bracket_env.rendering import (
-    BACKGROUND,
-    MISTAKE,
-    PALETTE,
-    TEXT,
-    FrameLayout,
-    State,
-    episode_cells,
-    render_ansi,
-    render_rgb,
-)
+from bracket_env.rendering import render_ansi, render_rgb
 
 DEFAULT = BracketLanguage()
 STYLED = re.compile(r"\x1b\[([0-9;]+)m(.+?)\x1b\[0m")
@@ -36,15 +29,6 @@ def plain(text: str) -> str:
 def styled_symbols(text: str) -> list[tuple[str, str]]:
     """(SGR code, symbol) for each symbol of a rendering without note."""
     return [match for line in text.split("\n")[::2] for match in STYLED.findall(line)]
-
-
-def brute_force_partners(language: BracketLanguage, word: str) -> list[int]:
-    """The partner of each position: the other end of the shortest balanced stretch that starts or stops there."""
-    partners = [-1] * len(word)
-    for i, j in itertools.combinations(range(len(word)), 2):
-        if partners[i] < 0 and word[i] in language.closer_of and language.is_balanced(word[i : j + 1]):
-            partners[i], partners[j] = j, i
-    return partners
 
 
 def cell_pixels(frame: np.ndarray, layout: FrameLayout, index: int) -> np.ndarray:
@@ -65,34 +49,6 @@ def has_colour(pixels: np.ndarray, colour: tuple[int, int, int]) -> bool:
 
 def is_blank(pixels: np.ndarray) -> bool:
     return bool((pixels == BACKGROUND).all())
-
-
-@st.composite
-def languages(draw: st.DrawFn) -> BracketLanguage:
-    printable = st.characters(exclude_categories=["C", "Z"]).filter(str.isprintable)
-    symbols = draw(
-        st.lists(printable | st.sampled_from("()[]{}<>【】『』「」〈〉《》"), min_size=2, max_size=10, unique=True)
-    )
-    return BracketLanguage(["".join(pair) for pair in zip(symbols[::2], symbols[1::2], strict=False)])
-
-
-@st.composite
-def prefixes(draw: st.DrawFn, language: BracketLanguage, max_size: int = 30) -> str:
-    prefix = ""
-    for choice in draw(st.lists(st.integers(0, len(language.pairs)), max_size=max_size)):
-        stack = language.open_stack(prefix)
-        closes = choice == len(language.pairs) and stack
-        prefix += language.closer_of[stack[-1]] if closes else language.openers[choice % len(language.pairs)]
-    return prefix
-
-
-@st.composite
-def episodes(draw: st.DrawFn) -> tuple[BracketLanguage, str, str, bool]:
-    language = draw(languages())
-    prefix = draw(prefixes(language))
-    completion = language.completion(prefix)
-    right = completion[: draw(st.integers(0, len(completion)))]
-    return language, prefix, right + draw(st.text(language.closers, max_size=5)), draw(st.booleans())
 
 
 # What a person reads
@@ -173,24 +129,6 @@ def test_rgb_partners_share_a_colour_and_neighbours_do_not(prefix: str) -> None:
         assert i == 0 or partners[i] == i - 1 or hues[i] != hues[i - 1]
 
 
-@given(episodes())
-def test_colours_and_lanes_stay_while_the_answer_grows(episode: tuple[BracketLanguage, str, str, bool]) -> None:
-    language, prefix, answer, ended = episode
-    before, after = (episode_cells(language, prefix, *rest) for rest in (("", False), (answer, ended)))
-    assert [cell._replace(state=State.OPEN) for cell in before] == [
-        cell._replace(state=State.OPEN) for cell in after[: len(prefix)]
-    ]
-
-
-@given(prefixes(DEFAULT, max_size=14))
-def test_the_line_of_a_pair_runs_above_the_lines_inside_it(prefix: str) -> None:
-    cells = episode_cells(DEFAULT, prefix, DEFAULT.completion(prefix), ended=False)
-    partners = brute_force_partners(DEFAULT, "".join(cell.symbol for cell in cells))
-    assert [cell.partner for cell in cells] == partners
-    for i, partner in enumerate(partners):
-        assert all(cells[j].lane < cells[i].lane for j in range(i + 1, partner))
-
-
 # Mistakes, waiting openers and the boundary, without colour
 
 
@@ -240,7 +178,7 @@ def test_symbols_after_a_mistake_are_struck_through() -> None:
     layout = FrameLayout(8)
     struck = cell_pixels(render_rgb(DEFAULT, "((", "})"), layout, 3)
     upper_right = struck[5:10, 30:35]
-    assert (upper_right == rendering.AFTER_MISTAKE).all(axis=-1).any()
+    assert (upper_right == AFTER_MISTAKE).all(axis=-1).any()
 
 
 @pytest.mark.parametrize("length", [0, 1, 5, 20, 21, 40])
@@ -286,21 +224,6 @@ def test_equal_columns_give_equal_shapes(columns: int, prefix: str, answer: str,
     assert shape == render_rgb(DEFAULT, "", "", columns=columns).shape
 
 
-@given(st.integers(1, 2000))
-def test_sides_are_even_and_every_cell_lies_inside_clear_of_the_others(columns: int) -> None:
-    layout = FrameLayout(columns)
-    width, height = layout.size
-    assert width % 2 == height % 2 == 0
-    assert width <= 1320
-    corners = [layout.corner(i) for i in range(columns)]
-    assert len(set(corners)) == columns
-    assert all(0 <= x <= width - layout.cell and layout.cell <= y <= height - 2 * layout.cell for x, y in corners)
-
-
-def test_up_to_32_columns_stand_in_one_row() -> None:
-    assert [FrameLayout(columns).rows for columns in (8, 32, 33, 64, 65)] == [1, 1, 2, 2, 3]
-
-
 def test_a_long_note_is_cut_and_leaves_the_picture_alone() -> None:
     without, short, long = (render_rgb(DEFAULT, "(", ")", note=note) for note in ("", "right", "very " * 40))
     top = slice(0, FrameLayout(8).corner(0)[1] + 60)
@@ -308,50 +231,6 @@ def test_a_long_note_is_cut_and_leaves_the_picture_alone() -> None:
     assert np.array_equal(without[top], long[top])
     assert not np.array_equal(without, short)
     assert is_blank(long[:, -10:])
-
-
-# Glyphs
-
-
-@pytest.mark.parametrize("side", [0, 1])
-def test_every_symbol_looks_different(side: int) -> None:
-    """Drawn shapes, glyphs of the built-in font, and code points in a box for what it lacks (kanji, emoji, accents)."""
-    pairs = [
-        "()",
-        "[]",
-        "{}",
-        "<>",
-        "【】",
-        "『』",
-        "「」",
-        "〈〉",
-        "《》",
-        "ab",
-        "«»",
-        "（）",
-        "⟦⟧",
-        "開閉",
-        "😀😁",
-        "\u0301\u0302",
-    ]
-    layout = FrameLayout(8)
-    looks = {}
-    for pair in pairs:
-        frame = render_rgb(BracketLanguage([pair]), pair[0], pair[1], columns=8)
-        x, y = layout.corner(side)
-        inside = frame[y + 4 : y + layout.cell - 4, x + 4 : x + layout.cell - 4]
-        assert len(np.unique(inside.reshape(-1, 3), axis=0)) > 1, f"{pair[side]!r} is blank"
-        looks[inside.tobytes()] = pair
-    assert list(looks.values()) == pairs
-
-
-@pytest.mark.parametrize("pair", ["()", "[]", "{}", "<>", "【】", "『』", "「」", "〈〉", "《》"])
-def test_a_closer_is_its_opener_turned_half_way_round(pair: str) -> None:
-    language, layout = BracketLanguage([pair]), FrameLayout(8)
-    answered = render_rgb(language, pair[0] * 2, pair[1] * 2, columns=8)
-    opener, closer = ((cell_pixels(answered, layout, i)[4:-4, 4:-4] == PALETTE[0]).all(axis=-1) for i in (0, 3))
-    assert np.array_equal(opener, closer[::-1, ::-1])
-    assert not np.array_equal(opener, closer)
 
 
 # Bad input
@@ -368,8 +247,3 @@ def test_a_closer_is_its_opener_turned_half_way_round(pair: str) -> None:
 def test_bad_input_is_named(prefix: str, answer: str, columns: int | None, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         render_rgb(DEFAULT, prefix, answer, columns=columns)
-
-
-def test_a_layout_needs_a_column() -> None:
-    with pytest.raises(InputError, match="columns must be at least 1, not 0"):
-        FrameLayout(0)

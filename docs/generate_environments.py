@@ -1,0 +1,94 @@
+"""Writes docs/environments.md from the table of settings and the environment's docstring.
+
+    python docs/generate_environments.py
+
+A test holds the page to what this prints, so run it after a change to either.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from bracket_env import SETTINGS
+from bracket_env.atomic import write_text
+from bracket_env.close import CloseEnv
+from bracket_env.settings import Setting
+from bracket_env.shortcuts import tally_completion
+
+PAGE = Path(__file__).with_name("environments.md")
+CASES = 1000  # of the test split: enough to say which settings a counter can pass
+HEAD = """\
+<!-- Made by docs/generate_environments.py from the code: change it there. -->
+
+# Environments
+
+Importing `bracket_env` registers one environment under several ids. An id is a *setting*: it fixes the pairs and how
+cases are drawn, and with them every size. `gym.make("bracket_env:bracket/Close-v0")` imports the package by itself, and
+`gym.make_vec` with the same id gives the native vector environment, NumPy only, in each of Gymnasium's autoreset modes.
+"""
+VECTOR = """\
+## Vector environment
+
+`gym.make_vec("bracket_env:bracket/Close-v0", num_envs=512)` takes the same arguments, and `autoreset_mode` (a member
+of Gymnasium's `AutoresetMode` or its name; next-step by default) and `max_episode_steps`. Member i behaves as a
+scalar environment seeded `seed + i`, step by step and bit for bit. Two things differ in form, for speed:
+`infos["final_obs"]` is one array `(n, L)`, of which `infos["_final_obs"]` says the rows that are meant, and
+`infos["case"]` is a sequence that decodes a case when it is asked for. `reset(options={"prefix": ...})` takes one
+prefix or one for each member. `right_actions()` gives every member's right action, -1 where there is none.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, settings_table(), environment(), VECTOR])
+
+
+def settings_table() -> str:
+    """A section with one row a setting: sizes, and what counting without a stack achieves."""
+    lines = [
+        "## Settings",
+        "",
+        "| id | pairs | cases | prefix up to | depth up to | L | actions | counters | rising counters |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|",
+        *(_row(setting) for setting in SETTINGS.values()),
+        "",
+        f"The last two columns are the yardsticks without a stack: exact match on {CASES} cases of the test split "
+        "(see [scores.md](scores.md)).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def environment() -> str:
+    """The docstring as a section, its own headings one level down."""
+    text = inspect.cleandoc(CloseEnv.__doc__ or "").replace("## ", "### ")
+    return f"## CloseEnv\n\n{text}\n"
+
+
+def _row(setting: Setting) -> str:
+    length, depth = setting.max_length, setting.max_depth
+    observation = CloseEnv(setting.id).observation_space.shape
+    assert observation is not None
+    cells = [
+        f"`{setting.id}`",
+        f"`{' '.join(setting.pairs)}`",
+        setting.summary,
+        length,
+        depth,
+        observation[0],
+        len(setting.pairs) + 1,
+        f"{_exact(setting, rising=False):.1%}",
+        f"{_exact(setting, rising=True):.1%}",
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _exact(setting: Setting, *, rising: bool) -> float:
+    language = setting.language()
+    cases = setting.evaluation_cases("test", CASES)
+    return sum(tally_completion(language, prefix, rising=rising) == answer for prefix, answer in cases) / len(cases)
+
+
+if __name__ == "__main__":
+    write_text(PAGE, page())

@@ -1,0 +1,34 @@
+"""Checks of command-line options, one line each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from bracket_env.errors import InputError, quote
+
+
+def flag(name: str) -> str:
+    """``batch_size`` as it is typed: ``--batch-size``."""
+    return "--" + name.replace("_", "-")
+
+
+def require(name: str, value: Any, what: str, allowed: Callable[[float], bool]) -> None:
+    """A finite number for which ``allowed`` holds.
+
+    Raises:
+        InputError: it is not; ``what`` says what would be.
+    """
+    if type(value) not in (int, float) or not math.isfinite(value) or not allowed(value):
+        raise InputError(f"{flag(name)} must be {what}, not {quote(value)}")
+
+
+def require_whole(name: str, value: Any, least: int, most: int) -> None:
+    """A whole number from ``least`` to ``most``.
+
+    Raises:
+        InputError: it is not.
+    """
+    if type(value) is not int or not least <= value <= most:
+        raise InputError(f"{flag(name)} must be a whole number from {least} to {most}, not {quote(value)}")

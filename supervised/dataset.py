@@ -1,0 +1,45 @@
+"""``python -m supervised.dataset --n 3000 --out DIR``: generate a data set folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+
+from bracket_env.command import run
+from bracket_env.settings import DEFAULT_SETTING, get_setting
+
+PROG = "python -m supervised.dataset"
+
+
+@dataclass(frozen=True)
+class MakeDataset:
+    """Generate training and test cases of a task into a new folder, in three forms: original, preprocessed, tokenize."""
+
+    out: str
+    """The folder to make."""
+    n: int = 3000
+    """Training cases, of the train split."""
+    n_test: int = 1000
+    """Test cases, of the test split: no prefix is in both files."""
+    setting: str = DEFAULT_SETTING
+    """The task, a registered environment id."""
+    pairs: tuple[str, ...] | None = None
+    """Other bracket pairs than the setting's."""
+    seed: int = 0
+    """Other seeds give other cases."""
+
+
+def main(config: MakeDataset) -> None:
+    """Generate as configured."""
+    from supervised.dataset_folder import generate_dataset
+
+    began = time.perf_counter()
+    setting = get_setting(config.setting)
+    generate_dataset(config.out, setting, config.n, config.n_test, seed=config.seed, pairs=config.pairs)
+    rate = (config.n + config.n_test) / (time.perf_counter() - began)
+    print(f"{config.out}: {config.n} training and {config.n_test} test cases of {setting.id} ({rate:,.0f} cases/s)")
+
+
+if __name__ == "__main__":
+    sys.exit(run(MakeDataset, main, prog=PROG))

@@ -1,0 +1,33 @@
+"""The state of architectures that attend: keys and values of everything read so far, rows of unequal length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class KVCache:
+    """Keys and values of everything read so far, for decoding."""
+
+    keys: tuple[Tensor, ...]
+    """A layer's keys ``(B, heads, L, width / heads)``, as the attention uses them."""
+    values: tuple[Tensor, ...]
+    """A layer's values, of the same shape."""
+    positions: Tensor
+    """``(B, L)``: where in its row each cached token stands; -1 marks padding, which is never attended to."""
+
+    def next_position(self) -> Tensor:
+        """``(B, 1)``: where the next token of each row will stand."""
+        return self.positions.amax(1, keepdim=True) + 1
+
+    def select(self, rows: Tensor) -> KVCache:
+        """The cache of some rows only, in the order of ``rows`` (int64)."""
+        keys = tuple(key.index_select(0, rows) for key in self.keys)
+        values = tuple(value.index_select(0, rows) for value in self.values)
+        return KVCache(keys, values, self.positions.index_select(0, rows))
+
+    def cut(self, lengths: Tensor) -> KVCache:
+        """The same cache, with everything from each row's length ``(B,)`` on marked as padding."""
+        return KVCache(self.keys, self.values, self.positions.masked_fill(self.positions >= lengths[:, None], -1))

@@ -1,0 +1,154 @@
+"""What a ``Train`` configuration must satisfy, checked before any work, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from bracket_env.errors import InputError, quote
+from bracket_env.language import BracketLanguage
+from bracket_env.settings import Setting, get_setting
+from supervised.checks import flag, require, require_whole
+from supervised.durations import parse_duration
+from supervised.models import check_params
+from supervised.runs import RunConfig
+from supervised.train import Train
+
+Config = TypeVar("Config")
+
+MODEL_OPTIONS = (
+    "layers", "units", "embedding_size", "attention", "width", "heads", "mlp_ratio", "positions", "max_length",
+    "dropout",
+)  # fmt: skip
+_MOST = {
+    "steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**7, "threads": 1024,
+}  # fmt: skip
+# Options that do not change what is computed, so a resumed run may be given new ones.
+FREE_ON_RESUME = {"name", "runs_dir", "resume", "target", "time_limit", "json"}
+
+
+def check(config: Train) -> RunConfig:
+    """The run's configuration with every default filled in.
+
+    Raises:
+        InputError: the first option that is out of range, or does not fit the others.
+    """
+    for name, most in _MOST.items():
+        require_whole(name, getattr(config, name), 1, most)
+    require_whole("seed", config.seed, 0, 2**63 - 1)
+    require_whole("warmup_steps", config.warmup_steps, 0, config.steps)
+    for name in ("micro_batch", "patience"):
+        if getattr(config, name) is not None:
+            require_whole(name, getattr(config, name), 1, 10**9)
+    for name in ("learning_rate", "max_grad_norm"):
+        require(name, getattr(config, name), "positive", lambda v: v > 0)
+    require("weight_decay", config.weight_decay, "at least 0", lambda v: v >= 0)
+    require("label_smoothing", config.label_smoothing, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
+    require("replay_share", config.replay_share, "above 0 and below 1", lambda v: 0 < v < 1)
+    if config.target is not None:
+        require("target", config.target, "above 0 and at most 1", lambda v: 0 < v <= 1)
+    if config.time_limit is not None:
+        parse_duration(config.time_limit)
+    if config.replay is not None and config.init_from is None:
+        raise InputError("--replay goes with --init-from: there is no old task to keep otherwise")
+    if config.dataset is not None and config.dataset_size != "stream":
+        raise InputError("--dataset and --dataset-size exclude each other: the folder has its own size")
+    fixed_size(config.dataset_size)
+    setting = get_setting(config.setting)
+    language = setting.language(config.pairs)
+    if config.replay is not None:
+        check_same_pairs(config.replay, language)
+    params = check_params(config.arch, given_params(config)).to_dict()
+    needed = longest_input(setting)
+    if params.get("max_length") is not None and params["max_length"] < needed:
+        raise InputError(
+            f"--max-length {params['max_length']} is less than the {needed} tokens of the longest case of {setting.id}"
+        )
+    return RunConfig(
+        kind="supervised",
+        setting=config.setting,
+        pairs=language.pairs,
+        architecture=config.arch,
+        params=params,
+        masked=False,
+        options=asdict(config),
+    )
+
+
+def given_params(config: Any) -> dict[str, Any]:
+    """The architecture options that were given; a flag counts when it is set.
+
+    gpt and bert get room for the longest case by themselves when ``max_length`` is not given.
+    """
+    given = {name: getattr(config, name, None) for name in MODEL_OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None and value is not False}
+    arch = getattr(config, "arch", None) or config.encoder
+    if arch in ("gpt", "bert") and "max_length" not in given:
+        given["max_length"] = longest_input(get_setting(config.setting))
+    return given
+
+
+def longest_input(setting: Setting) -> int:
+    """Tokens of the longest case: BOS, prefix, SEP, completion and EOS."""
+    return setting.max_length + setting.max_depth + 3
+
+
+def fixed_size(text: str) -> int | None:
+    """The number in ``--dataset-size``, ``None`` for stream.
+
+    Raises:
+        InputError: neither ``stream`` nor a positive whole number.
+    """
+    if text == "stream":
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10**8:
+        raise InputError(f"--dataset-size must be stream or a whole number of at least 1, not {quote(text)}")
+    return int(text)
+
+
+def check_same_pairs(replay: str, language: BracketLanguage) -> None:
+    """The replayed setting must be writable in the language.
+
+    Raises:
+        InputError: it has a pair that the language lacks.
+    """
+    missing = [pair for pair in get_setting(replay).pairs if pair not in language.pairs]
+    if missing:
+        raise InputError(f"--replay {replay} needs the pair {quote(missing[0])}, which is not among --pairs")
+
+
+def resumed(config: Config, options: Mapping[str, Any]) -> Config:
+    """The options of a run to go on with, taken from its folder.
+
+    Args:
+        config: what the command says; only its options that differ from the defaults count.
+        options: as the run's folder keeps them.
+
+    Raises:
+        InputError: the command names an option that would make it another run.
+    """
+    kind = type(config)
+    known = fields(kind)  # type: ignore[arg-type]
+    odd = sorted({field.name for field in known} ^ set(options))
+    if odd:
+        raise InputError(f"the run was made by another version: option {odd[0]} is not in both")
+    saved = {**options, "pairs": None if options["pairs"] is None else tuple(options["pairs"])}
+    # A target or limit of the first command ended that command; it does not end this one.
+    changed: dict[str, Any] = {"target": None, "time_limit": None, "json": None}
+    for field in known:
+        value = getattr(config, field.name)
+        if value == field.default:
+            continue
+        if field.name in FREE_ON_RESUME:
+            changed[field.name] = value
+        elif value != saved[field.name]:
+            raise InputError(
+                f"{flag(field.name)} {value} would make it another run (it has {saved[field.name]}): leave it out"
+            )
+    return kind(**{**saved, **changed})
+
+
+def custom_pairs(pairs: Sequence[str] | None, setting: Setting) -> tuple[str, ...] | None:
+    """The pairs to pass on: ``None`` for the setting's own."""
+    return None if pairs is None or tuple(pairs) == setting.pairs else tuple(pairs)

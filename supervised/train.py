@@ -1,0 +1,123 @@
+"""``python -m supervised.train``: train a model on bracket closing and print its score table.
+
+Only the configuration lives here, so that ``--help`` needs no torch; the work is in :mod:`supervised.training`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from bracket_env.command import run
+from bracket_env.settings import DEFAULT_SETTING
+
+PROG = "python -m supervised.train"
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a supervised model to close brackets.
+
+    Writes a run folder (weights, metrics, checkpoint, plot, every answer) and prints how the best model does on unseen
+    cases of the test split, beside the yardsticks. Ctrl-C saves; --resume goes on exactly where it stopped.
+    """
+
+    name: str | None = None
+    """Name of the run, the folder RUNS_DIR/NAME; by default the first free ARCH-N."""
+    runs_dir: str = "runs"
+    """Where run folders are."""
+    resume: str | None = None
+    """Go on with this run (name or folder); its own options are used."""
+    init_from: str | None = None
+    """Start from the best weights of this run, of either family; new pairs get new embeddings, old ones stay."""
+
+    setting: str = DEFAULT_SETTING
+    """The task, a registered environment id."""
+    pairs: tuple[str, ...] | None = None
+    """Other bracket pairs than the setting's, such as --pairs '()' '[]'."""
+    dataset_size: str = "stream"
+    """stream: fresh cases for ever; a number: that many fixed cases."""
+    dataset: str | None = None
+    """Train on the cases of this folder (made by python -m supervised.dataset) instead."""
+    replay: str | None = None
+    """With --init-from: mix in cases of this setting, so that the old task is not forgotten."""
+    replay_share: float = 0.5
+    """The share of replayed cases in each batch."""
+
+    arch: Literal["gru", "lstm", "transformer", "gpt", "bert"] = "gru"
+    """The network."""
+    layers: int | None = None
+    """Layers (gru, lstm 1; others 2)."""
+    units: int | None = None
+    """gru, lstm: units of each layer (96)."""
+    embedding_size: int | None = None
+    """gru, lstm: size of a token's embedding (32)."""
+    attention: bool = False
+    """gru, lstm: attend to the states of the prefix."""
+    width: int | None = None
+    """transformer, gpt, bert: size of a position's features (64)."""
+    heads: int | None = None
+    """transformer, gpt, bert: attention heads, a divisor of the width (4)."""
+    mlp_ratio: int | None = None
+    """transformer: width of the MLP in multiples of the width (4)."""
+    positions: Literal["rope", "alibi", "learned", "none"] | None = None
+    """transformer: how positions are told apart (rope)."""
+    max_length: int | None = None
+    """gpt, bert, transformer with learned positions: the longest input."""
+    dropout: float | None = None
+    """Share of features dropped in training (0)."""
+
+    loss: Literal["answer", "all"] = "answer"
+    """answer: the tokens after the prefix; all: the next token everywhere (needed for the closing measure)."""
+    steps: int = 1500
+    """Optimiser steps."""
+    batch_size: int = 256
+    """Cases a step, over all processes."""
+    micro_batch: int | None = None
+    """Cases a forward pass; gradients are accumulated to the batch. Halved by itself when memory runs out."""
+    learning_rate: float = 4e-3
+    """AdamW's step size after the warm-up."""
+    warmup_steps: int = 50
+    """Steps over which the learning rate rises from 0."""
+    lr_schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How it falls afterwards, to 0 at the last step."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay (L2) of the weight matrices."""
+    label_smoothing: float = 0.0
+    """Share of the target spread over all tokens."""
+    max_grad_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 on a GPU that has it, fp32 elsewhere."""
+
+    target: float | None = None
+    """Stop when the exact match on the validation split reaches this."""
+    patience: int | None = None
+    """Stop after this many evaluations without a better one."""
+    time_limit: str | None = None
+    """Stop after this long (10min); the run can be resumed."""
+    eval_every: int = 125
+    """Steps between two evaluations on the validation split."""
+    eval_cases: int = 1000
+    """Cases of an evaluation, validation and final test alike."""
+
+    seed: int = 0
+    """Everything random follows from it."""
+    threads: int = 1
+    """Torch threads; the same seed and threads give the same bits."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network runs."""
+    json: str | None = None
+    """Write the final scores to this file."""
+
+
+def main(config: Train) -> None:
+    """Train as configured."""
+    from supervised.training import train
+
+    train(config, [*PROG.split(), *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(run(Train, main, prog=PROG))

@@ -1,0 +1,217 @@
+"""Optimiser steps that survive what goes wrong: bad losses, lack of memory, kills.
+
+- A loss or gradient that is not finite, or a loss far beyond that of guessing, takes the model back to the last good
+  snapshot with half the learning rate; after three times training ends with the best model intact.
+- When memory runs out the micro-batch is halved and gradients are accumulated, which is the same computation.
+- A snapshot is the whole state at a step that is a multiple of :data:`SNAPSHOT_EVERY`. It is at once what a rollback
+  goes back to and what a checkpoint holds, so a resumed run rolls back to the same place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from bracket_env.errors import InputError
+from supervised import checkpoint
+from supervised.data import Batches, EncodedCases
+from supervised.models import SequenceModel
+from supervised.objective import TokenLoss, loss_inputs
+from supervised.schedule import learning_rate
+from supervised.train import Train
+
+SNAPSHOT_EVERY = 25
+MOST_ROLLBACKS = 3
+EXPLODED = 20.0  # times the loss of guessing uniformly
+
+
+class DivergedError(InputError):
+    """Training went wrong once more after all its rollbacks."""
+
+
+class Trainer:
+    """One model, its optimiser and its batches.
+
+    Args:
+        config: options of the run.
+        model: what is trained.
+        batches: batch number s for every s.
+        accelerator: devices and processes.
+    """
+
+    def __init__(self, config: Train, model: SequenceModel, batches: Batches, accelerator: Accelerator) -> None:
+        self.config = config
+        self.batches = batches
+        self.accelerator = accelerator
+        self.everywhere = config.loss == "all"
+        optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.learning_rate)
+        loss = TokenLoss(model, everywhere=self.everywhere, label_smoothing=config.label_smoothing)
+        self._loss, self.optimizer = accelerator.prepare(loss, optimizer)
+        self.model: SequenceModel = accelerator.unwrap_model(self._loss).model
+        self.micro_batch = config.micro_batch or config.batch_size
+        self.step = 0
+        self.rollbacks = 0
+        self.loss_sum = 0.0  # since the last reading of mean_loss
+        self.loss_steps = 0
+        self._guess = math.log(model.head.out_features)
+        self._snapshot: bytes | None = None
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the coming step; halved by every rollback."""
+        config = self.config
+        rate = learning_rate(
+            self.step,
+            peak=config.learning_rate,
+            steps=config.steps,
+            warmup_steps=config.warmup_steps,
+            kind=config.lr_schedule,
+        )
+        return rate * 0.5**self.rollbacks
+
+    def advance(self) -> bool:
+        """One optimiser step.
+
+        Returns:
+            Whether it was good; if not, the last snapshot is back.
+
+        Raises:
+            DivergedError: it was not, for the fourth time.
+        """
+        loss = self._try_step()
+        if math.isfinite(loss) and loss < EXPLODED * self._guess:
+            self.step += 1
+            self.loss_sum += loss
+            self.loss_steps += 1
+            return True
+        bad_step, rollbacks = self.step, self.rollbacks + 1
+        if rollbacks > MOST_ROLLBACKS or self._snapshot is None:
+            raise DivergedError(
+                f"training diverged at step {bad_step} (loss {loss:.3g}) after {self.rollbacks} rollbacks: try a smaller "
+                f"--learning-rate than {self.config.learning_rate}"
+            )
+        self.restore(checkpoint.unpack(self._snapshot))
+        self.rollbacks = rollbacks
+        return False
+
+    def snapshot(self, extra: Mapping[str, Any]) -> bytes:
+        """The whole state, which also becomes what a rollback goes back to.
+
+        Args:
+            extra: the caller's own JSON state.
+        """
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"optimizer.{name}": t for name, t in checkpoint.optimizer_tensors(self.optimizer).items()}
+        state = {
+            "step": self.step,
+            "rollbacks": self.rollbacks,
+            "micro_batch": self.micro_batch,
+            "loss_sum": self.loss_sum,
+            "loss_steps": self.loss_steps,
+            "param_groups": self.optimizer.state_dict()["param_groups"],
+            "extra": dict(extra),
+        }
+        self._snapshot = checkpoint.pack(tensors, {}, state)
+        return self._snapshot
+
+    def restore(self, saved: checkpoint.Unpacked) -> dict[str, Any]:
+        """Go back to a snapshot of the same model.
+
+        Returns:
+            The ``extra`` it was taken with.
+
+        Raises:
+            ValueError, KeyError: it is of another model.
+        """
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {n.removeprefix(prefix): t for n, t in saved.tensors.items() if n.startswith(prefix)}
+
+        checkpoint.copy_into(self.model.state_dict(), part("model."))
+        checkpoint.restore_optimizer(self.optimizer, part("optimizer."), saved.state["param_groups"])
+        self.step, self.rollbacks = saved.state["step"], saved.state["rollbacks"]
+        self.micro_batch = saved.state["micro_batch"]
+        self.loss_sum, self.loss_steps = saved.state["loss_sum"], saved.state["loss_steps"]
+        extra: dict[str, Any] = saved.state["extra"]
+        return extra
+
+    def resume(self, path: Path) -> dict[str, Any]:
+        """:meth:`restore` from a checkpoint file.
+
+        Raises:
+            InputError: no checkpoint, a damaged one, or one of another model.
+        """
+        saved = checkpoint.read(path)
+        try:
+            return self.restore(saved)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise checkpoint.unusable(path, error) from None
+
+    def mean_loss(self) -> float:
+        """Mean training loss a token since the last call."""
+        mean = self.loss_sum / max(self.loss_steps, 1)
+        self.loss_sum, self.loss_steps = 0.0, 0
+        return mean
+
+    def _try_step(self) -> float:
+        """The loss of the whole batch a token; the weights are only touched when it and the gradient are finite."""
+        batch = self.batches[self.step]
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        tokens = batch.token_count(self.everywhere)
+        mine = range(rank, len(batch.length), world)
+        while True:
+            try:
+                loss = self._backward(batch, mine, tokens)
+                break
+            except RuntimeError as error:  # torch.OutOfMemoryError is one
+                if not _out_of_memory(error):
+                    raise
+                if self.micro_batch == 1:
+                    raise InputError("out of memory with one case at a time: use a smaller model") from None
+                self.micro_batch = (self.micro_batch + 1) // 2
+        norm = self.accelerator.clip_grad_norm_(self._loss.parameters(), self.config.max_grad_norm)
+        total = self.accelerator.reduce(loss, reduction="sum") if world > 1 else loss
+        if bool(torch.isfinite(norm)) and bool(torch.isfinite(total)):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.learning_rate
+            self.optimizer.step()
+            return float(total)
+        return math.nan
+
+    def _backward(self, batch: EncodedCases, mine: range, tokens: int) -> Tensor:
+        """Gradients of this process's share of ``sum of losses / tokens of the whole batch``."""
+        self._loss.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        rows = torch.arange(mine.start, mine.stop, mine.step).numpy()
+        parts = [rows[low : low + self.micro_batch] for low in range(0, max(len(rows), 1), self.micro_batch)]
+        loss = torch.zeros((), device=self.accelerator.device)
+        for number, part in enumerate(parts):
+            inputs = loss_inputs(batch.take(part), self.everywhere, self.accelerator.device)
+            waits = number < len(parts) - 1
+            with self.accelerator.no_sync(self._loss) if waits else nullcontext(), self.accelerator.autocast():
+                share = self._loss(*inputs) / tokens
+                # Several processes average their gradients; the loss is a sum over them.
+                self.accelerator.backward(share * self.accelerator.num_processes)
+            loss += share.detach()
+        return loss
+
+
+def parameter_groups(model: SequenceModel, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight matrices decay; embeddings, biases and norms do not."""
+    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    decaying = [p for p in model.parameters() if p.ndim >= 2 and id(p) not in embeddings]
+    chosen = {id(p) for p in decaying}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    return [{"params": decaying, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+

@@ -1,0 +1,111 @@
+"""Free decoding against the naive loop, and learning to decode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from model_table import LENGTHS, MODELS, VOCAB, batch, every_model, make, valid
+from torch import Tensor
+from torch.nn import functional
+
+from bracket_env.errors import InputError
+from bracket_env.language import BracketLanguage
+from bracket_env.tokenizer import EOS, BracketTokenizer
+from supervised.models import SequenceModel, build_model, greedy_complete
+
+
+class Only:
+    """A mask that lets every row write the same few tokens."""
+
+    def __init__(self, allowed: list[int]) -> None:
+        self.mask = torch.zeros(VOCAB, dtype=torch.bool)
+        self.mask[allowed] = True
+        self.told: list[tuple[int, int]] = []
+
+    def possible(self, rows: Tensor) -> Tensor:
+        return self.mask.expand(len(rows), VOCAB)
+
+    def write(self, rows: Tensor, tokens: Tensor) -> None:
+        self.told += zip(rows.tolist(), tokens.tolist(), strict=True)
+
+
+def naive(model: SequenceModel, prompt: list[int], budget: int, allowed: list[int]) -> list[int]:
+    """One row, one token at a time, everything read again at every step."""
+    written: list[int] = []
+    while len(written) < budget and EOS not in written:
+        logits = model(torch.tensor([prompt + written]))[0, -1].tolist()
+        written.append(max(allowed, key=lambda token: logits[token]))
+    return written
+
+
+@every_model
+@pytest.mark.parametrize("allowed", [None, [6, 8, 10, EOS]])
+def test_greedy_decoding_equals_the_naive_loop(name: str, allowed: list[int] | None) -> None:
+    model = make(name, **({"max_length": 20} if "max_length" in MODELS[name][1] else {}))
+    model.eval()
+    with torch.no_grad():  # logits of what makes a prefix different from the others
+        model.head.weight.normal_()
+        model.head.bias.copy_(-model.head.weight @ model.encoder(batch(), LENGTHS)[valid()].mean(0))
+    budgets = [9, 9, 0, 3, 9]
+    expected = [
+        naive(model, ids[:length].tolist(), budget, allowed or list(range(VOCAB)))
+        for ids, length, budget in zip(batch(), LENGTHS.tolist(), budgets, strict=True)
+    ]
+    only = None if allowed is None else Only(allowed)
+    model.train()
+    got = greedy_complete(model, batch(), LENGTHS, max_new=torch.tensor(budgets), eos=EOS, mask=only)
+    assert got == expected
+    assert model.training
+    if allowed is not None:
+        lengths = {len(row) for row in expected}
+        assert len(lengths) > 2, "rows must finish at different steps for this to test anything"
+    if only is not None:
+        for row, written in enumerate(expected):
+            assert [token for told, token in only.told if told == row] == written
+
+
+def test_greedy_decoding_of_nothing_and_of_too_little() -> None:
+    model = make("gru")
+    assert greedy_complete(model, batch()[:0], LENGTHS[:0], max_new=3, eos=EOS) == []
+    assert greedy_complete(model, batch(), LENGTHS, max_new=0, eos=EOS) == [[]] * 5
+    with pytest.raises(InputError, match="max_new must be at least 0, not -2"):
+        greedy_complete(model, batch(), LENGTHS, max_new=-2, eos=EOS)
+
+
+LEARNERS: list[tuple[str, dict[str, Any], float]] = [
+    ("gru", {"units": 32}, 5e-3),
+    ("gru", {"units": 32, "attention": True}, 5e-3),
+    ("lstm", {"units": 32}, 5e-3),
+    ("transformer", {"width": 32, "layers": 1}, 5e-3),
+    ("transformer", {"positions": "alibi"}, 5e-3),
+    ("gpt", {"width": 32, "layers": 1}, 5e-3),
+    ("bert", {"width": 32, "layers": 1}, 5e-3),
+]
+
+
+@pytest.mark.parametrize(("arch", "params", "learning_rate"), LEARNERS)
+def test_a_few_cases_are_learned_in_seconds(arch: str, params: dict[str, Any], learning_rate: float) -> None:
+    language = BracketLanguage()
+    tokenizer = BracketTokenizer(language)
+    prefixes = ["({【", "{(", "【】", "(((", "{【()", "【【{("]
+    torch.manual_seed(0)
+    model = build_model(arch, params, tokenizer.vocab_size)
+    rows = [torch.tensor(tokenizer.encode_case(prefix, language.completion(prefix))) for prefix in prefixes]
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    begin = torch.tensor([len(prefix) + 1 for prefix in prefixes])  # SEP, after which the answer starts
+    columns = torch.arange(ids.shape[1])
+    answers_at = (columns >= begin[:, None]) & (columns < lengths[:, None] - 1)
+    at = answers_at.nonzero(as_tuple=True)
+    targets = ids.roll(-1, 1)[at]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate)
+    for _ in range(150):
+        loss = functional.cross_entropy(model.head(model.encoder.at(ids, lengths, *at)), targets)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    prompts, sizes = tokenizer.encode_prompts(prefixes)
+    answers = greedy_complete(model, torch.from_numpy(prompts).long(), torch.from_numpy(sizes), max_new=10, eos=EOS)
+    assert answers == [[*tokenizer.encode(language.completion(prefix)), EOS] for prefix in prefixes]

@@ -1,0 +1,53 @@
+"""Every example runs, quickly, and prints what its docstring promises."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = {  # example: arguments, and something that it prints
+    "custom_solver.py": ("--n 50", "stack of 2"),
+    "random_and_oracle.py": ("--episodes 20", "oracle          return 1.000   perfect 100.0%"),
+    "render_episode.py": ("--out episode.png", "a mistake: return 0.25"),
+    "sb3_ppo.py": ("--timesteps 2048 --episodes 20", "unseen prefixes: return"),
+    "trl_reward.py": ("", "({  }    0.333"),
+    "vector_env.py": ("--num-envs 4 --steps 20", "episodes, 100.0% perfect"),
+}
+
+
+def test_every_example_is_run_here_and_documented() -> None:
+    examples = sorted((ROOT / "examples").glob("*.py"))
+    assert [path.name for path in examples] == sorted(QUICK)
+    for path in examples:
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        assert f"python examples/{path.name}" in docstring
+        assert "Prints" in docstring
+
+
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_the_example_runs(name: str, tmp_path: Path) -> None:
+    arguments, promised = QUICK[name]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "examples" / name, *arguments.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert promised in done.stdout
+    if name == "render_episode.py":
+        # Not byte for byte: another version of Pillow may smooth a letter differently.
+        shown, made = (Image.open(path) for path in (ROOT / "docs/images/episode.png", tmp_path / "episode.png"))
+        assert shown.size == made.size
+        assert np.abs(np.asarray(shown, dtype=float) - np.asarray(made, dtype=float)).mean() < 1.0

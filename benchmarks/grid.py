@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -148,7 +149,7 @@ def _run(
     _drop_cut_line(path)
     began = time.monotonic()
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_single_thread)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_worker, initargs=(os.getpid(),))
     pending: dict[Future[tuple[dict[str, Any], float]], tuple[str, Any]] = {}
     try:
         pending = {pool.submit(_timed, work, job): (key, job) for key, job in todo}
@@ -185,7 +186,15 @@ def _drop_cut_line(path: Path) -> None:
             file.truncate(text.rfind(b"\n") + 1)
 
 
-def _single_thread() -> None:
+def _worker(parent: int) -> None:
+    """One thread for the work, and another that ends the worker when its parent was killed."""
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch = sys.modules.get("torch")
     if torch is not None:

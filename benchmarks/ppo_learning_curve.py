@@ -3,7 +3,7 @@
 Ours (native vector environment, GRU or Transformer extractor, with and without the action mask) against stock
 Stable-Baselines3: ``DummyVecEnv`` of 8 scalar environments, ``MlpPolicy`` on one-hot tokens, default hyperparameters.
 Levels are read off evaluations on 1000 validation cases, free decoding; the final columns are the best model on 1000
-cases of the test split. A seed that never reaches a level within its budget counts as "not in N".
+cases of the test split. A seed that never reaches a level within its budget of N steps counts as ">N".
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -121,7 +122,7 @@ def reached(curve: Sequence[Sequence[float]], level: float) -> tuple[float, floa
 def median_and_worst(values: Sequence[float | None], budget: int | None) -> str:
     """``median (worst)``; a missing value is worse than any other."""
     ordered = sorted(float("inf") if value is None else value for value in values)
-    beyond = "-" if budget is None else f"not in {budget / 1000:,.0f}k"
+    beyond = "never" if budget is None else f">{budget / 1000:,.0f}k"
 
     def show(value: float) -> str:
         if value == float("inf"):
@@ -157,20 +158,15 @@ def rows(results: Sequence[tuple[PPOJob, dict[str, Any]]]) -> list[dict[str, Any
 
 def show(table: Sequence[dict[str, Any]], console: Console) -> None:
     """Median and, in parentheses, worst seed."""
-    view = Table(title="PPO: median (worst) seed", title_justify="left")
-    headings = (
-        "task",
-        "agent",
-        "seeds",
-        "steps to 90 %",
-        "95 %",
-        "99 %",
-        "seconds to 95 %",
-        "exact %",
-        "needs a stack %",
+    view = Table(
+        title="PPO: median (worst) seed; first evaluation at a level, best model on 1000 test cases",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
     )
+    headings = ("task", "agent", "seeds", "to 90 %", "to 95 %", "to 99 %", "s to 95 %", "exact %", "stack %")
     for heading in headings:
-        view.add_column(heading, justify="left" if heading in ("task", "agent") else "right")
+        view.add_column(heading, justify="left" if heading in ("task", "agent") else "right", no_wrap=True)
     for row in table:
         steps = [median_and_worst(row["steps"][str(level)], row["budget"]) for level in LEVELS]
         exact, stack = (
@@ -178,7 +174,8 @@ def show(table: Sequence[dict[str, Any]], console: Console) -> None:
             for values in (row["exact"], row["needs_stack"])
         )
         seconds = median_and_worst(row["seconds"]["0.95"], None)
-        view.add_row(row["setting"], row["agent"], ",".join(map(str, row["seeds"])), *steps, seconds, exact, stack)
+        task = row["setting"].removeprefix("bracket/").removesuffix("-v0")
+        view.add_row(task, row["agent"], str(len(row["seeds"])), *steps, seconds, exact, stack)
     console.print(view)
 
 

@@ -69,7 +69,7 @@ class VectorEnvAdapter(VecEnv):
         dones = terminated | truncated
         self.returns += rewards
         self.lengths += 1
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        infos: list[dict[str, Any]] = [{}] * self.num_envs  # one for all whose episode goes on: SB3 never writes there
         ended = np.flatnonzero(dones)
         if len(ended):
             final_obs = vector_infos["final_obs"]

@@ -23,7 +23,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from rich.console import Console
 from rich.table import Table
 
@@ -135,21 +135,26 @@ def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
 
 
 def adapter_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
-    """The Stable-Baselines3 adapter, and what it replaces; random actions."""
+    """The Stable-Baselines3 adapter, and what it replaces; the oracle's actions, as a trained agent's nearly are."""
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    adapter = VectorEnvAdapter(CloseVectorEnv(n, setting, autoreset_mode="SameStep"))
-    dummy = DummyVecEnv([lambda: CloseEnv(setting)] * n)
-    sync = SyncVectorEnv([lambda: CloseEnv(setting)] * n)
+    native = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
+    adapter = VectorEnvAdapter(native)
+    dummies = [CloseEnv(setting) for _ in range(n)]
+    dummy = DummyVecEnv([lambda env=env: env for env in dummies])  # type: ignore[misc]
+    members = [CloseEnv(setting) for _ in range(n)]
+    sync = SyncVectorEnv([lambda env=env: env for env in members], autoreset_mode=AutoresetMode.SAME_STEP)  # type: ignore[misc]
     adapter.reset()
     dummy.reset()
     sync.reset(seed=0)
-    actions = np.random.default_rng(0).integers(0, adapter.action_space.n, (64, n))  # type: ignore[attr-defined]
-    turn = iter(range(1 << 62))
+
+    def right(envs: list[CloseEnv]) -> np.ndarray:
+        return np.array([env.right_action for env in envs])
+
     return {
-        "sb3_adapter": (n, repeated(lambda: adapter.step(actions[next(turn) % 64]), n)),
-        "dummy_vec_env": (n, repeated(lambda: dummy.step(actions[next(turn) % 64]), n)),
-        "sync_vector": (n, repeated(lambda: sync.step(actions[next(turn) % 64]), n)),
+        "sb3_adapter": (n, repeated(lambda: adapter.step(native.right_actions()), n)),
+        "dummy_vec_env": (n, repeated(lambda: dummy.step(right(dummies)), n)),
+        "sync_vector": (n, repeated(lambda: sync.step(right(members)), n)),
     }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from bracket_env.task import CloseTask
 
-_RING_SLOTS = 16_384
+_RING_SLOTS = 4096
 _MOST_AHEAD = 64
 _DIRECT_FROM = 4096  # members; from here on a step's own cases fill a batch
 

@@ -112,6 +112,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
         self._queue = CaseQueue(self.task, n)
         self._ids = self.task.tokenizer.action_ids
+        self._end = self.task.end
         self._rewards = self.task.rewards.ravel()
         self._everyone = np.arange(n)
         self._all = np.ones(n, dtype=bool)
@@ -283,18 +284,19 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Write one symbol for every member; rewards, terminated, truncated and success, each ``(n,)``."""
         task = self.task
         written = self._written
-        is_end = acts == task.end
+        is_end = acts == self._end
         # Past its last right action an answer can only be wrong already, so any column may be compared there.
-        column = np.minimum(written, self._answer.shape[1] - 1)
-        right = acts == self._answer.ravel()[self._answer_start + column]
+        most = self._answer.shape[1]
+        column = np.minimum(written, most - 1)
+        right = acts == self._answer.reshape(-1).take(self._answer_start + column)
         right &= self._right
-        rewards = self._rewards[self._needed * (task.setting.max_depth + 1) + column] * right
+        rewards = self._rewards.take(self._needed * most + column) * right
         if task.on_mistake == "penalty":
             rewards += task.mistake_rewards[self._needed] * (self._right & ~right)
-        self._obs.reshape(-1)[self._obs_start + self._cursor + written] = self._ids[acts]
+        self._obs.reshape(-1)[self._obs_start + self._cursor + written] = self._ids.take(acts)
         unmatched = self._unmatched.reshape(-1)
         unmatched[self._mask_start + acts] -= 1
-        self._unmatched[:, task.end] = 1
+        self._unmatched[:, self._end] = 1
         self._right = right
         self._written = written = written + 1
         self._returns += rewards
@@ -318,9 +320,9 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if acts.dtype.kind not in "iu":
             raise InvalidAction(f"actions must be integers, not {acts.dtype}")
         whole = acts.astype(np.int64)
-        if (whole.view(np.uint64) > self.task.end).any():  # negative numbers are large ones then
-            i = int(np.flatnonzero(whole.view(np.uint64) > self.task.end)[0])
-            raise InvalidAction(f"action {acts[i]} of environment {i} is outside 0..{self.task.end}")
+        if whole.view(np.uint64).max() > self._end:  # negative numbers are large ones then
+            i = int(np.flatnonzero((whole < 0) | (whole > self._end))[0])
+            raise InvalidAction(f"action {acts[i]} of environment {i} is outside 0..{self._end}")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
             i = int(np.flatnonzero(self._over)[0])
             raise ResetNeeded(f"the episode of environment {i} is over: reset it with options={{'reset_mask': ...}}")

@@ -1,138 +1,16 @@
-"""``python -m agents.evaluate RUN...``: one table of runs and yardsticks on cases they have never seen."""
+"""``python -m agents.evaluate RUN...``: one table of runs and yardsticks on cases they have never seen.
+
+The same command as ``python -m supervised.evaluate``: either takes runs of both families.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
-import tyro
-
-from bracket_env.cases import Case, read_cases
 from bracket_env.command import run
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
-from bracket_env.scoring import COLUMNS, Scores, Solver, score
-from bracket_env.settings import Setting, get_setting
-from bracket_env.solvers import yardsticks
-
-if TYPE_CHECKING:
-    from supervised.runs import RunFolder
+from supervised.evaluate import Evaluate, main
 
 PROG = "python -m agents.evaluate"
-_YARDSTICK_CASES = 5000  # training cases that the n-gram yardsticks are fitted on
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Score runs beside the yardsticks: oracle, counters, n-grams, uniform.
-
-    Without --cases the cases are drawn from the test split of the setting: no run has seen their prefixes.
-    """
-
-    runs: tyro.conf.Positional[tuple[str, ...]]
-    """Names or folders of runs, of either family."""
-    runs_dir: str = "runs"
-    """Where run folders are."""
-    cases: str | None = None
-    """Score on the cases of this file instead (JSON Lines, BIG-bench JSON, JSON array or text)."""
-    format: Literal["auto", "jsonl", "bigbench", "array", "text"] = "auto"
-    """The form of the case file."""
-    setting: str | None = None
-    """Draw the cases from this setting; by default the first run's own."""
-    split: Literal["test", "validation", "train", "all"] = "test"
-    """Which split to draw from."""
-    n: int = 1000
-    """How many cases to draw."""
-    by: tuple[Literal["closers", "depth", "length", "distance"], ...] = ()
-    """Also print exact match by these columns."""
-    heat_map: bool = False
-    """Also print exact match by depth and length, run by run."""
-    seed: int = 0
-    """Which cases are drawn; 0 are the ones every score table shows."""
-    threads: int = 1
-    """Torch threads."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the networks run."""
-    json: str | None = None
-    """Write the scores to this file."""
-    csv: str | None = None
-    """Write the scores to this file, one line an estimate."""
-
-
-def evaluate_solvers(
-    solvers: Mapping[str, Solver],
-    cases: Sequence[Case],
-    language: BracketLanguage,
-    setting: Setting,
-    *,
-    pairs: Sequence[str] | None = None,
-) -> list[Scores]:
-    """Scores of these solvers, then of the yardsticks, whose n-grams are fitted on the setting's training split."""
-    fitted = setting.sampler(split="train", pairs=pairs).cases(0, _YARDSTICK_CASES)
-    rows = [*solvers.items(), *yardsticks(language, fitted).items()]  # a run may be called oracle too
-    return [score(solver, cases, language, name=name) for name, solver in rows]
-
-
-def main(config: Evaluate) -> None:
-    """Evaluate as configured."""
-    import torch
-    from rich.console import Console
-
-    from supervised.devices import choose_device
-    from supervised.runs import RunFolder, load
-
-    if not config.runs:
-        raise InputError("name at least one run: python -m agents.evaluate RUN")
-    if config.n < 1 or config.threads < 1 or config.seed < 0:
-        raise InputError(
-            f"--n and --threads must be at least 1 and --seed 0, not {config.n}, {config.threads}, {config.seed}"
-        )
-    torch.set_num_threads(config.threads)
-    device = choose_device(config.device)
-    folders = [RunFolder.open(name, root=config.runs_dir) for name in config.runs]
-    language = _common_language(folders)
-    setting = get_setting(config.setting or folders[0].config.setting)
-    pairs = None if language == setting.language() else language.pairs
-    if config.cases is not None:
-        cases = read_cases(config.cases, language, format=config.format)
-        source = config.cases
-    else:
-        cases = setting.evaluation_cases(config.split, config.n, pairs=pairs, seed=config.seed)
-        source = f"{setting.id}, {config.split} split"
-    solvers: dict[str, Solver] = {}
-    for folder in folders:
-        name = folder.name if folder.name not in solvers else str(folder.path)
-        solvers[name] = load(folder.path, device=device)
-    scores = evaluate_solvers(solvers, cases, language, setting, pairs=pairs)
-
-    console = Console()
-    console.print(score_table(scores, source))
-    for column in config.by:
-        console.print(by_table(scores, column))
-    if config.heat_map:
-        for entry in scores[: len(solvers)]:
-            console.print(depth_length_heat_map(entry, cases, language))
-    if config.json is not None:
-        write_json(config.json, scores, len(cases), config.cases or setting.id)
-    if config.csv is not None:
-        write_csv(config.csv, scores)
-
-
-def _common_language(folders: Sequence[RunFolder]) -> BracketLanguage:
-    first = folders[0].config.language
-    for folder in folders[1:]:
-        if folder.config.language != first:
-            raise InputError(
-                f"runs of different languages cannot share a table: {folders[0].name} has "
-                f"{' '.join(first.pairs)}, {folder.name} has {' '.join(folder.config.pairs)}"
-            )
-    return first
-
-
-assert set(COLUMNS) == {"closers", "depth", "length", "distance"}  # the choices of --by
 
 if __name__ == "__main__":
     sys.exit(run(Evaluate, main, prog=PROG))

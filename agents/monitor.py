@@ -18,12 +18,12 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents import checkpoint
 from agents.features import as_sequence_model
-from agents.progress import Display
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.scoring import share_answered
 from supervised.interrupt import GracefulInterrupt
 from supervised.models import SequenceModel
+from supervised.progress import Display
 from supervised.runs import RunFolder
 from supervised.solver import ModelSolver, answer_loss
 

@@ -15,24 +15,22 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents import checkpoint
-from agents.evaluate import evaluate_solvers
 from agents.features import EncoderFeatures, initialise_heads
 from agents.monitor import Monitor
 from agents.options import check, resumed, sampler_pairs
-from agents.progress import Display
-from agents.train_ppo import TrainPPO
+from agents.train_ppo import PROG, TrainPPO
 from agents.vec_adapter import VectorEnvAdapter
 from bracket_env.errors import InputError
 from bracket_env.random_streams import keyed_seeds
-from bracket_env.report import score_table, write_json
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from bracket_env.vector import CloseVectorEnv
 from supervised.devices import choose_device
 from supervised.durations import format_duration, parse_duration
-from supervised.evaluation_result import write_evaluation_result
+from supervised.finish import report_interruption, report_scores
 from supervised.history import plot_history
-from supervised.runs import RunConfig, RunFolder, free_name, load
+from supervised.progress import Display
+from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.solver import ModelSolver
 
 
@@ -185,20 +183,16 @@ def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Cons
     plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
     steps, reason = monitor.steps, monitor.stop_reason
     console.print(f"{reason} after {steps:,} steps and {format_duration(monitor.seconds)} of training", highlight=False)
-    if reason in ("interrupted", "time limit"):
-        root = "" if config.runs_dir == "runs" else f" --runs-dir {config.runs_dir}"
-        console.print(
-            f"go on with: python -m agents.train_ppo --resume {folder.name}{root}", markup=False, highlight=False
-        )
-        if reason == "interrupted":
-            raise KeyboardInterrupt
-    setting = get_setting(config.setting)
-    cases = setting.evaluation_cases("test", config.eval_cases, pairs=sampler_pairs(config))
-    best = load(folder.path, device=monitor.model.device)
-    scores = evaluate_solvers({folder.name: best}, cases, folder.config.language, setting, pairs=sampler_pairs(config))
-    write_evaluation_result(folder.path / "evaluation_result.txt", cases, scores[0].answers)
-    blank = ["-"] * (len(scores) - 1)
-    extra = {"steps": [f"{steps:,}", *blank], "seconds": [f"{monitor.seconds:.0f}", *blank]}
-    console.print(score_table(scores, f"{setting.id}, test split, seed {config.seed}", extra=extra))
-    if config.json is not None:
-        write_json(config.json, scores, len(cases), setting.id)
+    report_interruption(folder, reason, PROG, config.runs_dir, console)
+    report_scores(
+        folder,
+        get_setting(config.setting),
+        sampler_pairs(config),
+        cases=config.eval_cases,
+        seed=config.seed,
+        steps=steps,
+        seconds=monitor.seconds,
+        device=monitor.model.device,
+        console=console,
+        json=config.json,
+    )

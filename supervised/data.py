@@ -109,7 +109,7 @@ class FixedSource(Source):
 
     def _epoch(self, epoch: int) -> np.ndarray:
         if self._order[0] != epoch:
-            stream = np.uint64(key(self._seed, "supervised/epoch", epoch))
+            stream = np.array([key(self._seed, "supervised/epoch", epoch)], dtype=np.uint64)
             words = subkey(stream, np.arange(len(self._cases.ids), dtype=np.uint64))
             self._order = (epoch, np.argsort(words, kind="stable"))
         return self._order[1]
@@ -124,10 +124,11 @@ class MixedSource(Source):
     def __init__(self, first: Source, second: Source, share: float, seed: int) -> None:
         self._sources = (first, second)
         self._threshold = np.uint64(round(share * 2.0**32))
-        self._stream = np.uint64(key(seed, "supervised/mix"))
+        self._stream = np.array([key(seed, "supervised/mix")], dtype=np.uint64)
 
     def items(self, first: int, count: int) -> EncodedCases:
-        words = bits(subkey(self._stream, np.arange(first, first + count, dtype=np.uint64)), 0)
+        indices = np.arange(first, first + count, dtype=np.uint64)
+        words = bits(subkey(self._stream, indices), 0)
         from_second = (words >> np.uint64(32)) < self._threshold
         ours, theirs = (source.items(first, count) for source in self._sources)
         width = max(ours.ids.shape[1], theirs.ids.shape[1])

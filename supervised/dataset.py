@@ -14,7 +14,7 @@ PROG = "python -m supervised.dataset"
 
 @dataclass(frozen=True)
 class MakeDataset:
-    """Generate training and test cases of a task into a new folder, in three forms: original, preprocessed, tokenize."""
+    """Write training and test cases of a task to a new folder in three forms (original, preprocessed, tokenize)."""
 
     out: str
     """The folder to make."""

@@ -84,7 +84,7 @@ def main(config: Evaluate) -> None:
     from supervised.runs import RunFolder, load
 
     if not config.runs:
-        raise InputError("name at least one run: python -m supervised.evaluate RUN")
+        raise InputError("name at least one run, or a folder of one")
     if config.n < 1 or config.threads < 1 or config.seed < 0:
         raise InputError(
             f"--n and --threads must be at least 1 and --seed 0, not {config.n}, {config.threads}, {config.seed}"

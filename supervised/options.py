@@ -21,9 +21,16 @@ MODEL_OPTIONS = (
     "layers", "units", "embedding_size", "attention", "width", "heads", "mlp_ratio", "positions", "max_length",
     "dropout",
 )  # fmt: skip
+# The most of each count; what is far beyond any machine is a slip of the hand.
 _MOST = {
     "steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**7, "threads": 1024,
 }  # fmt: skip
+_MOST_IF_GIVEN = {
+    "micro_batch": 10**6, "patience": 10**9,
+    "layers": 100, "units": 10**4, "embedding_size": 10**4, "width": 10**4, "heads": 10**4, "mlp_ratio": 100,
+    "max_length": 10**6,
+}  # fmt: skip
+_MOST_CASES = 10**7
 # Options that do not change what is computed, so a resumed run may be given new ones.
 FREE_ON_RESUME = {"name", "runs_dir", "resume", "target", "time_limit", "json"}
 
@@ -37,13 +44,20 @@ def check(config: Train) -> RunConfig:
     for name, most in _MOST.items():
         require_whole(name, getattr(config, name), 1, most)
     require_whole("seed", config.seed, 0, 2**63 - 1)
-    require_whole("warmup_steps", config.warmup_steps, 0, config.steps)
-    for name in ("micro_batch", "patience"):
+    require_whole("warmup_steps", config.warmup_steps, 0, 10**9)
+    for name, most in _MOST_IF_GIVEN.items():
         if getattr(config, name) is not None:
-            require_whole(name, getattr(config, name), 1, 10**9)
-    for name in ("learning_rate", "max_grad_norm"):
-        require(name, getattr(config, name), "positive", lambda v: v > 0)
-    require("weight_decay", config.weight_decay, "at least 0", lambda v: v >= 0)
+            require_whole(name, getattr(config, name), 1, most)
+    require("learning_rate", config.learning_rate, "above 0 and at most 100", lambda v: 0 < v <= 100)
+    require("max_grad_norm", config.max_grad_norm, "positive", lambda v: v > 0)
+    # AdamW multiplies the weights by 1 - learning_rate * weight_decay at every step.
+    decay_limit = 1 / config.learning_rate
+    require(
+        "weight_decay",
+        config.weight_decay,
+        f"from 0 to 1 / learning rate = {decay_limit:g}",
+        lambda v: 0 <= v <= decay_limit,
+    )
     require("label_smoothing", config.label_smoothing, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
     require("replay_share", config.replay_share, "above 0 and below 1", lambda v: 0 < v < 1)
     if config.target is not None:
@@ -63,7 +77,8 @@ def check(config: Train) -> RunConfig:
     needed = longest_input(setting)
     if params.get("max_length") is not None and params["max_length"] < needed:
         raise InputError(
-            f"--max-length {params['max_length']} is less than the {needed} tokens of the longest case of {setting.id}"
+            f"--max-length {params['max_length']} is less than the {needed} tokens of the longest prefix and answer "
+            f"of {setting.id}"
         )
     return RunConfig(
         kind="supervised",
@@ -76,22 +91,25 @@ def check(config: Train) -> RunConfig:
     )
 
 
-def given_params(config: Any) -> dict[str, Any]:
+def given_params(config: Train) -> dict[str, Any]:
     """The architecture options that were given; a flag counts when it is set.
 
-    gpt and bert get room for the longest case by themselves when ``max_length`` is not given.
+    Learned positions get room for the longest input by themselves when ``max_length`` is not given.
     """
-    given = {name: getattr(config, name, None) for name in MODEL_OPTIONS}
+    given = {name: getattr(config, name) for name in MODEL_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None and value is not False}
-    arch = getattr(config, "arch", None) or config.encoder
-    if arch in ("gpt", "bert") and "max_length" not in given:
+    learned = config.arch in ("gpt", "bert") or config.positions == "learned"
+    if learned and "max_length" not in given:
         given["max_length"] = longest_input(get_setting(config.setting))
     return given
 
 
 def longest_input(setting: Setting) -> int:
-    """Tokens of the longest case: BOS, prefix, SEP, completion and EOS."""
-    return setting.max_length + setting.max_depth + 3
+    """The most tokens a model reads: BOS, n symbols, SEP, and n + 1 freely decoded tokens but for the last.
+
+    A whole case is shorter: a prefix of n symbols never asks for more than n closers.
+    """
+    return 2 * setting.max_length + 2
 
 
 def fixed_size(text: str) -> int | None:
@@ -102,8 +120,8 @@ def fixed_size(text: str) -> int | None:
     """
     if text == "stream":
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10**8:
-        raise InputError(f"--dataset-size must be stream or a whole number of at least 1, not {quote(text)}")
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or not 1 <= int(text) <= _MOST_CASES:
+        raise InputError(f"--dataset-size must be stream or a whole number from 1 to {_MOST_CASES}, not {quote(text)}")
     return int(text)
 
 

@@ -69,5 +69,6 @@ class Display:
     def evaluated(self, steps: int, exact: float, share: float, loss: float) -> None:
         """Say what an evaluation found."""
         rate = self.rate(steps)
-        speed = f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {format_duration(max(self.total - steps, 0) / rate)} left" if rate else ""
+        left = format_duration(max(self.total - steps, 0) / rate) if rate else ""
+        speed = f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {left} left" if rate else ""
         self.say(f"step {steps:>9,}   exact {exact:7.2%}   share {share:7.2%}   loss {loss:.4f}{speed}")

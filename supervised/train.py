@@ -39,7 +39,8 @@ class Train:
     dataset_size: str = "stream"
     """stream: fresh cases for ever; a number: that many fixed cases."""
     dataset: str | None = None
-    """Train on the cases of this folder (made by python -m supervised.dataset) instead."""
+    """Train on the cases of this folder (made by python -m supervised.dataset) instead; prefixes of the validation and
+    test splits are left out."""
     replay: str | None = None
     """With --init-from: mix in cases of this setting, so that the old task is not forgotten."""
     replay_share: float = 0.5
@@ -64,7 +65,7 @@ class Train:
     positions: Literal["rope", "alibi", "learned", "none"] | None = None
     """transformer: how positions are told apart (rope)."""
     max_length: int | None = None
-    """gpt, bert, transformer with learned positions: the longest input."""
+    """gpt, bert, transformer with learned positions: the longest input (the setting's longest)."""
     dropout: float | None = None
     """Share of features dropped in training (0)."""
 

@@ -3,8 +3,9 @@
 - A loss or gradient that is not finite, or a loss far beyond that of guessing, takes the model back to the last good
   snapshot with half the learning rate; after three times training ends with the best model intact.
 - When memory runs out the micro-batch is halved and gradients are accumulated, which is the same computation.
-- A snapshot is the whole state at a step that is a multiple of :data:`SNAPSHOT_EVERY`. It is at once what a rollback
-  goes back to and what a checkpoint holds, so a resumed run rolls back to the same place.
+- A snapshot is the whole state at a step that is a multiple of :data:`SNAPSHOT_EVERY`, or one of an evaluation. It is
+  at once what a rollback goes back to and what a checkpoint holds, so a resumed run rolls back to the same place.
+- Dropout follows from (seed, step, process), so a step that is done again, or in another process's life, is the same.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from bracket_env.errors import InputError
+from bracket_env.random_streams import key
 from supervised import checkpoint
 from supervised.data import Batches, EncodedCases
 from supervised.models import SequenceModel
@@ -85,20 +87,34 @@ class Trainer:
         Raises:
             DivergedError: it was not, for the fourth time.
         """
-        loss = self._try_step()
-        if math.isfinite(loss) and loss < EXPLODED * self._guess:
-            self.step += 1
-            self.loss_sum += loss
-            self.loss_steps += 1
+        loss = self._measured(learning=True)
+        norm = self.accelerator.clip_grad_norm_(self._loss.parameters(), self.config.max_grad_norm)
+        if not self._good(loss) or not bool(torch.isfinite(norm)):
+            self._roll_back(loss)
+            return False
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self.optimizer.step()
+        self.step += 1
+        self.loss_sum += loss
+        self.loss_steps += 1
+        return True
+
+    def sound(self) -> bool:
+        """Whether the last step left a model that can go on: its loss on the coming batch is good.
+
+        Asked before every snapshot, since a snapshot of a ruined model could not be gone back to.
+
+        Returns:
+            Whether it did; if not, the last snapshot is back.
+
+        Raises:
+            DivergedError: it did not, for the fourth time.
+        """
+        loss = self._measured(learning=False)
+        if self._good(loss):
             return True
-        bad_step, rollbacks = self.step, self.rollbacks + 1
-        if rollbacks > MOST_ROLLBACKS or self._snapshot is None:
-            raise DivergedError(
-                f"training diverged at step {bad_step} (loss {loss:.3g}) after {self.rollbacks} rollbacks: try a smaller "
-                f"--learning-rate than {self.config.learning_rate}"
-            )
-        self.restore(checkpoint.unpack(self._snapshot))
-        self.rollbacks = rollbacks
+        self._roll_back(loss)
         return False
 
     def snapshot(self, extra: Mapping[str, Any]) -> bytes:
@@ -150,7 +166,9 @@ class Trainer:
         """
         saved = checkpoint.read(path)
         try:
-            return self.restore(saved)
+            extra = self.restore(saved)
+            self.snapshot(extra)
+            return extra
         except (KeyError, ValueError, RuntimeError) as error:
             raise checkpoint.unusable(path, error) from None
 
@@ -160,15 +178,30 @@ class Trainer:
         self.loss_sum, self.loss_steps = 0.0, 0
         return mean
 
-    def _try_step(self) -> float:
-        """The loss of the whole batch a token; the weights are only touched when it and the gradient are finite."""
+    def _good(self, loss: float) -> bool:
+        return math.isfinite(loss) and loss < EXPLODED * self._guess
+
+    def _roll_back(self, loss: float) -> None:
+        rollbacks = self.rollbacks + 1
+        if rollbacks > MOST_ROLLBACKS or self._snapshot is None:
+            raise DivergedError(
+                f"training diverged at step {self.step} (loss {loss:.3g}) after {self.rollbacks} rollbacks: "
+                f"try a smaller --learning-rate than {self.config.learning_rate}"
+            )
+        micro_batch = self.micro_batch
+        self.restore(checkpoint.unpack(self._snapshot))
+        # What was learned about the memory stays.
+        self.rollbacks, self.micro_batch = rollbacks, min(micro_batch, self.micro_batch)
+
+    def _measured(self, *, learning: bool) -> float:
+        """The loss of the coming batch a token, over all processes; learning also leaves its gradients behind."""
         batch = self.batches[self.step]
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         tokens = batch.token_count(self.everywhere)
         mine = range(rank, len(batch.length), world)
         while True:
             try:
-                loss = self._backward(batch, mine, tokens)
+                loss = self._summed(batch, mine, tokens, learning=learning)
                 break
             except RuntimeError as error:  # torch.OutOfMemoryError is one
                 if not _out_of_memory(error):
@@ -176,29 +209,31 @@ class Trainer:
                 if self.micro_batch == 1:
                     raise InputError("out of memory with one case at a time: use a smaller model") from None
                 self.micro_batch = (self.micro_batch + 1) // 2
-        norm = self.accelerator.clip_grad_norm_(self._loss.parameters(), self.config.max_grad_norm)
-        total = self.accelerator.reduce(loss, reduction="sum") if world > 1 else loss
-        if bool(torch.isfinite(norm)) and bool(torch.isfinite(total)):
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate
-            self.optimizer.step()
-            return float(total)
-        return math.nan
+        return float(self.accelerator.reduce(loss, reduction="sum") if world > 1 else loss)
 
-    def _backward(self, batch: EncodedCases, mine: range, tokens: int) -> Tensor:
-        """Gradients of this process's share of ``sum of losses / tokens of the whole batch``."""
-        self._loss.train()
+    def _summed(self, batch: EncodedCases, mine: range, tokens: int, *, learning: bool) -> Tensor:
+        """This process's share of ``sum of losses / tokens of the whole batch``, and its gradients when learning."""
+        self._loss.train(learning)
         self.optimizer.zero_grad(set_to_none=True)
+        if learning:
+            torch.manual_seed(
+                key(self.config.seed, f"supervised/dropout/{self.accelerator.process_index}", self.step) >> 1
+            )
         rows = torch.arange(mine.start, mine.stop, mine.step).numpy()
         parts = [rows[low : low + self.micro_batch] for low in range(0, max(len(rows), 1), self.micro_batch)]
         loss = torch.zeros((), device=self.accelerator.device)
         for number, part in enumerate(parts):
             inputs = loss_inputs(batch.take(part), self.everywhere, self.accelerator.device)
             waits = number < len(parts) - 1
-            with self.accelerator.no_sync(self._loss) if waits else nullcontext(), self.accelerator.autocast():
+            with (
+                self.accelerator.no_sync(self._loss) if waits else nullcontext(),
+                self.accelerator.autocast(),
+                torch.set_grad_enabled(learning),
+            ):
                 share = self._loss(*inputs) / tokens
-                # Several processes average their gradients; the loss is a sum over them.
-                self.accelerator.backward(share * self.accelerator.num_processes)
+                if learning:
+                    # Several processes average their gradients; the loss is a sum over them.
+                    self.accelerator.backward(share * self.accelerator.num_processes)
             loss += share.detach()
         return loss
 
@@ -213,5 +248,4 @@ def parameter_groups(model: SequenceModel, weight_decay: float) -> list[dict[str
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
-
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

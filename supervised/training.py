@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,10 +16,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from bracket_env.atomic import write_bytes
 from bracket_env.cases import Case
-from bracket_env.errors import InputError
+from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
 from bracket_env.scoring import share_answered
 from bracket_env.settings import Setting, get_setting
+from bracket_env.splits import split_of
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.data import Batches, FixedSource, MixedSource, Source, StreamSource, encode_cases
 from supervised.dataset_folder import read_dataset
@@ -39,7 +41,7 @@ CHECKPOINT = "supervised.safetensors"
 _SAVE_EVERY_SECONDS = 15.0
 
 
-def train(config: Train, command: Sequence[str], console: Console | None = None) -> RunFolder:
+def train(config: Train, command: Sequence[str], console: Console | None = None) -> RunFolder | None:
     """Train, or go on training, and report.
 
     Under ``accelerate launch`` every process calls this; the first one writes and prints.
@@ -49,11 +51,11 @@ def train(config: Train, command: Sequence[str], console: Console | None = None)
         console: where progress and tables go, standard output by default.
 
     Returns:
-        The finished run.
+        The finished run; ``None`` in the processes that do not write.
 
     Raises:
         InputError: bad options or data, a folder that is in the way or cannot be written, nothing to resume,
-            divergence after every rollback.
+            divergence after every rollback (the best model stays in the run folder).
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     folder: RunFolder | None = None
@@ -66,26 +68,41 @@ def train(config: Train, command: Sequence[str], console: Console | None = None)
     torch.set_num_threads(config.threads)
     accelerator = _accelerator(config)
     console = console or Console()
-    if not accelerator.is_main_process:
-        console.quiet = True
+    main = accelerator.is_main_process
+    console.quiet = console.quiet or not main
+    _check_files(config, accelerator.num_processes)
     setting = get_setting(config.setting)
     source = training_source(config, run, setting)
     torch.manual_seed(key(config.seed, "supervised/weights") >> 1)
     model = run.build()
-    if config.init_from is not None:
+    # A run that was killed before its first checkpoint starts at the beginning.
+    begun = folder is not None and (folder.checkpoint / CHECKPOINT).exists()
+    if config.init_from is not None and not begun:
         initialise_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
     trainer = Trainer(config, model, Batches(source, config.batch_size, config.seed), accelerator)
     restored: dict[str, Any] = {}
-    if folder is not None:
+    if folder is not None and begun:
         restored = trainer.resume(folder.checkpoint / CHECKPOINT)
-        if accelerator.is_main_process:
-            folder.rewind("step", trainer.step)
-    elif accelerator.is_main_process:
+    if folder is not None and main:
+        folder.rewind("step", trainer.step if begun else -1)
+    elif main:
         name = config.name or free_name(config.arch, config.runs_dir)
         folder = RunFolder.create(name, run, command, root=config.runs_dir)
-    session = Session(config, run, folder, trainer, setting, console, restored)
-    session.run()
-    return session.folder_or_name()
+    folder = folder if main else None
+    Session(config, run, folder, trainer, setting, console, restored).run()
+    return folder
+
+
+def _check_files(config: Train, processes: int) -> None:
+    """What would only be missed at the end of the training, or in the middle.
+
+    Raises:
+        InputError: there is no folder for ``--json``, or fewer cases in a batch than processes.
+    """
+    if config.json is not None and (Path(config.json).is_dir() or not Path(config.json).absolute().parent.is_dir()):
+        raise InputError(f"cannot write --json {config.json}: it is a folder, or in one that does not exist")
+    if config.batch_size < processes:
+        raise InputError(f"--batch-size {config.batch_size} is less than the {processes} processes that share a batch")
 
 
 def _accelerator(config: Train) -> Accelerator:
@@ -109,7 +126,7 @@ def training_source(config: Train, run: RunConfig, setting: Setting) -> Source:
     size = fixed_size(config.dataset_size)
     source: Source
     if config.dataset is not None:
-        source = FixedSource(encode_cases(read_dataset(config.dataset, run.language), tokenizer), config.seed)
+        source = FixedSource(encode_cases(_train_cases(config.dataset, run), tokenizer), config.seed)
     elif size is not None:
         cases = sampler.cases(key(config.seed, f"supervised/dataset/{setting.id}/train"), size)
         source = FixedSource(encode_cases(cases, tokenizer), config.seed)
@@ -118,7 +135,29 @@ def training_source(config: Train, run: RunConfig, setting: Setting) -> Source:
     if config.replay is None:
         return source
     old = get_setting(config.replay).sampler(split="train", pairs=run.pairs)
-    return MixedSource(source, StreamSource(old, key(config.seed, "supervised/replay")), config.replay_share, config.seed)
+    return MixedSource(
+        source, StreamSource(old, key(config.seed, "supervised/replay")), config.replay_share, config.seed
+    )
+
+
+def _train_cases(folder: str, run: RunConfig) -> list[Case]:
+    """The cases of a dataset folder that a model may be trained on: a folder made elsewhere knows nothing of splits.
+
+    Raises:
+        InputError: as :func:`read_dataset`, no case of the train split, or one that is longer than the model can read.
+    """
+    cases = [case for case in read_dataset(folder, run.language) if split_of(case.prefix) == "train"]
+    if not cases:
+        raise InputError(
+            f"{folder}: every prefix belongs to the validation or test split, so there is nothing to train on"
+        )
+    longest = max(cases, key=lambda case: len(case.prefix) + len(case.completion))
+    tokens, room = len(longest.prefix) + len(longest.completion) + 2, run.params.get("max_length")
+    if room is not None and tokens > room:
+        raise InputError(
+            f"{folder}: {quote(longest.prefix)} takes {tokens} tokens with its answer: --max-length is {room}"
+        )
+    return cases
 
 
 class Session:
@@ -173,29 +212,21 @@ class Session:
             Display(
                 config.steps, start=trainer.step, unit="cases", per_step=config.batch_size, console=self.console
             ) as self.display,
-            GracefulInterrupt(lambda: self._say("stopping at the next checkpoint; Ctrl-C again stops at once")) as ctrl_c,
+            GracefulInterrupt(
+                lambda: self._say("stopping at the next checkpoint; Ctrl-C again stops at once")
+            ) as ctrl_c,
         ):
             while True:
-                if trainer.step % SNAPSHOT_EVERY == 0 or self._evaluation_due():
+                boundary = trainer.step % SNAPSHOT_EVERY == 0 or self._evaluation_due()
+                if boundary and trainer.sound():
                     reason = self._boundary(interrupted=ctrl_c.requested)
                     if reason is not None:
                         break
-                if not trainer.advance():
-                    self._say(
-                        f"step {trainer.step}: the loss went wrong; back to the last good state, learning rate halved"
-                    )
+                    boundary = False
+                if boundary or not trainer.advance():
+                    self._say(f"the loss went wrong; back to step {trainer.step}, learning rate halved")
         if self.main:
             self._report(reason)
-
-    def folder_or_name(self) -> RunFolder:
-        """The run's folder.
-
-        Raises:
-            InputError: called in a process that does not write.
-        """
-        if self.folder is None:
-            raise InputError("only the first process has the run's folder")
-        return self.folder
 
     def _evaluation_due(self) -> bool:
         step = self.trainer.step

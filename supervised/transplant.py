@@ -13,6 +13,8 @@ from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
 from supervised.runs import RunConfig, RunFolder
 
+_IMPROBABLE = -10.0  # logit
+
 
 def initialise_from(model: SequenceModel, run: RunConfig, source: RunFolder) -> None:
     """Overwrite a fresh model with the best weights of a run, of either family.
@@ -31,23 +33,27 @@ def initialise_from(model: SequenceModel, run: RunConfig, source: RunFolder) -> 
     if missing:
         raise InputError(f"{source.path} knows the pair {quote(missing[0])}, which the new language lacks: see --pairs")
     weights = source.load_best().state_dict()
+    # An agent's head makes every token that is no action all but impossible; as a target of the loss such a token
+    # would look like an explosion, so it only stays improbable.
+    weights["head.bias"].clamp_(min=_IMPROBABLE)
     old_tokenizer, tokenizer = BracketTokenizer(old.language), BracketTokenizer(run.language)
     ids = {tokenizer.spell([i]): i for i in range(tokenizer.vocab_size)}
     rows = torch.tensor([ids[old_tokenizer.spell([i])] for i in range(old_tokenizer.vocab_size)])
+    symbolic = _symbol_tables(model)
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             saved = weights[name]
-            if saved.shape == tensor.shape and not _by_symbol(name, saved, old_tokenizer.vocab_size):
-                tensor.copy_(saved)
-            elif saved.shape[1:] == tensor.shape[1:] and len(saved) == old_tokenizer.vocab_size:
+            if name in symbolic:
                 tensor[rows] = saved
-            elif saved.shape[1:] == tensor.shape[1:]:  # learned positions: the first ones keep their place
+            elif saved.shape == tensor.shape:
+                tensor.copy_(saved)
+            else:  # learned positions: the first ones keep their place
                 shared = min(len(saved), len(tensor))
                 tensor[:shared] = saved[:shared]
-            else:
-                raise InputError(f"{source.path}: {name} is {tuple(saved.shape)}, not {tuple(tensor.shape)}")
 
 
-def _by_symbol(name: str, saved: torch.Tensor, vocab_size: int) -> bool:
-    symbolic = name.startswith("head.") or "embedding" in name or "wte" in name
-    return symbolic and len(saved) == vocab_size
+def _symbol_tables(model: SequenceModel) -> set[str]:
+    """The names of the weights that have a row for each symbol: the head's and the token embedding's."""
+    embeddings = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Embedding)]
+    tokens = [name for name in embeddings if not any(word in name for word in ("position", "wpe", "token_type"))]
+    return {"head.weight", "head.bias", *(f"{name}.weight" for name in tokens)}

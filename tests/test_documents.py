@@ -9,9 +9,9 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import is_dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -93,7 +93,7 @@ def test_every_command_that_is_mentioned_parses(document: Path) -> None:
         r"python -m ((?:agents|supervised|ncl_reward)\.\w+)([^`\n]*)", text_of(document)
     ):
         module = importlib.import_module(module_name)
-        config = next(v for v in vars(module).values() if is_dataclass(v) and v.__module__ == module_name)
+        config = get_type_hints(module.main)["config"]
         given = shlex.split(arguments, comments=True)
         if given:
             assert isinstance(config, type)

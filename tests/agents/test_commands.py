@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -68,7 +69,7 @@ def typed(module: str, arguments: Sequence[str], folder: Path, stdin: bytes = b"
 
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["agents.training", "torch._dynamo", "matplotlib.backends.backend_agg"])
+CONTEXT.set_forkserver_preload(["agents.training", "torch._dynamo", "matplotlib.backends.backend_agg", "pytest"])
 
 
 def quickly(module: str, arguments: Sequence[str], folder: Path, scratch: Path) -> Result:
@@ -117,17 +118,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, config in runs.items():
         RunFolder.create(name, config, ["x"], root=folder / "runs").save_best(config.build(), {})
     RunFolder.create("unfinished", tiny, ["x"], root=folder / "runs")
-    for name, damage in (
-        ("no-config", "config.json"),
-        ("cut-config", "config.json"),
-        ("cut", "best_model.safetensors"),
-    ):
-        path = RunFolder.create(name, tiny, ["x"], root=folder / "runs")
-        path.save_best(tiny.build(), {})
-        whole = (path.path / damage).read_bytes()
-        (path.path / damage).write_bytes(whole[:50])
-        if name == "no-config":
-            (path.path / damage).unlink()
+    for name in ("no-config", "cut-config", "cut"):
+        shutil.copytree(folder / "runs" / "tiny", folder / "runs" / name)
+    (folder / "runs" / "no-config" / "config.json").unlink()
+    for name in ("cut-config/config.json", "cut/best_model.safetensors", "cut/checkpoint/ppo.safetensors"):
+        path = folder / "runs" / name
+        path.write_bytes(path.read_bytes()[:-20])
     write_cases(folder / "cases.jsonl", [Case("([", "])"), Case("()", "")])
     return folder
 
@@ -173,18 +169,16 @@ def test_training_prints_its_score_table(home: Path) -> None:
     (tiny,) = (row for row in rows if row[:1] == ["tiny"])
     assert tiny[-2] == "2,048"
     command = (home / "runs" / "tiny" / "command.txt").read_text()
-    assert command.startswith(
-        "python -m agents.train_ppo --name tiny --json scores.json --setting bracket/CloseTiny-v0"
-    )
+    assert command == f"python -m agents.train_ppo --name tiny --json scores.json {' '.join(TRAIN)}\n"
     scores = json.loads((home / "scores.json").read_text())
     assert (scores["cases"], scores["setting"]) == (60, SETTING)
     assert [entry["name"] for entry in scores["solvers"]] == ["tiny", *YARDSTICKS]
 
 
 def test_a_run_gets_the_first_free_name(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "ppo-gru-1").mkdir(parents=True)
     quick = [*TRAIN, "--total-timesteps", "1", "--eval-cases", "5"]
-    for name in ("ppo-gru-1", "ppo-gru-2"):
-        assert f"run runs/{name}: " in quickly("agents.train_ppo", quick, tmp_path, home).ok()
+    assert "run runs/ppo-gru-2: " in quickly("agents.train_ppo", quick, tmp_path, home).ok()
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["ppo-gru-1", "ppo-gru-2"]
 
 
@@ -252,9 +246,7 @@ def test_evaluating_runs_of_different_kinds(home: Path, tmp_path: Path) -> None:
 
     with open(tmp_path / "scores.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    total = {
-        (row["solver"], row["measure"]): float(row["value"]) for row in rows if not row["column"] or not row["key"]
-    }
+    total = {(row["solver"], row["measure"]): float(row["value"]) for row in rows if not row["by"]}
     assert total["tiny", "exact"] == right / 150
     assert total["oracle", "share"] == 1.0
 
@@ -294,7 +286,7 @@ def test_evaluating_on_a_file_of_each_format(home: Path, tmp_path: Path, format:
     right = sum(answer == case.completion for answer, case in zip(answers, cases, strict=True))
     named = [] if format in ("jsonl", "array") else ["--format", format]
     arguments = ["tiny", "--cases", str(path), *named, "--json", str(tmp_path / "s.json")]
-    assert path.name in quickly("agents.evaluate", arguments, home, tmp_path).ok()
+    assert path.name in quickly("agents.evaluate", arguments, home, tmp_path).ok().replace("\n", "")
     scores = json.loads((tmp_path / "s.json").read_text())
     check_form(scores)
     assert (scores["cases"], scores["setting"]) == (30, str(path))
@@ -341,7 +333,7 @@ BAD_TRAINING: list[tuple[list[str], str]] = [
     (["--units", "0"], "--units must be a whole number from 1 to 10000, not 0"),
     (["--units", "many"], "many"),
     (["--batch-size", "512"], "--batch-size 512 is larger than the rollout of 256 (n_envs 64 x n_steps 4)"),
-    (["--batch-size", "100"], "--batch-size 100 does not divide the rollout of 256 (n_envs 64 x n_steps 4): try 64, 128"),
+    (["--batch-size", "100"], "--batch-size 100 does not divide the rollout of 256 (n_envs 64 x n_steps 4): try 32"),
     (["--learning-rate", "nan"], "--learning-rate must be above 0 and at most 100, not nan"),
     (["--learning-rate", "-1"], "--learning-rate must be above 0 and at most 100, not -1.0"),
     (["--encoder", "transformer"], "transformer does not use the option 'units'"),
@@ -371,21 +363,17 @@ def test_training_refuses(home: Path, tmp_path: Path, arguments: list[str], prob
         (["no-config"], "runs/no-config is not a run folder: no config.json"),
         (["cut-config"], "runs/cut-config/config.json is damaged: "),
         (["tiny", "--seed", "7"], "--seed 7 would make it another run (it has 0): leave it out"),
-        (["angular"], "the tokenizer"),
+        (["cut"], "cannot resume from runs/cut/checkpoint/ppo.safetensors: "),
     ],
 )
 def test_resuming_refuses(home: Path, tmp_path: Path, arguments: list[str], problem: str) -> None:
-    if arguments == ["angular"]:  # a run whose pairs were edited by hand
-        problem = "cannot resume from runs/angular/checkpoint/ppo.safetensors: "
-        source = home / "runs" / "tiny" / "checkpoint" / "ppo.safetensors"
-        (home / "runs" / "angular" / "checkpoint" / "ppo.safetensors").write_bytes(source.read_bytes()[:-1])
     before = contents(home)
     assert problem in quickly("agents.train_ppo", ["--resume", *arguments], home, tmp_path).refused()
     assert contents(home) == before
 
 
 BAD_CASES: list[tuple[str, str]] = [
-    ('{"input": "(", "target": ")"}\n{"input": "(x", "target": ")"}\n', ":2: symbol 'x' at position 2 is not in the la"),
+    ('{"input": "(", "target": ")"}\n{"input": "(x", "target": ")"}\n', ":2: symbol 'x' at position 2 is not in the"),
     ('{"input": "(]", "target": ""}\n', ":1: ']' at position 2 meets an open '(', so it cannot be completed"),
     ('{"input": "(", "target": "]"}\n', ":1: target ']' is not the completion ')' of '(': they differ at position 1"),
     ('{"input": "(", "target": ")"}\n{"input": "("', ":2: malformed JSON"),
@@ -408,7 +396,7 @@ def test_evaluating_refuses_a_file(home: Path, tmp_path: Path, text: str, proble
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "name at least one run: python -m agents.evaluate RUN"),
+        ([], "name at least one run, or a folder of one"),
         (["nothing"], "there is no run 'nothing'"),
         (["tiny", "nothing"], "there is no run 'nothing'"),
         (["unfinished"], "runs/unfinished holds no trained model yet: no best_model.safetensors"),

@@ -54,6 +54,9 @@ def fresh(encoder: str, *, mask: bool = False, seed: int = 0) -> OnPolicyAlgorit
     with torch.no_grad():
         for parameter in model.policy.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
+        policy: Any = model.policy
+        policy.action_net.bias.zero_()
+        policy.action_net.weight[-1] /= 4  # stops now and then, not at once
     model.policy.set_training_mode(False)
     return model
 
@@ -81,7 +84,7 @@ def play(agent: OnPolicyAlgorithm, prefix: str) -> tuple[str, bool]:
     tokenizer = env.task.tokenizer
     answer: list[int] = []
     for _ in range(len(prefix) + 1):  # the budget of a solver
-        arguments = {"action_masks": env.action_masks()} if isinstance(agent, MaskablePPO) else {}
+        arguments: Any = {"action_masks": env.action_masks()} if isinstance(agent, MaskablePPO) else {}
         action, _ = agent.predict(obs, deterministic=True, **arguments)
         obs, _, ended, _, _ = env.step(int(action))
         if ended:
@@ -181,9 +184,9 @@ def test_logits_of_the_exported_model_are_the_policys(encoder: str) -> None:
 @masked_or_not
 @every_encoder
 def test_the_exported_model_answers_as_the_policy_plays(encoder: str, mask: bool) -> None:
-    prefixes = ["", "()", *(case.prefix for case in get_setting(SETTING).evaluation_cases("test", 25))]
+    prefixes = ["", "()", *(case.prefix for case in get_setting(SETTING).evaluation_cases("test", 12))]
     answers, stops = set(), set()
-    for seed in range(2):
+    for seed in range(4):
         agent = fresh(encoder, mask=mask, seed=seed)
         assert type(agent) is (MaskablePPO if mask else PPO)
         for prefix, answer in zip(prefixes, exported(agent, encoder, mask=mask).complete(prefixes), strict=True):
@@ -191,7 +194,7 @@ def test_the_exported_model_answers_as_the_policy_plays(encoder: str, mask: bool
             assert answer == played
             answers.add(answer)
             stops.add(stopped)
-    assert len(answers) > 10  # these agents do answer differently
+    assert len(answers) > 6  # these agents do answer differently
     assert stops == ({True} if mask else {True, False})  # by the mask, an answer ends at the latest when all is closed
 
 

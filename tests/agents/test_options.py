@@ -182,7 +182,7 @@ def test_an_option_given_again_as_it_was_is_fine() -> None:
     assert resumed(TrainPPO(resume="run", seed=3, n_envs=64, pairs=("<>", "«»")), ON_DISK).seed == 3
 
 
-OTHER: dict[str, Any] = {
+OTHER: dict[type, Any] = {
     bool: lambda value: not value,
     int: lambda value: value + 1,
     float: lambda value: value / 2,
@@ -193,9 +193,10 @@ OTHER: dict[str, Any] = {
 @pytest.mark.parametrize("name", [field.name for field in fields(TrainPPO) if field.name not in FREE_ON_RESUME])
 def test_an_option_that_makes_another_run_is_refused(name: str) -> None:
     default = getattr(TrainPPO(), name)
-    value = ("{}",) if name == "pairs" else 5 if default is None else OTHER[type(default)](default)
+    value: Any = ("{}",) if name == "pairs" else 5 if default is None else OTHER[type(default)](default)
+    options: dict[str, Any] = {"resume": "run", name: value}
     with pytest.raises(InputError) as caught:
-        resumed(TrainPPO(**{"resume": "run", name: value}), ON_DISK)
+        resumed(TrainPPO(**options), ON_DISK)
     has = getattr(SAVED, name)
     flag = "--" + name.replace("_", "-")
     assert str(caught.value) == f"{flag} {value} would make it another run (it has {has}): leave it out"

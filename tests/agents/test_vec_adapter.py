@@ -78,7 +78,7 @@ def test_it_behaves_as_sb3s_vector_environment_step_by_step(options: dict[str, A
         one, two = ours.step(actions), theirs.step(actions)
         for mine, other in zip(one[:3], two[:3], strict=True):
             np.testing.assert_array_equal(mine, other)
-            assert mine.dtype == other.dtype
+            assert np.asarray(mine).dtype == np.asarray(other).dtype
         for mine, other in zip(one[3], two[3], strict=True):
             assert ("episode" in mine) == ("episode" in other)
             if "episode" not in mine:
@@ -113,7 +113,7 @@ def test_a_seed_starts_the_next_reset_only() -> None:
 def test_episode_statistics_are_the_true_sums() -> None:
     env = adapter(on_mistake="penalty", penalty=0.25)
     env.seed(1)
-    obs = env.reset()
+    obs: Any = env.reset()
     rng = np.random.default_rng(1)
     returns, lengths, episodes = np.zeros(N), np.zeros(N, dtype=int), 0
     for _ in range(120):
@@ -318,13 +318,13 @@ def test_maskable_ppo_learns_on_it_as_on_sb3s_own() -> None:
 def test_evaluate_policy_measures_the_episodes() -> None:
     """Without a warning that rewards may be modified: the episode statistics are Monitor's."""
     ours, theirs = adapter(), dummy()
-    masked = MaskablePPO("MlpPolicy", ours, **SMALL)
-    plain = PPO("MlpPolicy", ours, **SMALL)
+    masked: Any = MaskablePPO("MlpPolicy", ours, **SMALL)
+    plain: Any = PPO("MlpPolicy", ours, **SMALL)
     for evaluate, model in ((evaluate_policy, plain), (evaluate_masked, masked)):
-        results = []
+        results: list[Any] = []
         for env in (ours, theirs):
             env.seed(3)
-            results.append(evaluate(model, env, n_eval_episodes=50, return_episode_rewards=True))  # type: ignore[operator]
+            results.append(evaluate(model, env, n_eval_episodes=50, return_episode_rewards=True))
         rewards, lengths = results[0]
         assert len(rewards) == len(lengths) == 50
         assert rewards == pytest.approx(results[1][0], abs=1e-6)

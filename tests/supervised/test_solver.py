@@ -143,7 +143,7 @@ def test_completing_leaves_the_model_in_training_mode_if_it_was() -> None:
 def test_a_masked_solver_writes_nothing_that_is_impossible(words: list[str], seed: int, arch: str) -> None:
     solver = ModelSolver(random_model(arch, seed), TOKENIZER, masked=True)
     for word, answer in zip(words, solver.complete(words), strict=True):
-        for opener, closer in LANGUAGE.pairs:
+        for opener, closer in LANGUAGE.closer_of.items():
             assert answer.count(closer) <= word.count(opener) - word.count(closer)
         assert set(answer) <= set(LANGUAGE.closers)
 
@@ -155,7 +155,7 @@ def test_the_mask_leaves_possible_answers_alone() -> None:
     masked = ModelSolver(model, TOKENIZER, masked=True).complete(PREFIXES)
     possible = [
         set(answer) <= set(LANGUAGE.closers)
-        and all(answer.count(c) <= word.count(o) - word.count(c) for o, c in LANGUAGE.pairs)
+        and all(answer.count(c) <= word.count(o) - word.count(c) for o, c in LANGUAGE.closer_of.items())
         for word, answer in zip(PREFIXES, free, strict=True)
     ]
     assert any(possible)

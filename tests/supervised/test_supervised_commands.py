@@ -1,0 +1,95 @@
+"""The commands as they are typed: bad input is one line on standard error and exit code 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bracket_env.command import run
+from supervised.dataset import PROG as DATASET
+from supervised.dataset import MakeDataset
+from supervised.dataset import main as make_dataset
+from supervised.train import PROG as TRAIN
+from supervised.train import Train
+from supervised.train import main as train
+
+TINY = "bracket/CloseTiny-v0"
+
+
+def refused(capsys: pytest.CaptureFixture[str], code: int) -> str:
+    shown = capsys.readouterr()
+    assert code == 2
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert shown.err.count("\n") == 1
+    return shown.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--units", "0"], "units"),
+        (["--heads", "2"], "gru does not use the option 'heads'"),
+        (["--no-such-option"], "--no-such-option"),
+        (["--arch", "rnn"], "rnn"),
+        (["--setting", "bracket/No-v0"], "bracket/No-v0"),
+        (["--dataset", "nowhere"], "nowhere is not a data set folder"),
+        (["--resume", "nowhere"], "there is no run 'nowhere'"),
+        (["--init-from", "nowhere"], "there is no run 'nowhere'"),
+        (["--device", "cuda", "--precision", "bf16", "--batch-size", "0"], "--batch-size"),
+        (["--precision", "bf16", "--device", "cpu"], "--precision bf16 needs a GPU"),
+        (["--time-limit", "soon"], "not a duration: 'soon'"),
+        (["--name", "a/b"], "a run's name is one folder name, not 'a/b'"),
+        (["--json", "no/such/folder/x.json"], "cannot write --json"),
+    ],
+)
+def test_bad_options_of_train(
+    options: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(capsys, run(Train, train, argv=options, prog=TRAIN))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "--out"),
+        (["--out", "data", "--n", "0"], "not 0 and 1000"),
+        (["--out", "data", "--seed", "-1"], "--seed"),
+        (["--out", ".", "--n", "5"], "exists: choose another folder"),
+        (["--out", "data", "--pairs", "(("], "a pair is two different characters"),
+    ],
+)
+def test_bad_options_of_dataset(
+    options: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(capsys, run(MakeDataset, make_dataset, argv=options, prog=DATASET))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_commands_run_as_modules(tmp_path: Path) -> None:
+    def typed(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
+
+    data = str(tmp_path / "data")
+    made = typed("supervised.dataset", "--setting", TINY, "--n", "30", "--n-test", "5", "--out", data)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "30 training and 5 test cases" in made.stdout
+    wrong = typed("supervised.train", "--dataset", data, "--pairs", "{}", "--runs-dir", str(tmp_path))
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
+    assert "bracket_dataset.json" in wrong.stderr
+    assert "item" in wrong.stderr

@@ -118,14 +118,17 @@ def readme_commands() -> list[list[str]]:
 
 def run_commands(commands: list[list[str]], folder: Path) -> None:
     """Run them with tiny settings after what ``make train`` runs, which makes ppo-gru-1."""
+    few = ["--steps", "20", "--eval-every", "20", "--eval-cases", "20"]
     quick = {"agents.train_ppo": TINY, "agents.evaluate": ["--n", "20"], "agents.predict": []}
+    quick |= {"supervised.train": few, "supervised.evaluate": ["--n", "20"], "supervised.predict": []}
+    quick |= {"supervised.dataset": ["--n-test", "20"]}
     (folder / "cases.jsonl").write_text('{"input": "({", "target": "})"}\n', "utf-8")
     for command in [["agents.train_ppo"], *commands]:
         assert run(["-m", *command, *quick[command[0]]], folder).strip()
 
 
 def test_a_command_of_each_kind_runs(tmp_path: Path) -> None:
-    last_of_each = {command[0]: command for command in readme_commands()}
+    last_of_each = {command[0]: command for command in readme_commands() if command[0].startswith("agents.")}
     assert sorted(last_of_each) == ["agents.evaluate", "agents.predict", "agents.train_ppo"]
     run_commands(list(last_of_each.values()), tmp_path)
     assert (tmp_path / "scores.json").is_file()
@@ -138,7 +141,7 @@ def test_a_command_of_each_kind_runs(tmp_path: Path) -> None:
 def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
     run_commands(readme_commands(), tmp_path)
     made = {path.name for path in (tmp_path / "runs").iterdir()}
-    assert made == {"ppo-gru-1", "deep", "ppo-transformer-1", "ppo-gru-2"}
+    assert made == {"ppo-gru-1", "deep", "ppo-transformer-1", "ppo-gru-2", "gru-1", "lstm"}
 
 
 @pytest.mark.parametrize("document", [README, JAPANESE], ids=lambda path: path.name)

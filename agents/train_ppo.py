@@ -46,24 +46,26 @@ class TrainPPO:
     mask: bool = False
     """Forbid syntactically impossible actions (MaskablePPO)."""
 
-    encoder: Literal["gru", "transformer"] = "gru"
+    encoder: Literal["gru", "lstm", "transformer", "gpt", "bert"] = "gru"
     """The network that reads the tokens."""
     layers: int | None = None
-    """Layers of the encoder (gru 1, transformer 2)."""
+    """Layers (gru, lstm 1; others 2)."""
     units: int | None = None
-    """gru: units of each layer (96)."""
+    """gru, lstm: units of each layer (96)."""
     embedding_size: int | None = None
-    """gru: size of a token's embedding (32)."""
+    """gru, lstm: size of a token's embedding (32)."""
+    attention: bool = False
+    """gru, lstm: attend to the states of the prefix."""
     width: int | None = None
-    """transformer: size of a position's features (64)."""
+    """transformer, gpt, bert: size of a position's features (64)."""
     heads: int | None = None
-    """transformer: attention heads, a divisor of the width (4)."""
+    """transformer, gpt, bert: attention heads, a divisor of the width (4)."""
     mlp_ratio: int | None = None
     """transformer: width of the MLP in multiples of the width (4)."""
     positions: Literal["rope", "alibi", "learned", "none"] | None = None
     """transformer: how positions are told apart (rope)."""
     max_length: int | None = None
-    """transformer with learned positions: the longest input."""
+    """gpt, bert, transformer with learned positions: the longest input (the setting's longest)."""
     dropout: float | None = None
     """Share of features dropped in training (0)."""
 

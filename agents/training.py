@@ -17,7 +17,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from agents import checkpoint
 from agents.features import EncoderFeatures, initialise_heads
 from agents.monitor import Monitor
-from agents.options import check, resumed, sampler_pairs
+from agents.options import check
 from agents.train_ppo import PROG, TrainPPO
 from agents.vec_adapter import VectorEnvAdapter
 from bracket_env.errors import InputError
@@ -29,6 +29,7 @@ from supervised.devices import choose_device
 from supervised.durations import format_duration, parse_duration
 from supervised.finish import report_interruption, report_scores
 from supervised.history import plot_history
+from supervised.options import custom_pairs, resumed
 from supervised.progress import Display
 from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.solver import ModelSolver
@@ -66,7 +67,9 @@ def train(config: TrainPPO, command: Sequence[str], console: Console | None = No
         restored = _restore(folder, model)
     console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
 
-    cases = get_setting(config.setting).evaluation_cases("validation", config.eval_cases, pairs=sampler_pairs(config))
+    setting = get_setting(config.setting)
+    pairs = custom_pairs(config.pairs, setting)
+    cases = setting.evaluation_cases("validation", config.eval_cases, pairs=pairs)
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten before they are used
         solver = ModelSolver(run.build().to(device), BracketTokenizer(run.language), masked=run.masked)
     with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
@@ -184,10 +187,11 @@ def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Cons
     steps, reason = monitor.steps, monitor.stop_reason
     console.print(f"{reason} after {steps:,} steps and {format_duration(monitor.seconds)} of training", highlight=False)
     report_interruption(folder, reason, PROG, config.runs_dir, console)
+    setting = get_setting(config.setting)
     report_scores(
         folder,
-        get_setting(config.setting),
-        sampler_pairs(config),
+        setting,
+        custom_pairs(config.pairs, setting),
         cases=config.eval_cases,
         seed=config.seed,
         steps=steps,

@@ -11,25 +11,17 @@ from bracket_env.language import BracketLanguage
 from bracket_env.settings import Setting, get_setting
 from supervised.checks import flag, require, require_whole
 from supervised.durations import parse_duration
-from supervised.models import check_params
+from supervised.model_options import architecture_params, longest_input
 from supervised.runs import RunConfig
 from supervised.train import Train
 
 Config = TypeVar("Config")
 
-MODEL_OPTIONS = (
-    "layers", "units", "embedding_size", "attention", "width", "heads", "mlp_ratio", "positions", "max_length",
-    "dropout",
-)  # fmt: skip
 # The most of each count; what is far beyond any machine is a slip of the hand.
 _MOST = {
     "steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**7, "threads": 1024,
 }  # fmt: skip
-_MOST_IF_GIVEN = {
-    "micro_batch": 10**6, "patience": 10**9,
-    "layers": 100, "units": 10**4, "embedding_size": 10**4, "width": 10**4, "heads": 10**4, "mlp_ratio": 100,
-    "max_length": 10**6,
-}  # fmt: skip
+_MOST_IF_GIVEN = {"micro_batch": 10**6, "patience": 10**9}
 _MOST_CASES = 10**7
 # Options that do not change what is computed, so a resumed run may be given new ones.
 FREE_ON_RESUME = {"name", "runs_dir", "resume", "target", "time_limit", "json"}
@@ -73,13 +65,7 @@ def check(config: Train) -> RunConfig:
     language = setting.language(config.pairs)
     if config.replay is not None:
         check_same_pairs(config.replay, language)
-    params = check_params(config.arch, given_params(config)).to_dict()
-    needed = longest_input(setting)
-    if params.get("max_length") is not None and params["max_length"] < needed:
-        raise InputError(
-            f"--max-length {params['max_length']} is less than the {needed} tokens of the longest prefix and answer "
-            f"of {setting.id}"
-        )
+    params = architecture_params(config, config.arch, longest_input(setting))
     return RunConfig(
         kind="supervised",
         setting=config.setting,
@@ -89,27 +75,6 @@ def check(config: Train) -> RunConfig:
         masked=False,
         options=asdict(config),
     )
-
-
-def given_params(config: Train) -> dict[str, Any]:
-    """The architecture options that were given; a flag counts when it is set.
-
-    Learned positions get room for the longest input by themselves when ``max_length`` is not given.
-    """
-    given = {name: getattr(config, name) for name in MODEL_OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None and value is not False}
-    learned = config.arch in ("gpt", "bert") or config.positions == "learned"
-    if learned and "max_length" not in given:
-        given["max_length"] = longest_input(get_setting(config.setting))
-    return given
-
-
-def longest_input(setting: Setting) -> int:
-    """The most tokens a model reads: BOS, n symbols, SEP, and n + 1 freely decoded tokens but for the last.
-
-    A whole case is shorter: a prefix of n symbols never asks for more than n closers.
-    """
-    return 2 * setting.max_length + 2
 
 
 def fixed_size(text: str) -> int | None:

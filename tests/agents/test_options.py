@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from agents.options import FREE_ON_RESUME, check, resumed, sampler_pairs
+from agents.options import check
 from agents.train_ppo import TrainPPO
 from agents.training import train
 from bracket_env.errors import InputError
+from supervised.options import FREE_ON_RESUME, resumed
 
 NAN, INF = float("nan"), float("inf")
 COUNTS = (
@@ -85,7 +86,6 @@ ABSURD: list[tuple[dict[str, Any], str]] = [
     ({**TRANSFORMER, "width": 9, "heads": 3, "positions": "rope"}, "width must be even, not 9"),
     ({**TRANSFORMER, "width": 10, "heads": 4, "positions": "none"}, "heads must divide width 10: 1, 2, 5, 10, not 4"),
     ({**TRANSFORMER, "positions": "sideways"}, "positions must be one of rope, alibi, learned, none, not 'sideways'"),
-    ({**TRANSFORMER, "positions": "learned"}, "positions 'learned' needs max_length"),
     ({**TRANSFORMER, "max_length": 50}, "max_length is used by positions 'learned' only"),
     (
         {**TRANSFORMER, "positions": "learned", "max_length": 39},
@@ -156,12 +156,6 @@ def test_sound_options_pass(options: dict[str, Any]) -> None:
 def test_the_defaults_of_the_encoder_are_written_out() -> None:
     assert check(TrainPPO(units=7))[0].params.items() >= {"units": 7, "layers": 1, "embedding_size": 32}.items()
     assert check(TrainPPO(encoder="transformer"))[0].params.items() >= {"width": 64, "heads": 4}.items()
-
-
-def test_pairs_to_pass_on() -> None:
-    assert sampler_pairs(TrainPPO()) is None
-    assert sampler_pairs(TrainPPO(pairs=("()", "【】", "{}"))) is None
-    assert sampler_pairs(TrainPPO(pairs=("<>",))) == ("<>",)
 
 
 # Resuming ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from accelerate import Accelerator
 from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
 from supervised.data import Batches
-from supervised.options import check, custom_pairs, fixed_size, longest_input, resumed
+from supervised.model_options import longest_input
+from supervised.options import check, custom_pairs, fixed_size, resumed
 from supervised.train import Train
 from supervised.trainer import MOST_ROLLBACKS, DivergedError, Trainer
 from supervised.training import training_source

@@ -2,7 +2,7 @@
 
 A shape is a prefix of the one-pair language. Two families:
 
-- :class:`CutWalk`, the generator of the user's task, tabulated exactly: a draw is one look-up in an alias table.
+- :class:`CutWalk`, the generator of the default task, tabulated exactly: a draw is one look-up in an alias table.
 - :class:`CountedWalk`, walks of a given length that end at a given height below a ceiling, uniform by counting.
 
 A distribution reads its randomness through ``word(j)``, the j-th 64-bit word of every item (see
@@ -117,7 +117,7 @@ class AliasTable:
 
 
 class CutWalk(ShapeDistribution):
-    """The user's task: a random closed word of 5-20 symbols with its last 1-3 cut off.
+    """The default task: a random closed word of 5-20 symbols with its last 1-3 cut off.
 
     A depth limit D is drawn from 1 to ``max_depth`` and a number of steps from 1 to ``max_steps``. A step opens with
     probability ``p_open`` below the limit; otherwise it closes if anything is open (a step that can do neither does

@@ -138,7 +138,7 @@ class _Dresser:
     palette ``opener 0, closer 0, opener 1, ..., PAD, BOS, SEP, EOS``. The palette of an item follows from its types
     alone, and a batch is dressed with one gather. Types are digits base k of few words: g digits a word.
 
-    Where the shapes are tabulated and the types fit into 32 bits (the user's task), gathers would be most of the
+    Where the shapes are tabulated and the types fit into 32 bits (the default task), gathers would be most of the
     work. There an item's types are packed into one integer, and a template holds for every place how far to shift it
     and what to add: ``id = add + 2 * (types >> shift & mask)``, whole rows at a time. The result is the same.
     """

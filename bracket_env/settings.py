@@ -68,7 +68,7 @@ SETTINGS: dict[str, Setting] = {
     for setting in (
         Setting(
             DEFAULT_SETTING,
-            "the user's task: a closed word of length 5-20, depth up to 5, its last 1-3 symbols cut off",
+            "the default task: a closed word of length 5-20, depth up to 5, its last 1-3 symbols cut off",
             DEFAULT_PAIRS,
             CutWalk(),
         ),

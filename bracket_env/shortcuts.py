@@ -16,7 +16,7 @@ A worked trace for the prefix ``({()`` (right answer ``})``):
 
 ``({(`` defeats both: its answer ``)})`` returns to a type after another one, which no order among types can say.
 
-A prefix *needs a stack* when the first shortcut gets it wrong. On the user's task that shortcut is right on about 88 %
+A prefix *needs a stack* when the first shortcut gets it wrong. On the default task that shortcut is right on about 88 %
 of cases (the second on about 96.5 %), so only the remaining cases show that a solver keeps anything like a stack.
 """
 

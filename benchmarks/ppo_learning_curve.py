@@ -200,7 +200,9 @@ def plot(results: Sequence[tuple[PPOJob, dict[str, Any]]], path: Path) -> None:
             steps = np.array([point[0] for point in curves[0][:length]])
             exact = 100 * np.array([[point[2] for point in curve[:length]] for curve in curves])
             axis.fill_between(steps, exact.min(0), exact.max(0), color=colour, alpha=0.2, linewidth=0)
-            axis.plot(steps, np.median(exact, 0), color=colour, label=f"{agent} ({len(curves)} seeds)")
+            axis.plot(
+                steps, np.median(exact, 0), color=colour, label=f"{agent} ({len(curves)} seed{'s' * (len(curves) > 1)})"
+            )
         axis.set(title=setting, xlabel="environment steps", ylabel="exact match, %", ylim=(0, 101))
         axis.grid(alpha=0.3)
         axis.legend(loc="lower right")

@@ -137,7 +137,7 @@ def build(config: TrainPPO, run: RunConfig, device: torch.device) -> OnPolicyAlg
 @contextlib.contextmanager
 def _one_line(monitor: Monitor) -> Iterator[None]:
     """What other libraries raise in training, as InputError: numbers that are not finite, a disk that is full."""
-    hook = threading.excepthook
+    hook, before = threading.excepthook, set(threading.enumerate())
 
     def unless_reported(args: threading.ExceptHookArgs) -> None:
         # TensorBoard writes in a thread of its own; what fails there is raised again in this one.
@@ -154,6 +154,9 @@ def _one_line(monitor: Monitor) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"cannot write to {monitor.folder.path}: {error.strerror or error}") from error
     finally:
+        # A writer that is just failing reports to the hook a moment after this thread heard of it.
+        for thread in set(threading.enumerate()) - before:
+            thread.join(timeout=1.0)
         threading.excepthook = hook
 
 

@@ -55,6 +55,7 @@ def main(config: Throughput) -> None:
     from accelerate import Accelerator
     from torch import nn
 
+    from benchmarks.bare_layers import LAYERS, BareLayers
     from bracket_env.settings import get_setting
     from supervised.data import Batches, StreamSource
     from supervised.models import build_model
@@ -78,7 +79,7 @@ def main(config: Throughput) -> None:
         model = build_model(arch, params, vocab)
         trainer = Trainer(Train(arch=arch, batch_size=config.batch_size), model, batches, Accelerator(cpu=True))  # type: ignore[arg-type]
         inputs = [loss_inputs(batches[s], False, device) for s in range(config.steps)]
-        bare = _Bare(arch, vocab) if arch in ("gru", "lstm") else TokenLoss(model, everywhere=False)
+        bare = BareLayers(arch, vocab) if arch in LAYERS else TokenLoss(model, everywhere=False)
 
         def run_bare(module: nn.Module = bare, inputs: list[tuple[torch.Tensor, ...]] = inputs) -> None:
             for batch in inputs:
@@ -91,12 +92,13 @@ def main(config: Throughput) -> None:
 
         solver = ModelSolver(model, sampler.tokenizer)
         prefixes = [case.prefix for case in setting.evaluation_cases("test", 1000)]
-        longest = "({【()}" * 0 + "(" * 20
+        longest = "(" * 20
+        untouched = model.head.bias.detach().clone()
         with torch.no_grad():
             model.head.bias[6] = 50.0  # writes a closer every time: 20 symbols and no EOS before the cap
         one = best_of(config.rounds, {"one": lambda s=solver, p=longest: s.complete([p])})["one"]  # type: ignore[misc]
         with torch.no_grad():
-            model.head.bias[6] = 0.0
+            model.head.bias.copy_(untouched)
         calls = {"bare": run_bare, "step": run_steps, "decode": lambda s=solver, p=prefixes: s.complete(p)}  # type: ignore[misc]
         seconds = best_of(config.rounds, calls)
         cases = config.steps * config.batch_size
@@ -119,31 +121,6 @@ def main(config: Throughput) -> None:
     Console().print(table)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": found}, indent=2) + "\n")
-
-
-def _bare_class() -> type:
-    from torch import Tensor, nn
-    from torch.nn import functional
-
-    class Bare(nn.Module):
-        """Embedding, nn.GRU or nn.LSTM of the default size, head; no trick."""
-
-        def __init__(self, arch: str, vocab: int) -> None:
-            super().__init__()
-            self.embedding = nn.Embedding(vocab, 32)
-            self.layer = {"gru": nn.GRU, "lstm": nn.LSTM}[arch](32, 96, batch_first=True)
-            self.head = nn.Linear(96, vocab)
-
-        def forward(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-            features = self.layer(self.embedding(ids[:, :-1]))[0]
-            logits = self.head(features[rows, positions])
-            return functional.cross_entropy(logits, ids[rows, positions + 1], reduction="sum")
-
-    return Bare
-
-
-def _Bare(arch: str, vocab: int):  # type: ignore[no-untyped-def]  # noqa: N802 - stands for the class, made where torch is imported
-    return _bare_class()(arch, vocab)
 
 
 if __name__ == "__main__":

@@ -269,16 +269,18 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Mode NEXT_STEP: members that ended in the last step ignore their action and start anew."""
         self._begin(np.flatnonzero(starting))
         # Everybody advances, which is one array operation each; the new episodes are put back afterwards.
-        state = (self._obs, self._unmatched, self._written, self._right, self._returns)
-        kept = [rows[starting] for rows in state]
+        kept = [rows[starting] for rows in self._progress()]
         rewards, terminated, truncated, success = self._advance(acts)
-        state = (self._obs, self._unmatched, self._written, self._right, self._returns)
-        for rows, fresh in zip(state, kept, strict=True):
+        for rows, fresh in zip(self._progress(), kept, strict=True):
             rows[starting] = fresh
         for result in (rewards, terminated, truncated, success):
             result[starting] = 0
         self._over = terminated | truncated
         return self._obs.copy(), rewards, terminated, truncated, self._infos(self._all, success, about=~starting)
+
+    def _progress(self) -> tuple[np.ndarray, ...]:
+        """What a step changes, one row for each member in every array."""
+        return self._obs, self._unmatched, self._written, self._right, self._returns
 
     def _advance(self, acts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Write one symbol for every member; rewards, terminated, truncated and success, each ``(n,)``."""

@@ -14,9 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bracket_env.task import CloseTask
+from bracket_env.tokenizer import FIRST_SYMBOL
 
 _RING_SLOTS = 4096
 _MOST_AHEAD = 64
+_LANES = 4
+_ONE_IN_LANE = np.eye(_LANES, dtype=np.int16).view(np.int64).ravel()  # action -> 1 in its lane, in either byte order
 _DIRECT_FROM = 4096  # members; from here on a step's own cases fill a batch
 
 
@@ -46,8 +49,6 @@ class CaseQueue:
         self.task = task
         self.streams = np.zeros(num_envs, dtype=np.uint64)
         self.next_item = np.zeros(num_envs, dtype=np.int64)
-        self._action_of = np.full(task.tokenizer.vocab_size, task.end, dtype=np.int16)
-        self._action_of[task.tokenizer.action_ids] = np.arange(task.n_pairs + 1)
         self._ahead = 0 if num_envs >= _DIRECT_FROM else max(4, min(_MOST_AHEAD, _RING_SLOTS // num_envs))
         self._filled = np.zeros(num_envs, dtype=np.int64)
         self._ring: FreshCases | None = None
@@ -72,12 +73,24 @@ class CaseQueue:
 
     def _draw(self, members: np.ndarray, items: np.ndarray) -> FreshCases:
         batch = self.task.sampler.batch(self.streams[members], items.astype(np.uint64))
-        actions = self._action_of.take(batch.answer)
-        n, width = len(members), self.task.n_pairs + 1
-        cells = np.arange(0, n * width, width)[:, None] + actions
-        unmatched = np.bincount(cells.ravel(), minlength=n * width).reshape(n, width).astype(np.int16)
-        unmatched[:, -1] = 1
-        return FreshCases(batch.prompt, batch.prompt_length, actions, batch.answer_length, unmatched)
+        # The closer of pair i is id first + 2i. EOS and PAD are less than the first: they wrap round, beyond END.
+        first_closer = batch.answer.dtype.type(FIRST_SYMBOL + 1)
+        pairs = (np.ascontiguousarray(batch.answer) - first_closer) // batch.answer.dtype.type(2)
+        actions = np.minimum(pairs, self.task.end).astype(np.int16)
+        return FreshCases(batch.prompt, batch.prompt_length, actions, batch.answer_length, self._count(actions))
+
+    def _count(self, actions: np.ndarray) -> np.ndarray:
+        """How often each closer is in ``actions`` ``(n, max_depth + 1)``, and 1 for END: ``(n, k + 1)`` int16."""
+        n, width = len(actions), self.task.n_pairs + 1
+        if width > _LANES:
+            cells = np.arange(0, n * width, width)[:, None] + actions
+            counts = np.bincount(cells.ravel(), minlength=n * width).reshape(n, width).astype(np.int16)
+        else:
+            # All counts of a row in one word of four 16-bit lanes: an addition a column.
+            ones = _ONE_IN_LANE.take(np.ascontiguousarray(actions.T))
+            counts = ones.sum(axis=0).view(np.int16).reshape(n, _LANES)[:, :width]
+        counts[:, -1] = 1
+        return counts
 
     def _refill(self) -> None:
         """Draw whatever was used, for every member; the items being taken right now among them."""

@@ -96,24 +96,27 @@ class AliasTable:
     def __init__(self, probabilities: np.ndarray) -> None:
         size = len(probabilities)
         scaled = (np.asarray(probabilities, dtype=np.float64) * size).tolist()
-        self.alias = np.arange(size, dtype=np.uint32)  # 32 bits: the tables of the default task stay in the cache
+        alias = np.arange(size, dtype=np.uint64)
         small = [i for i, p in enumerate(scaled) if p < 1.0]
         large = [i for i, p in enumerate(scaled) if p >= 1.0]
         keep = np.ones(size)
         while small and large:
             poor, rich = small.pop(), large[-1]
-            keep[poor], self.alias[poor] = scaled[poor], rich
+            keep[poor], alias[poor] = scaled[poor], rich
             scaled[rich] -= 1.0 - scaled[poor]
             if scaled[rich] < 1.0:
                 small.append(large.pop())
         # A column that keeps everything is its own alias, so cutting its threshold to 32 bits changes nothing.
-        self._threshold = np.minimum(np.round(keep * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+        threshold = np.minimum(np.round(keep * 2.0**32), 2.0**32 - 1).astype(np.uint64)
+        # Side by side in one word, so that a draw waits for the memory once.
+        self._columns = threshold << np.uint64(32) | alias
 
     def draw(self, word: np.ndarray) -> np.ndarray:
         """Indices ``(n,)`` for words ``(n,)``: the high half picks a column, the low half stays or takes its alias."""
-        column = below(word, len(self.alias)).astype(np.int64)
-        stay = word.astype(np.uint32) < self._threshold.take(column)
-        return np.where(stay, column, self.alias.take(column))
+        column = below(word, len(self._columns)).astype(np.int64)
+        entry = self._columns.take(column)
+        stay = word.astype(np.uint32) < (entry >> np.uint64(32))
+        return np.where(stay, column, entry.astype(np.uint32))
 
 
 class CutWalk(ShapeDistribution):

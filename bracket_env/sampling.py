@@ -28,6 +28,8 @@ TypeRule = Literal["independent", "alternating"]
 MAX_ATTEMPTS = 10_000  # a split that is still empty after this many tries does not exist under the distribution
 _TRIES_AT_ONCE = 1024
 _CASES_AT_ONCE = 8192
+_ADD_BITS = np.uint8(3)  # the special ids, the first opener's and the first closer's are below 8
+_ADD_MASK = np.uint8(7)
 _PATTERN_LIMIT = 1 << 16  # digits are drawn in groups of at most this many combinations
 
 
@@ -88,6 +90,8 @@ class PrefixSampler:
         """
         items = subkey(streams, indices)
         found = self._attempt(items, 0)
+        if self.split == "all":
+            return found
         pending = np.flatnonzero(~self._accepts(found))
         first = 1
         while len(pending):
@@ -139,8 +143,10 @@ class _Dresser:
     alone, and a batch is dressed with one gather. Types are digits base k of few words: g digits a word.
 
     Where the shapes are tabulated and the types fit into 32 bits (the default task), gathers would be most of the
-    work. There an item's types are packed into one integer, and a template holds for every place how far to shift it
-    and what to add: ``id = add + 2 * (types >> shift & mask)``, whole rows at a time. The result is the same.
+    work: the tables are larger than the fast caches, and every look-up waits for the memory. There an item's types
+    are packed into one integer, and a shape is one short row of bytes, found with one look-up: for every place the
+    shift that brings its opener's type down, and what to add, ``id = add + 2 * (types >> shift & mask)``; the two lengths
+    stand behind. The result is the same.
     """
 
     def __init__(self, distribution: ShapeDistribution, k: int, types: TypeRule, dtype: np.dtype) -> None:
@@ -161,24 +167,24 @@ class _Dresser:
         self._pad, self._bos, self._sep, self._eos = range(2 * self.max_openers, 2 * self.max_openers + 4)
         self.palette_width = 2 * self.max_openers + 4
         self._tabulated: tuple[np.ndarray, ...] | None = None
-        self._packed: tuple[np.ndarray, ...] | None = None
+        self._packed: tuple[np.ndarray, np.ndarray] | None = None
         if isinstance(distribution, CutWalk):
             self._tabulated = self._templates(distribution.table())
             self._bits = max((k - 1).bit_length(), 1)
             if self.words == 1 and not self.alternating and self._bits * self.max_openers < 32:
-                self._packed = self._pack(self._tabulated[0])
+                self._packed = self._pack(*self._tabulated)
 
     def __call__(self, word: Words) -> SampledBatch:
         distribution = self.distribution
         if self._tabulated is None or not isinstance(distribution, CutWalk):
             templates, prompt_length, answer_length = self._templates(distribution.draw(word))
             tokens = self._dress(templates, word)
+        elif self._packed is not None:
+            tokens, prompt_length, answer_length = self._dress_packed(distribution.draw_rows(word), word)
         else:
             rows = distribution.draw_rows(word)
-            templates, prompt_length, answer_length = self._tabulated
-            prompt_length, answer_length = prompt_length.take(rows), answer_length.take(rows)
-            packed = self._packed is not None
-            tokens = self._dress_packed(rows, word) if packed else self._dress(templates.take(rows, axis=0), word)
+            templates, prompt_length, answer_length = (column.take(rows, axis=0) for column in self._tabulated)
+            tokens = self._dress(templates, word)
         width = distribution.max_length + 2
         return SampledBatch(tokens[:, :width], prompt_length, tokens[:, width:], answer_length)
 
@@ -187,24 +193,30 @@ class _Dresser:
         templates += np.arange(0, palettes.size, self.palette_width)[:, None]
         return palettes.ravel().take(templates, mode="clip")  # every index is in range; "clip" skips a buffered check
 
-    def _dress_packed(self, rows: np.ndarray, word: Words) -> np.ndarray:
+    def _dress_packed(self, rows: np.ndarray, word: Words) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert self._packed is not None
-        patterns, shifts, adds = self._packed
+        patterns, table = self._packed
         drawn = below(word(self.distribution.words), self.base**self.group).astype(np.int64)
-        tokens = (patterns.take(drawn)[:, None] >> shifts.take(rows, axis=0)).astype(self.dtype)
+        coded = table.take(rows, axis=0)
+        # Whole rows, the columns of the lengths too: slices would make each of these operations several times slower.
+        tokens = (patterns.take(drawn)[:, None] >> (coded >> _ADD_BITS)).astype(self.dtype)
         tokens &= self.dtype.type((1 << self._bits) - 1)
-        tokens <<= self.dtype.type(1)
-        tokens += adds.take(rows, axis=0)
-        return tokens
+        tokens += tokens
+        tokens += coded & _ADD_MASK
+        return tokens[:, :-2], coded[:, -2].astype(np.int64), coded[:, -1].astype(np.int64)
 
-    def _pack(self, templates: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Types of every pattern ``(base**group,)`` uint32; shifts and addends of every template, like it in shape."""
+    def _pack(self, templates: np.ndarray, *lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Types of every pattern ``(base**group,)`` uint32; shapes ``(s, places + 2)`` uint8 with their two lengths.
+
+        A place is ``shift << 3 | add``. Special symbols add their id to the type of an opener that is never drawn.
+        """
         digits = self._digits[:, : self.max_openers].astype(np.uint32)
         patterns = (digits << (self._bits * np.arange(self.max_openers, dtype=np.uint32))).sum(axis=1, dtype=np.uint32)
         symbol = templates < self._pad
-        shifts = np.where(symbol, self._bits * (templates // 2), self._bits * self.max_openers).astype(np.uint8)
+        shift = self._bits * np.where(symbol, templates // 2, self.max_openers)
         special = self._specials[np.maximum(templates - self._pad, 0)]
-        return patterns, shifts, np.where(symbol, FIRST_SYMBOL + templates % 2, special).astype(self.dtype)
+        places = shift << _ADD_BITS | np.where(symbol, FIRST_SYMBOL + templates % 2, special)
+        return patterns, np.column_stack([places, *lengths]).astype(np.uint8)
 
     def _templates(self, shapes: Shapes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Palette columns ``(n, max_length + 2 + max_depth + 1)`` and the two lengths."""

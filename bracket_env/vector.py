@@ -57,7 +57,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     Args:
         num_envs: how many.
         setting, pairs, split, on_mistake, reward, penalty, max_answer, render_mode: as for ``CloseEnv``.
-        autoreset_mode: Gymnasium's ``AutoresetMode`` or its name: next-step (default), same-step or disabled.
+        autoreset_mode: Gymnasium's ``AutoresetMode`` or its name: NextStep (default), SameStep or Disabled.
         max_episode_steps: truncate after this many steps, as Gymnasium's ``TimeLimit`` does.
 
     Raises:
@@ -198,11 +198,11 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._detach()
         rows = np.zeros((len(members), self._obs.shape[1]), dtype=self._obs.dtype)
         rows[:, : self.task.max_prompt] = fresh.prompt
-        self._obs[members] = rows
+        _put_rows(self._obs, members, rows)
+        _put_rows(self._answer, members, fresh.answer)
+        _put_rows(self._unmatched, members, fresh.unmatched)
         self._cursor[members] = fresh.prompt_length
-        self._answer[members] = fresh.answer
         self._needed[members] = fresh.needed
-        self._unmatched[members] = fresh.unmatched
         self._start(members)
 
     def _begin_cases(self, members: np.ndarray, cases: Sequence[Case]) -> None:
@@ -413,6 +413,12 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             print("\n".join(frames))
             return None
         return tuple(frames)
+
+
+def _put_rows(rows: np.ndarray, members: np.ndarray, fresh: np.ndarray) -> None:
+    """``rows[members] = fresh``, each row copied as one item, which is several times quicker for short rows."""
+    item = np.dtype((np.void, rows.shape[1] * rows.itemsize))
+    rows.view(item).put(members, np.ascontiguousarray(fresh, dtype=rows.dtype).view(item))
 
 
 def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +32,15 @@ _SAVE_EVERY_SECONDS = 15.0
 _LOSSES = ("train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss")
 
 
+Rank = Callable[[Mapping[str, float]], tuple[float, float]]
+Watch = Callable[[int, Mapping[str, float]], None]
+
+
+def best_first(figures: Mapping[str, float]) -> tuple[float, float]:
+    """The best evaluation has the highest exact match, then the lowest loss."""
+    return figures["exact"], -figures["loss"]
+
+
 class DivergedError(InputError):
     """Weights or losses are no longer finite; the last good checkpoint stands."""
 
@@ -48,6 +57,8 @@ class Monitor(BaseCallback):
         time_limit: seconds after which to stop, or ``None``.
         display: shows progress.
         restored: what the last run's monitor left in the checkpoint, when resuming.
+        rank: orders evaluations: the best one is the largest.
+        watch: called after each evaluation with the steps and the figures; what it raises ends the training.
 
     Attributes:
         steps: environment steps of the state that the checkpoint holds, or will.
@@ -68,6 +79,8 @@ class Monitor(BaseCallback):
         time_limit: float | None,
         display: Display,
         restored: dict[str, Any] | None = None,
+        rank: Rank = best_first,
+        watch: Watch | None = None,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -77,6 +90,7 @@ class Monitor(BaseCallback):
         self.target = target
         self.time_limit = time_limit
         self.display = display
+        self.rank, self.watch = rank, watch
         restored = restored or {}
         self.next_eval: int = restored.get("next_eval", 0)
         self.last_eval: int = restored.get("last_eval", -1)
@@ -162,7 +176,7 @@ class Monitor(BaseCallback):
         shares = [share_answered(a, case.completion) for a, case in zip(answers, self.cases, strict=True)]
         self.exact = sum(share == 1 for share in shares) / len(shares)
         share = sum(shares) / len(shares)
-        loss = answer_loss(model, self.solver.tokenizer, self.cases)
+        loss = answer_loss(model, self.solver.tokenizer, self.cases, masked=self.solver.masked)
         returns = [episode["r"] for episode in self.model.ep_info_buffer or ()]
         entry = {
             "timesteps": self.steps,
@@ -175,11 +189,14 @@ class Monitor(BaseCallback):
         self.folder.log(entry)
         for name in ("exact", "share", "loss"):
             self.logger.record(f"validation/{name}", entry[name])
-        if (self.exact, -loss) > self.best:
-            self.best = (self.exact, -loss)
+        shown = {"exact": self.exact, "share": share, "loss": loss}
+        if self.rank(shown) > self.best:
+            self.best = self.rank(shown)
             figures = {"timesteps": self.steps, "best_loss": loss, "exact": self.exact, "share": share}
             self.folder.save_best(model, {**figures, "seconds": entry["seconds"], "split": "validation"})
         self.display.evaluated(self.steps, self.exact, share, loss)
+        if self.watch is not None:
+            self.watch(self.steps, shown)
 
     def _policy_model(self) -> SequenceModel:
         return as_sequence_model(self.model.policy, self.solver.tokenizer, self.solver.model)

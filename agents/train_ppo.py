@@ -12,6 +12,7 @@ from typing import Literal
 
 from bracket_env.command import run
 from bracket_env.settings import DEFAULT_SETTING
+from supervised.params_file import read_params
 
 PROG = "python -m agents.train_ppo"
 
@@ -30,6 +31,8 @@ class TrainPPO:
     """Where run folders are."""
     resume: str | None = None
     """Go on with this run (name or folder); its own options are used."""
+    params: str | None = None
+    """Options from this JSON file (studies/NAME/best_params.json); those that are typed win."""
 
     setting: str = DEFAULT_SETTING
     """The task, a registered environment id."""
@@ -46,14 +49,14 @@ class TrainPPO:
     mask: bool = False
     """Forbid syntactically impossible actions (MaskablePPO)."""
 
-    encoder: Literal["gru", "lstm", "transformer", "gpt", "bert"] = "gru"
-    """The network that reads the tokens."""
+    encoder: Literal["gru", "lstm", "transformer", "gpt", "bert", "tree"] = "gru"
+    """The network that reads the tokens; tree is given the structure: what opens, what closes."""
     layers: int | None = None
     """Layers (gru, lstm 1; others 2)."""
     units: int | None = None
-    """gru, lstm: units of each layer (96)."""
+    """gru, lstm: units of each layer (96); tree: size of a node (64)."""
     embedding_size: int | None = None
-    """gru, lstm: size of a token's embedding (32)."""
+    """gru, lstm, tree: size of a token's embedding (32)."""
     attention: bool = False
     """gru, lstm: attend to the states of the prefix."""
     width: int | None = None
@@ -119,6 +122,10 @@ class TrainPPO:
     """Where the network runs."""
     json: str | None = None
     """Write the final scores to this file."""
+
+    def defaults(self) -> TrainPPO | None:
+        """The options that ``--params`` asks for; those that are typed are parsed over them."""
+        return None if self.params is None else read_params(self.params, TrainPPO, PROG)
 
 
 def main(config: TrainPPO) -> None:

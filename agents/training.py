@@ -16,7 +16,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents import checkpoint
 from agents.features import EncoderFeatures, initialise_heads
-from agents.monitor import Monitor
+from agents.monitor import Monitor, Rank, Watch, best_first
 from agents.options import check
 from agents.train_ppo import PROG, TrainPPO
 from agents.vec_adapter import VectorEnvAdapter
@@ -30,23 +30,35 @@ from supervised.durations import format_duration, parse_duration
 from supervised.finish import report_interruption, report_scores
 from supervised.history import plot_history
 from supervised.options import custom_pairs, resumed
+from supervised.params_file import options_of
 from supervised.progress import Display
 from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.solver import ModelSolver
 
 
-def train(config: TrainPPO, command: Sequence[str], console: Console | None = None) -> RunFolder:
+def train(
+    config: TrainPPO,
+    command: Sequence[str],
+    console: Console | None = None,
+    *,
+    rank: Rank = best_first,
+    watch: Watch | None = None,
+) -> RunFolder:
     """Train, or go on training, and report.
 
     Args:
         command: what was typed, for the record.
         console: where progress and the table go, standard output by default.
+        rank: orders evaluations: the model of the largest one is kept.
+        watch: called after each evaluation with the steps and the figures; what it raises ends the training. A watched
+            run is not reported and sees no test case.
 
     Returns:
         The finished run.
 
     Raises:
         InputError: bad options, a folder that is in the way or cannot be written, nothing to resume, divergence.
+        KeyboardInterrupt: Ctrl-C, after saving.
     """
     console = console or Console()
     folder: RunFolder | None = None
@@ -55,7 +67,8 @@ def train(config: TrainPPO, command: Sequence[str], console: Console | None = No
         if folder.config.kind != "ppo":
             raise InputError(f"{folder.path} is no PPO run but a {folder.config.kind} one")
         config = resumed(config, folder.config.options)
-    run, _ = check(config)
+    with options_of(config.params):
+        run, _ = check(config)
     torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     model = build(config, run, device)
@@ -82,6 +95,8 @@ def train(config: TrainPPO, command: Sequence[str], console: Console | None = No
             time_limit=None if config.time_limit is None else parse_duration(config.time_limit),
             display=display,
             restored=restored,
+            rank=rank,
+            watch=watch,
         )
         left = config.total_timesteps - model.num_timesteps  # negative after a finished run, and nothing is done
         with monitor.interrupt, _one_line(monitor):
@@ -90,7 +105,10 @@ def train(config: TrainPPO, command: Sequence[str], console: Console | None = No
                 model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
             finally:
                 model.logger.close()
-    _finish(folder, config, monitor, console)
+    if watch is None:
+        _finish(folder, config, monitor, console)
+    elif monitor.stop_reason == "interrupted":
+        raise KeyboardInterrupt
     return folder
 
 

@@ -15,7 +15,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tyro
 
@@ -57,14 +57,24 @@ def run(
 def parse(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
     """The configuration that ``argv`` asks for.
 
+    A configuration may have a method ``defaults``: the options that were not typed are then those of what it returns,
+    unless that is ``None``.
+
     Raises:
         InputError: an unknown option or a value of the wrong type, in one line.
         SystemExit: ``--help`` was asked for and printed.
     """
+    config = _parsed(config_class, argv, prog)
+    find_defaults: Callable[[], Config | None] | None = getattr(config, "defaults", None)
+    defaults = None if find_defaults is None else find_defaults()
+    return config if defaults is None else _parsed(config_class, argv, prog, default=defaults)
+
+
+def _parsed(config_class: type[Config], argv: Sequence[str], prog: str, **options: Any) -> Config:
     shown = io.StringIO()
     try:
         with contextlib.redirect_stderr(shown):
-            return tyro.cli(config_class, args=list(argv), prog=prog, config=_MARKERS)
+            return tyro.cli(config_class, args=list(argv), prog=prog, config=_MARKERS, **options)
     except SystemExit as exit_:
         if exit_.code in (0, None):
             raise

@@ -82,6 +82,8 @@ def unpack(data: bytes) -> Unpacked:
 
 def unusable(path: Path, error: Exception) -> InputError:
     """One line for whatever is wrong with a checkpoint."""
+    if isinstance(error, KeyError):
+        return InputError(f"cannot resume from {path}: {error} is missing")
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return InputError(f"cannot resume from {path}: {reason}")
 

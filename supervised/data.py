@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -139,6 +139,12 @@ class MixedSource(Source):
 
 def _widened(ids: np.ndarray, width: int) -> np.ndarray:
     return np.pad(ids, ((0, 0), (0, width - ids.shape[1])))
+
+
+class TrainingBatches(Protocol):
+    """Batch number s for every s; what is in it is its objective's business (:mod:`supervised.objective`)."""
+
+    def __getitem__(self, step: int) -> Any: ...
 
 
 class Batches:

@@ -19,6 +19,8 @@ from bracket_env.settings import Setting, get_setting
 from bracket_env.solvers import yardsticks
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from supervised.runs import RunFolder
 
 PROG = "python -m supervised.evaluate"
@@ -75,6 +77,16 @@ def evaluate_solvers(
     return [score(solver, cases, language, name=name) for name, solver in rows]
 
 
+def print_structure_note(folders: Sequence[RunFolder], console: Console) -> None:
+    """Below a table, say which of its runs were given the structure that the others had to learn, if any were."""
+    from supervised.models import GIVEN_STRUCTURE
+
+    given = [folder.name for folder in folders if folder.config.architecture in GIVEN_STRUCTURE]
+    if given:
+        line = f"structure given, not learned (what opens, what closes): {', '.join(given)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def main(config: Evaluate) -> None:
     """Evaluate as configured."""
     import torch
@@ -109,6 +121,7 @@ def main(config: Evaluate) -> None:
 
     console = Console()
     console.print(score_table(scores, source))
+    print_structure_note(folders, console)
     for column in config.by:
         console.print(by_table(scores, column))
     if config.heat_map:

@@ -11,7 +11,7 @@ from bracket_env.errors import InputError
 from bracket_env.report import score_table, write_json
 from bracket_env.scoring import score
 from bracket_env.settings import Setting, get_setting
-from supervised.evaluate import evaluate_solvers
+from supervised.evaluate import evaluate_solvers, print_structure_note
 from supervised.evaluation_result import write_evaluation_result
 from supervised.runs import DEFAULT_ROOT, RunFolder, load
 
@@ -61,6 +61,7 @@ def report_scores(
     blank = ["-"] * (len(scores) - 1)
     extra = {"steps": [f"{steps:,}", *blank], "seconds": [f"{seconds:.0f}", *blank]}
     console.print(score_table(scores, f"{setting.id}, test split, seed {seed}", extra=extra))
+    print_structure_note([folder], console)
     if json is not None:
         write_json(json, scores, len(test), setting.id)
 

@@ -10,22 +10,32 @@ from typing import Any
 from bracket_env.atomic import write_bytes
 
 
-def plot_history(path: Path, metrics: Sequence[Mapping[str, Any]], *, x: str, title: str) -> None:
-    """Exact match and loss on the validation split over ``x`` (``"step"`` or ``"timesteps"``).
+def plot_history(
+    path: Path,
+    metrics: Sequence[Mapping[str, Any]],
+    *,
+    x: str,
+    title: str,
+    shares: tuple[str, str] = ("exact", "share"),
+) -> None:
+    """Two shares (exact match above all) and the loss on the validation split over ``x``.
 
     Args:
-        metrics: the run's log; entries without ``exact`` are left out.
+        metrics: the run's log; entries without the first share are left out.
+        x: ``"step"`` or ``"timesteps"``.
+        shares: which figures from 0 to 1.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    entries = [entry for entry in metrics if "exact" in entry]
+    entries = [entry for entry in metrics if shares[0] in entry]
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasAgg(figure)
     left = figure.add_subplot()
     xs = [entry[x] for entry in entries]
-    left.plot(xs, [100 * entry["exact"] for entry in entries], color="#0072B2", label="exact match")
-    left.plot(xs, [100 * entry["share"] for entry in entries], color="#56B4E9", linestyle="--", label="share")
+    names = [{"exact": "exact match"}.get(share, share) for share in shares]
+    left.plot(xs, [100 * entry[shares[0]] for entry in entries], color="#0072B2", label=names[0])
+    left.plot(xs, [100 * entry[shares[1]] for entry in entries], color="#56B4E9", linestyle="--", label=names[1])
     left.set(xlabel=x, ylabel="validation, %", ylim=(0, 101), title=title)
     left.grid(alpha=0.3)
     right = left.twinx()

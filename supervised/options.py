@@ -1,4 +1,4 @@
-"""What a ``Train`` configuration must satisfy, checked before any work, and what follows from it."""
+"""What a ``Train`` or ``Pretrain`` configuration must satisfy, checked before any work, and what follows from it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import Setting, get_setting
+from supervised.augmentation import AUGMENTATIONS
 from supervised.checks import flag, require, require_whole
 from supervised.durations import parse_duration
 from supervised.model_options import architecture_params, longest_input
+from supervised.pretrain import Pretrain
 from supervised.runs import RunConfig
 from supervised.train import Train
 
@@ -23,6 +25,8 @@ _MOST = {
 }  # fmt: skip
 _MOST_IF_GIVEN = {"micro_batch": 10**6, "patience": 10**9}
 _MOST_CASES = 10**7
+# Whose encoders also have the features of a token in the light of what follows it.
+READING_BOTH_WAYS = ("bert",)
 # Options that do not change what is computed, so a resumed run may be given new ones.
 FREE_ON_RESUME = {"name", "runs_dir", "resume", "target", "time_limit", "json"}
 
@@ -33,6 +37,66 @@ def check(config: Train) -> RunConfig:
     Raises:
         InputError: the first option that is out of range, or does not fit the others.
     """
+    _check_ranges(config)
+    require("label_smoothing", config.label_smoothing, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
+    require("replay_share", config.replay_share, "above 0 and below 1", lambda v: 0 < v < 1)
+    if config.replay is not None and config.init_from is None:
+        raise InputError("--replay goes with --init-from: there is no old task to keep otherwise")
+    if config.dataset is not None and config.dataset_size != "stream":
+        raise InputError("--dataset and --dataset-size exclude each other: the folder has its own size")
+    streamed = fixed_size(config.dataset_size) is None and config.dataset is None
+    if chosen_augmentations(config.augment) and streamed:
+        raise InputError("--augment goes with --dataset-size or --dataset: a stream never repeats, so it gains nothing")
+    _check_instruction(config)
+    setting = get_setting(config.setting)
+    language = setting.language(config.pairs)
+    if config.replay is not None:
+        check_same_pairs(config.replay, language)
+    missing = [pair for pair in config.labelled_pairs or () if pair not in language.pairs]
+    if missing:
+        raise InputError(f"--labelled-pairs has {quote(missing[0])}, which is not among {' '.join(language.pairs)}")
+    return _run_config("supervised", config, setting, language)
+
+
+def _check_instruction(config: Train) -> None:
+    """What goes with ``--instruction``."""
+    require("ncl_weight", config.ncl_weight, "from 0 to 1000", lambda v: 0 <= v <= 1000)
+    fixed_size(config.unlabelled, "unlabelled")
+    if config.unlabelled_batch is not None:
+        require_whole("unlabelled_batch", config.unlabelled_batch, 1, 10**6)
+    if config.instruction:
+        if config.replay is not None:
+            raise InputError("--instruction and --replay exclude each other: the old task has its own labels")
+        return
+    for name in ("labelled_pairs", "unlabelled_batch"):
+        if getattr(config, name) is not None:
+            raise InputError(f"{flag(name)} goes with --instruction")
+    if config.dataset_size == "0":
+        raise InputError("--dataset-size 0 goes with --instruction: there is nothing to learn from otherwise")
+
+
+def check_pretraining(config: Pretrain) -> RunConfig:
+    """The pre-training run's configuration with every default filled in.
+
+    Raises:
+        InputError: the first option that is out of range, or does not fit the others.
+    """
+    if config.objective not in ("clm", "mlm"):
+        raise InputError(f"--objective must be clm or mlm, not {quote(config.objective)}")
+    _check_ranges(config)
+    fixed_size(config.words, "words")
+    setting = get_setting(config.setting)
+    run = _run_config("pretrain", config, setting, setting.language(config.pairs))
+    if config.objective == "mlm" and config.arch not in READING_BOTH_WAYS:
+        raise InputError(
+            f"--objective mlm needs an architecture that reads both ways ({', '.join(READING_BOTH_WAYS)}): "
+            f"{config.arch} only reads from left to right"
+        )
+    return run
+
+
+def _check_ranges(config: Train | Pretrain) -> None:
+    """What the options of both commands must satisfy, each by itself."""
     for name, most in _MOST.items():
         require_whole(name, getattr(config, name), 1, most)
     require_whole("seed", config.seed, 0, 2**63 - 1)
@@ -50,44 +114,53 @@ def check(config: Train) -> RunConfig:
         f"from 0 to 1 / learning rate = {decay_limit:g}",
         lambda v: 0 <= v <= decay_limit,
     )
-    require("label_smoothing", config.label_smoothing, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
-    require("replay_share", config.replay_share, "above 0 and below 1", lambda v: 0 < v < 1)
     if config.target is not None:
         require("target", config.target, "above 0 and at most 1", lambda v: 0 < v <= 1)
     if config.time_limit is not None:
         parse_duration(config.time_limit)
-    if config.replay is not None and config.init_from is None:
-        raise InputError("--replay goes with --init-from: there is no old task to keep otherwise")
-    if config.dataset is not None and config.dataset_size != "stream":
-        raise InputError("--dataset and --dataset-size exclude each other: the folder has its own size")
-    fixed_size(config.dataset_size)
-    setting = get_setting(config.setting)
-    language = setting.language(config.pairs)
-    if config.replay is not None:
-        check_same_pairs(config.replay, language)
-    params = architecture_params(config, config.arch, longest_input(setting))
+
+
+def _run_config(kind: str, config: Train | Pretrain, setting: Setting, language: BracketLanguage) -> RunConfig:
     return RunConfig(
-        kind="supervised",
+        kind=kind,
         setting=config.setting,
         pairs=language.pairs,
         architecture=config.arch,
-        params=params,
+        params=architecture_params(config, config.arch, longest_input(setting)),
         masked=False,
         options=asdict(config),
     )
 
 
-def fixed_size(text: str) -> int | None:
-    """The number in ``--dataset-size``, ``None`` for stream.
+def fixed_size(text: str, name: str = "dataset_size") -> int | None:
+    """The number in ``--dataset-size`` or another option of this form, ``None`` for stream.
 
     Raises:
         InputError: neither ``stream`` nor a positive whole number.
     """
     if text == "stream":
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 20 or not 1 <= int(text) <= _MOST_CASES:
-        raise InputError(f"--dataset-size must be stream or a whole number from 1 to {_MOST_CASES}, not {quote(text)}")
+    least = 0 if name == "dataset_size" else 1
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or not least <= int(text) <= _MOST_CASES:
+        raise InputError(f"{flag(name)} must be stream or a whole number from 1 to {_MOST_CASES}, not {quote(text)}")
     return int(text)
+
+
+def chosen_augmentations(names: Sequence[str]) -> tuple[str, ...]:
+    """The augmentations that ``--augment`` asks for, in the order in which they are done.
+
+    Raises:
+        InputError: an unknown name, none at all, or ``all`` or ``none`` beside others.
+    """
+    for name in names:
+        if name not in ("none", "all", *AUGMENTATIONS):
+            raise InputError(f"--augment must be none, all or some of {', '.join(AUGMENTATIONS)}, not {quote(name)}")
+    if not names or (len(names) > 1 and {"none", "all"} & set(names)):
+        shown = " ".join(names) or "nothing"
+        raise InputError(f"--augment must be none, all or some of {', '.join(AUGMENTATIONS)}, not {shown}")
+    if names[0] == "none":
+        return ()
+    return tuple(name for name in AUGMENTATIONS if name in names or names[0] == "all")
 
 
 def check_same_pairs(replay: str, language: BracketLanguage) -> None:
@@ -116,7 +189,7 @@ def resumed(config: Config, options: Mapping[str, Any]) -> Config:
     odd = sorted({field.name for field in known} ^ set(options))
     if odd:
         raise InputError(f"the run was made by another version: option {odd[0]} is not in both")
-    saved = {**options, "pairs": None if options["pairs"] is None else tuple(options["pairs"])}
+    saved = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     # A target or limit of the first command ended that command; it does not end this one.
     changed: dict[str, Any] = {"target": None, "time_limit": None, "json": None}
     for field in known:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.errors import InputError
+from supervised.checks import require, require_whole
 
 if TYPE_CHECKING:
     from supervised.solver import ModelSolver
@@ -30,6 +33,18 @@ class Predict:
     """What to complete; quote it, since ( and { mean something to a shell."""
     runs_dir: str = "runs"
     """Where run folders are."""
+    temperature: float = 0.0
+    """0: the likeliest symbol at every step; above 0: a drawn one, the likelier the lower the temperature."""
+    samples: int = 1
+    """Answers for each prefix, one a line; with --temperature they differ."""
+    seed: int = 0
+    """Of the draws."""
+    threads: int = 1
+    """Torch threads."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network runs."""
+    json: str | None = None
+    """Write the prefixes and their completions to this file (with prefixes)."""
     show_attention: bool = False
     """Draw what each written symbol looked at (models that attend)."""
 
@@ -38,18 +53,35 @@ def main(config: Predict) -> None:
     """Predict as configured."""
     import torch
 
+    from supervised.devices import choose_device
     from supervised.runs import load
 
-    torch.set_num_threads(1)
-    solver = load(config.run, root=config.runs_dir)
-    prefixes = [_checked(prefix, solver) for prefix in config.prefixes]
+    require("temperature", config.temperature, "from 0 to 1000", lambda v: 0 <= v <= 1000)
+    require_whole("samples", config.samples, 1, 10**6)
+    require_whole("seed", config.seed, 0, 2**63 - 1)
+    require_whole("threads", config.threads, 1, 1024)
+    if config.json is not None and not config.prefixes:
+        raise InputError(f"--json {config.json} needs prefixes on the command line")
+    torch.set_num_threads(config.threads)
+    solver = load(
+        config.run,
+        root=config.runs_dir,
+        device=choose_device(config.device),
+        temperature=config.temperature,
+        seed=config.seed,
+    )
+    prefixes = [_checked(prefix, solver) for prefix in config.prefixes for _ in range(config.samples)]
     if config.show_attention:
         for prefix in prefixes or sys.stdin.read().split():
             _show_attention(solver, _checked(prefix, solver))
     elif prefixes:
-        print("\n".join(solver.complete(prefixes)))
+        answers = solver.complete(prefixes)
+        print("\n".join(answers))
+        if config.json is not None:
+            rows = [{"prefix": prefix, "completion": answer} for prefix, answer in zip(prefixes, answers, strict=True)]
+            write_text(config.json, json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
     else:
-        _prompt(solver)
+        _prompt(solver, config.samples)
 
 
 def _checked(prefix: str, solver: ModelSolver) -> str:
@@ -76,9 +108,9 @@ def _show_attention(solver: ModelSolver, prefix: str) -> None:
         ids = tokenizer.encode_case(prefix, answer)
     except InputError:
         raise InputError(f"the answer {answer!r} is not made of brackets, so there is nothing to draw") from None
-    tokens = torch.tensor([ids[:-1]])
+    tokens = torch.tensor([ids[:-1]], device=solver.device)
     with torch.inference_mode():
-        weights = solver.model.encoder.attention(tokens, torch.tensor([len(ids) - 1]))
+        weights = solver.model.encoder.attention(tokens, torch.tensor([len(ids) - 1], device=solver.device))
     if weights is None:
         raise InputError(
             "this model does not attend: train a transformer, gpt or bert, or a gru or lstm with --attention"
@@ -86,10 +118,10 @@ def _show_attention(solver: ModelSolver, prefix: str) -> None:
     names = [SPECIAL_NAMES[i] if i < len(SPECIAL_NAMES) else tokenizer.spell([i]) for i in ids]
     names[-1] = "END" if ids[-1] == EOS else names[-1]
     first = len(prefix) + 1  # SEP, whose feature writes the first symbol
-    Console().print(attention_map(weights[0, first:].numpy(), written=names[first + 1 :], read=names[:-1]))
+    Console().print(attention_map(weights[0, first:].cpu().numpy(), written=names[first + 1 :], read=names[:-1]))
 
 
-def _prompt(solver: ModelSolver) -> None:
+def _prompt(solver: ModelSolver, samples: int) -> None:
     """Complete line after line; a mistake in one line does not end the session."""
     from bracket_env.rendering import render_ansi
 
@@ -109,13 +141,13 @@ def _prompt(solver: ModelSolver) -> None:
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             continue
-        answer = solver.complete([prefix])[0]
-        if not interactive:
-            print(answer, flush=True)  # whoever asks through a pipe is waiting
-        elif set(answer) <= set(language.openers + language.closers):
-            print(render_ansi(language, prefix, answer, ended=True))
-        else:
-            print(answer)
+        for answer in solver.complete([prefix] * samples):
+            if not interactive:
+                print(answer, flush=True)  # whoever asks through a pipe is waiting
+            elif set(answer) <= set(language.openers + language.closers):
+                print(render_ansi(language, prefix, answer, ended=True))
+            else:
+                print(answer)
 
 
 if __name__ == "__main__":

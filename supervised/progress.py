@@ -20,13 +20,21 @@ class Display:
         unit: what the speed counts, such as steps or cases.
         per_step: how many of them a step is.
         console: where to print.
+        shares: what the two shares of an evaluation are called; the first one stands beside the bar.
     """
 
     def __init__(
-        self, total: int, *, start: int = 0, unit: str = "steps", per_step: int = 1, console: Console | None = None
+        self,
+        total: int,
+        *,
+        start: int = 0,
+        unit: str = "steps",
+        per_step: int = 1,
+        console: Console | None = None,
+        shares: tuple[str, str] = ("exact", "share"),
     ) -> None:
         self.console = console or Console()
-        self._unit, self._per_step = unit, per_step
+        self._unit, self._per_step, self._shares = unit, per_step, shares
         self.total = total
         self._start = start
         self._began = time.monotonic()
@@ -34,14 +42,14 @@ class Display:
             TextColumn("{task.completed:>9,.0f} / {task.total:,.0f} steps"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[rate]} " + f"{unit}/s"),
-            TextColumn("exact [bold]{task.fields[exact]}[/bold]"),
+            TextColumn(shares[0] + " [bold]{task.fields[first]}[/bold]"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._task = self._progress.add_task("train", total=total, completed=start, rate="-", exact="-")
+        self._task = self._progress.add_task("train", total=total, completed=start, rate="-", first="-")
 
     def __enter__(self) -> Display:
         self._began = time.monotonic()
@@ -61,14 +69,15 @@ class Display:
         """Steps a second since the display began."""
         return (steps - self._start) / max(time.monotonic() - self._began, 1e-9)
 
-    def update(self, steps: int, exact: float) -> None:
-        """Move the bar."""
+    def update(self, steps: int, first: float) -> None:
+        """Move the bar; the first share stands beside it."""
         rate = f"{self._per_step * self.rate(steps):,.0f}"
-        self._progress.update(self._task, completed=min(steps, self.total), rate=rate, exact=f"{exact:.1%}")
+        self._progress.update(self._task, completed=min(steps, self.total), rate=rate, first=f"{first:.1%}")
 
-    def evaluated(self, steps: int, exact: float, share: float, loss: float) -> None:
-        """Say what an evaluation found."""
+    def evaluated(self, steps: int, first: float, second: float, loss: float) -> None:
+        """Say what an evaluation found: the two shares and the loss."""
         rate = self.rate(steps)
         left = format_duration(max(self.total - steps, 0) / rate) if rate else ""
         speed = f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {left} left" if rate else ""
-        self.say(f"step {steps:>9,}   exact {exact:7.2%}   share {share:7.2%}   loss {loss:.4f}{speed}")
+        shares = f"{self._shares[0]} {first:7.2%}   {self._shares[1]} {second:7.2%}"
+        self.say(f"step {steps:>9,}   {shares}   loss {loss:.4f}{speed}")

@@ -47,7 +47,7 @@ class RunConfig:
     """What defines the model of a run, and the options it was trained with."""
 
     kind: str
-    """``ppo`` or ``supervised``."""
+    """``ppo``, ``supervised`` or ``pretrain``: the command that resumes it."""
     setting: str
     pairs: tuple[str, ...]
     architecture: str
@@ -247,8 +247,18 @@ class RunFolder:
         return model.to(device).eval()
 
 
-def load(run: str | Path, *, root: str | Path = DEFAULT_ROOT, device: str | torch.device = "cpu") -> ModelSolver:
+def load(
+    run: str | Path,
+    *,
+    root: str | Path = DEFAULT_ROOT,
+    device: str | torch.device = "cpu",
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> ModelSolver:
     """The best model of a run of either family, as a solver.
+
+    Args:
+        temperature, seed: see :class:`ModelSolver`.
 
     Raises:
         InputError: see :meth:`RunFolder.open` and :meth:`RunFolder.load_best`.
@@ -259,6 +269,8 @@ def load(run: str | Path, *, root: str | Path = DEFAULT_ROOT, device: str | torc
         BracketTokenizer(folder.config.language),
         masked=folder.config.masked,
         everywhere=folder.config.options.get("loss") == "all",
+        temperature=temperature,
+        seed=seed,
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch.nn.functional import one_hot
 
 from bracket_env.cases import Case
+from bracket_env.random_streams import key
 from bracket_env.tokenizer import EOS, PAD, SEP, BracketTokenizer
-from supervised.models import SequenceModel, greedy_complete
+from supervised.models import SequenceModel, decode
 from supervised.models.masking import CountMask
 
 _BATCH = 1024
@@ -17,7 +19,7 @@ _WORDS = 256
 
 
 class ModelSolver:
-    """Completes prefixes with a model's likeliest tokens.
+    """Completes prefixes with a model's likeliest tokens, or with drawn ones.
 
     Args:
         model: next-token model over the tokenizer's ids.
@@ -26,17 +28,31 @@ class ModelSolver:
             as for an agent trained with the action mask.
         everywhere: the model was trained to predict every token (``--loss all``), so its probabilities inside a word
             mean something.
+        temperature: 0 for the likeliest tokens; see :func:`supervised.models.decode`.
+        seed: of the draws; the same calls in the same order give the same answers.
+
+    Raises:
+        InputError: a temperature that is not a finite number of at least 0.
 
     Attributes:
         closer_probabilities: what :func:`bracket_env.scoring.score` asks for; ``None`` without ``everywhere``.
     """
 
     def __init__(
-        self, model: SequenceModel, tokenizer: BracketTokenizer, *, masked: bool = False, everywhere: bool = False
+        self,
+        model: SequenceModel,
+        tokenizer: BracketTokenizer,
+        *,
+        masked: bool = False,
+        everywhere: bool = False,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.masked = masked
+        self.temperature = temperature
+        self._generator = torch.Generator(self.device).manual_seed(key(seed, "supervised/sampling") >> 1)
         self.closer_probabilities = self._closer_probabilities if everywhere else None
 
     @property
@@ -60,7 +76,16 @@ class ModelSolver:
             ids = torch.as_tensor(encoded, dtype=torch.long, device=self.device)
             lengths = torch.as_tensor(n_tokens, device=self.device)
             mask = CountMask(ids, self.tokenizer) if self.masked else None
-            written = greedy_complete(self.model, ids, lengths, max_new=lengths - 1, eos=EOS, mask=mask)
+            written = decode(
+                self.model,
+                ids,
+                lengths,
+                max_new=lengths - 1,
+                eos=EOS,
+                mask=mask,
+                temperature=self.temperature,
+                generator=self._generator,
+            )
             for i, row in zip(chosen, written, strict=True):
                 answers[i] = self.tokenizer.spell(row[:-1] if row[-1] == EOS else row)
         return answers
@@ -81,11 +106,14 @@ class ModelSolver:
 
 
 @torch.inference_mode()
-def answer_loss(model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case]) -> float:
+def answer_loss(
+    model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case], *, masked: bool = False
+) -> float:
     """Mean negative log likelihood of the right answers' tokens (EOS counted), in nats, given the right tokens before.
 
     Args:
         cases: at least one.
+        masked: among the syntactically possible tokens only, as :class:`ModelSolver` with ``masked`` writes.
     """
     was_training = model.training
     model.eval()
@@ -104,9 +132,25 @@ def answer_loss(model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequen
             lengths = torch.as_tensor([len(row) - 1 for row in rows], device=device)
             logits = model(tokens[:, :-1], lengths)
             chosen = torch.as_tensor(scored[:, 1:], device=device)
+            if masked:
+                logits = logits.masked_fill(~_still_asked_for(tokens[:, 1:], chosen, logits.shape[-1]), -torch.inf)
             log_p = logits[chosen].log_softmax(-1).gather(1, tokens[:, 1:][chosen][:, None])
             total -= log_p.sum(dtype=torch.float64).cpu()
             count += len(log_p)
     finally:
         model.train(was_training)
     return float(total) / count
+
+
+def _still_asked_for(tokens: torch.Tensor, answer: torch.Tensor, vocab_size: int) -> torch.Tensor:
+    """The tokens that a right answer still has to write: those possible by count, and EOS.
+
+    Args:
+        tokens: int64 ``(B, T)``, the targets.
+        answer: bool ``(B, T)``, which of them belong to the answer.
+
+    Returns:
+        bool ``(B, T, vocab_size)``; within an answer every row has the next right token.
+    """
+    present = one_hot(tokens, vocab_size) * answer[:, :, None]
+    return present.flip(1).cumsum(1).flip(1) > 0

@@ -9,8 +9,11 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
+import tyro
+
 from bracket_env.command import run
 from bracket_env.settings import DEFAULT_SETTING
+from supervised.params_file import read_params
 
 PROG = "python -m supervised.train"
 
@@ -31,6 +34,8 @@ class Train:
     """Go on with this run (name or folder); its own options are used."""
     init_from: str | None = None
     """Start from the best weights of this run, of either family; new pairs get new embeddings, old ones stay."""
+    params: str | None = None
+    """Options from this JSON file (studies/NAME/best_params.json); those that are typed win."""
 
     setting: str = DEFAULT_SETTING
     """The task, a registered environment id."""
@@ -41,19 +46,36 @@ class Train:
     dataset: str | None = None
     """Train on the cases of this folder (made by python -m supervised.dataset) instead; prefixes of the validation and
     test splits are left out."""
+    augment: tuple[Literal["none", "all", "permute", "wrap", "concatenate", "insert", "remove", "mirror"], ...] = (
+        "none",
+    )
+    """With a fixed data set: more cases from it by symmetries of brackets, any of these (permute wrap), all or none."""
+    labelled_pairs: tuple[str, ...] | None = None
+    """With --instruction: the pairs of the labelled cases, when sentences speak of others too."""
+    instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A sentence in Japanese or English about the answers, such as 'The bracket opened last is closed first.'; it says
+    what may follow on prefixes without a label. May be given several times."""
+    ncl_weight: float = 1.0
+    """With --instruction: weight of what the sentences say, beside the labels."""
+    ncl_encoder: str = "default"
+    """With --instruction: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME)."""
+    unlabelled: str = "stream"
+    """With --instruction: prefixes without a label, fresh ones for ever (stream) or that many."""
+    unlabelled_batch: int | None = None
+    """With --instruction: how many of them a step has (half of --batch-size)."""
     replay: str | None = None
     """With --init-from: mix in cases of this setting, so that the old task is not forgotten."""
     replay_share: float = 0.5
     """The share of replayed cases in each batch."""
 
-    arch: Literal["gru", "lstm", "transformer", "gpt", "bert"] = "gru"
-    """The network."""
+    arch: Literal["gru", "lstm", "transformer", "gpt", "bert", "tree"] = "gru"
+    """The network; tree is given the structure: what opens, what closes and so what belongs together."""
     layers: int | None = None
     """Layers (gru, lstm 1; others 2)."""
     units: int | None = None
-    """gru, lstm: units of each layer (96)."""
+    """gru, lstm: units of each layer (96); tree: size of a node (64)."""
     embedding_size: int | None = None
-    """gru, lstm: size of a token's embedding (32)."""
+    """gru, lstm, tree: size of a token's embedding (32)."""
     attention: bool = False
     """gru, lstm: attend to the states of the prefix."""
     width: int | None = None
@@ -111,6 +133,10 @@ class Train:
     """Where the network runs."""
     json: str | None = None
     """Write the final scores to this file."""
+
+    def defaults(self) -> Train | None:
+        """The options that ``--params`` asks for; those that are typed are parsed over them."""
+        return None if self.params is None else read_params(self.params, Train, PROG)
 
 
 def main(config: Train) -> None:

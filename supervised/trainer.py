@@ -23,9 +23,10 @@ from torch import Tensor
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from supervised import checkpoint
-from supervised.data import Batches, EncodedCases
+from supervised.data import TrainingBatches
 from supervised.models import SequenceModel
-from supervised.objective import TokenLoss, loss_inputs
+from supervised.objective import Objective, objective_of
+from supervised.pretrain import Pretrain
 from supervised.schedule import learning_rate
 from supervised.train import Train
 
@@ -46,16 +47,23 @@ class Trainer:
         model: what is trained.
         batches: batch number s for every s.
         accelerator: devices and processes.
+        objective: what to make smaller; by default what the options say.
     """
 
-    def __init__(self, config: Train, model: SequenceModel, batches: Batches, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        config: Train | Pretrain,
+        model: SequenceModel,
+        batches: TrainingBatches,
+        accelerator: Accelerator,
+        objective: Objective[Any] | None = None,
+    ) -> None:
         self.config = config
         self.batches = batches
         self.accelerator = accelerator
-        self.everywhere = config.loss == "all"
+        self.objective = objective or objective_of(config.loss, config.label_smoothing)
         optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.learning_rate)
-        loss = TokenLoss(model, everywhere=self.everywhere, label_smoothing=config.label_smoothing)
-        self._loss, self.optimizer = accelerator.prepare(loss, optimizer)
+        self._loss, self.optimizer = accelerator.prepare(self.objective.loss(model), optimizer)
         self.model: SequenceModel = accelerator.unwrap_model(self._loss).model
         self.micro_batch = config.micro_batch or config.batch_size
         self.step = 0
@@ -197,7 +205,7 @@ class Trainer:
         """The loss of the coming batch a token, over all processes; learning also leaves its gradients behind."""
         batch = self.batches[self.step]
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        tokens = batch.token_count(self.everywhere)
+        tokens = self.objective.tokens(batch)
         mine = range(rank, len(batch.length), world)
         while True:
             try:
@@ -211,7 +219,7 @@ class Trainer:
                 self.micro_batch = (self.micro_batch + 1) // 2
         return float(self.accelerator.reduce(loss, reduction="sum") if world > 1 else loss)
 
-    def _summed(self, batch: EncodedCases, mine: range, tokens: int, *, learning: bool) -> Tensor:
+    def _summed(self, batch: Any, mine: range, tokens: int, *, learning: bool) -> Tensor:
         """This process's share of ``sum of losses / tokens of the whole batch``, and its gradients when learning."""
         self._loss.train(learning)
         self.optimizer.zero_grad(set_to_none=True)
@@ -223,7 +231,7 @@ class Trainer:
         parts = [rows[low : low + self.micro_batch] for low in range(0, max(len(rows), 1), self.micro_batch)]
         loss = torch.zeros((), device=self.accelerator.device)
         for number, part in enumerate(parts):
-            inputs = loss_inputs(batch.take(part), self.everywhere, self.accelerator.device)
+            inputs = self.objective.inputs(batch.take(part), self.accelerator.device)
             waits = number < len(parts) - 1
             with (
                 self.accelerator.no_sync(self._loss) if waits else nullcontext(),

@@ -9,13 +9,23 @@ from typing import Any
 from bracket_env.errors import InputError, quote
 from supervised.models.base import Encoder, EncoderConfig, SequenceModel, check_whole
 from supervised.models.bert import BERTConfig, BERTEncoder
-from supervised.models.decoding import greedy_complete
+from supervised.models.decoding import decode
 from supervised.models.gpt import GPTConfig, GPTEncoder
 from supervised.models.gru import GRUConfig, GRUEncoder
 from supervised.models.lstm import LSTMConfig, LSTMEncoder
 from supervised.models.transformer import TransformerConfig, TransformerEncoder
+from supervised.models.tree import TreeConfig, TreeEncoder
 
-__all__ = ["ENCODERS", "Encoder", "EncoderConfig", "SequenceModel", "build_model", "check_params", "greedy_complete"]
+__all__ = [
+    "ENCODERS",
+    "GIVEN_STRUCTURE",
+    "Encoder",
+    "EncoderConfig",
+    "SequenceModel",
+    "build_model",
+    "check_params",
+    "decode",
+]
 
 ENCODERS: dict[str, tuple[type[EncoderConfig], Callable[[Any, int], Encoder[Any]]]] = {
     "gru": (GRUConfig, GRUEncoder),
@@ -23,8 +33,12 @@ ENCODERS: dict[str, tuple[type[EncoderConfig], Callable[[Any, int], Encoder[Any]
     "transformer": (TransformerConfig, TransformerEncoder),
     "gpt": (GPTConfig, GPTEncoder),
     "bert": (BERTConfig, BERTEncoder),
+    "tree": (TreeConfig, TreeEncoder),
 }
 """Architecture -> its config class, and its encoder class, made as ``encoder_class(config, vocab_size)``."""
+
+GIVEN_STRUCTURE = frozenset({"tree"})
+"""The architectures that are told what opens and what closes, which the others must learn."""
 
 
 def check_params(arch: str, params: Mapping[str, Any]) -> EncoderConfig:

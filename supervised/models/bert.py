@@ -84,6 +84,23 @@ class BERTEncoder(Encoder[Written]):
         features = self.at(ids, lengths, rows, positions)
         return features.new_zeros(*ids.shape, self.width).index_put((rows, positions), features)
 
+    def read(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Features of every token as it stands, in the light of all others before and after it: what fills masks.
+
+        Args:
+            ids: int64 ``(B, T)``, padded on the right.
+            lengths: int64 ``(B,)``.
+
+        Returns:
+            ``(B, T, width)``.
+
+        Raises:
+            InputError: as :meth:`forward`.
+        """
+        check_fits(longest(ids, lengths), self.max_length)
+        visible = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        return self.bert(input_ids=ids, attention_mask=visible).last_hidden_state
+
     def last(self, ids: Tensor, lengths: Tensor) -> Tensor:
         return self._fill(ids, lengths)
 

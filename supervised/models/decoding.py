@@ -1,4 +1,4 @@
-"""Free decoding: the model writes, always its likeliest token, until it says EOS or may write no more.
+"""Free decoding: the model writes its likeliest token, or a drawn one, until it says EOS or may write no more.
 
 Rows of a batch that have finished are dropped, and each step costs one token a row: the state is cached.
 """
@@ -25,7 +25,7 @@ class TokenMask(Protocol):
 
 
 @torch.inference_mode()
-def greedy_complete(
+def decode(
     model: SequenceModel,
     ids: Tensor,
     lengths: Tensor,
@@ -33,11 +33,12 @@ def greedy_complete(
     max_new: int | Tensor,
     eos: int,
     mask: TokenMask | None = None,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
 ) -> list[list[int]]:
     """What the model writes after each prompt.
 
-    Dropout is off while decoding; the model's training mode is restored afterwards. Of equally likely tokens the one
-    that comes first is written.
+    Dropout is off while decoding; the model's training mode is restored afterwards.
 
     Args:
         model: any :class:`SequenceModel`.
@@ -46,13 +47,19 @@ def greedy_complete(
         max_new: the most tokens to write, EOS counted; one number, or int64 ``(B,)``, one for each row.
         eos: the id that ends a row.
         mask: what each row may write, told of everything that is written; None allows all.
+        temperature: 0 writes the likeliest token (of equally likely ones the first); otherwise a token is drawn with
+            probability proportional to p ** (1 / temperature).
+        generator: of the draws, on the model's device; None takes torch's global one.
 
     Returns:
         One list of ids a row, ending with ``eos`` where the model stopped by itself.
 
     Raises:
-        InputError: a negative ``max_new``, or an input that the encoder refuses.
+        InputError: a negative ``max_new``, a temperature that is not a finite number of at least 0, or an input that
+            the encoder refuses.
     """
+    if not 0 <= temperature < float("inf"):
+        raise InputError(f"temperature must be a finite number of at least 0, not {temperature}")
     budget = torch.as_tensor(max_new, device=ids.device).expand(len(ids))
     if (budget < 0).any():
         raise InputError(f"max_new must be at least 0, not {int(budget.min())}")
@@ -68,7 +75,7 @@ def greedy_complete(
             logits = model.head(features)  # (rows, vocab_size)
             if mask is not None:
                 logits = logits.masked_fill(~mask.possible(rows), -torch.inf)
-            token = logits.argmax(1)
+            token = _chosen(logits, temperature, generator)
             if mask is not None:
                 mask.write(rows, token)
             for row, symbol in zip(rows.tolist(), token.tolist(), strict=True):
@@ -82,3 +89,12 @@ def greedy_complete(
             features, state = model.encoder.step(token, state)
     finally:
         model.train(was_training)
+
+
+def _chosen(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    """One token a row, ``(rows,)``: the largest logit, after noise that makes it a draw (Gumbel 1954)."""
+    if temperature > 0:
+        # Single precision: -log of an exponential draw of 0 would be infinite, and it cannot come out so low.
+        draws = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=generator)
+        logits = logits.float() / temperature - draws.log()
+    return logits.argmax(1)

@@ -96,7 +96,7 @@ def test_nothing_is_pickled(tmp_path: Path) -> None:
     saved(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["ppo.safetensors"]
     with safe_open(tmp_path / checkpoint.FILE, framework="pt") as file:
-        state = json.loads(file.metadata()["state"])
+        state = json.loads(file.metadata()["checkpoint"])["state"]
     assert state["counters"]["num_timesteps"] == 2 * ROLLOUT
     assert len(state["episodes"]) > 0
 
@@ -159,25 +159,30 @@ def test_a_checkpoint_of_another_run(tmp_path: Path, options: dict[str, Any], pr
     assert problem in message
 
 
-@pytest.mark.parametrize("metadata", [None, {}, {"state": "[]"}, {"state": "{"}, {"state": "{}"}])
+@pytest.mark.parametrize("metadata", [None, {}, {"checkpoint": "[]"}, {"checkpoint": "{"}, {"checkpoint": "{}"}])
 def test_a_file_that_is_no_checkpoint(tmp_path: Path, metadata: dict[str, str] | None) -> None:
     safetensors.torch.save_file({"x": torch.zeros(1)}, tmp_path / checkpoint.FILE, metadata=metadata)
     assert refused(tmp_path, agent()).startswith("cannot resume from FILE: ")
 
 
-@pytest.mark.parametrize("part", ["counters", "param_groups", "dtypes", "numpy_rng", "python_rng", "episodes", "extra"])
+@pytest.mark.parametrize(
+    "part",
+    ["state", "arrays", "numpy_generator", "python_generator"]
+    + ["state.counters", "state.param_groups", "state.episodes", "state.extra"],
+)
 def test_a_state_with_a_part_missing(tmp_path: Path, part: str) -> None:
     saved(tmp_path)
     path = tmp_path / checkpoint.FILE
     with safe_open(path, framework="pt") as file:
-        state = json.loads(file.metadata()["state"])
+        described = json.loads(file.metadata()["checkpoint"])
     tensors = safetensors.torch.load_file(path)
-    del state[part]
-    safetensors.torch.save_file(tensors, path, metadata={"state": json.dumps(state)})
+    *above, last = part.split(".")
+    del (described[above[0]] if above else described)[last]
+    safetensors.torch.save_file(tensors, path, metadata={"checkpoint": json.dumps(described)})
     assert refused(tmp_path, agent()).startswith("cannot resume from FILE: ")
 
 
-@pytest.mark.parametrize("part", ["policy.action_net.bias", "env.streams", "torch_rng"])
+@pytest.mark.parametrize("part", ["tensor.policy.action_net.bias", "array.env.streams", "torch_generator"])
 def test_a_tensor_missing(tmp_path: Path, part: str) -> None:
     saved(tmp_path)
     path = tmp_path / checkpoint.FILE

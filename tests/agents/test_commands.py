@@ -302,6 +302,17 @@ def test_predicting_what_is_given_as_arguments(home: Path) -> None:
     assert out.split("\n") == [*expected, ""]
 
 
+def test_predicting_several_drawn_answers(home: Path, tmp_path: Path) -> None:
+    options = ["--temperature", "3", "--samples", "20", "--json", str(tmp_path / "p.json")]
+    out = typed("agents.predict", ["tiny", "([", "(", *options], home).ok()
+    lines = out.removesuffix("\n").split("\n")
+    assert len(lines) == 40
+    assert len(set(lines[:20])) > 1
+    assert typed("agents.predict", ["tiny", "([", "(", *options], home).ok() == out
+    written = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))
+    assert written == [{"prefix": p, "completion": c} for p, c in zip(["(["] * 20 + ["("] * 20, lines, strict=True)]
+
+
 def test_predicting_line_by_line_from_a_pipe(home: Path) -> None:
     """A mistake in one line does not end the session."""
     expected = load(home / "runs" / "tiny").complete(["([", "", "[["])
@@ -432,6 +443,9 @@ def test_evaluating_refuses(home: Path, tmp_path: Path, arguments: list[str], pr
         (["tiny", "(", "(<"], "symbol '<' at position 2 is not in the language () []"),
         (["tiny", "(", "(]"], "']' at position 2 meets an open '(', so it cannot be completed"),
         (["tiny", "())"], "')' at position 3 closes nothing, so it cannot be completed"),
+        (["tiny", "(", "--temperature", "-1"], "--temperature must be from 0 to 1000, not -1.0"),
+        (["tiny", "(", "--samples", "0"], "--samples must be a whole number from 1 to 1000000, not 0"),
+        (["tiny", "--json", "p.json"], "--json p.json needs prefixes on the command line"),
         (["short-sighted", "(" * 30], "an input of 32 tokens is longer than max_length 16"),
     ],
 )

@@ -93,8 +93,8 @@ def resume(folder: Path, **more: Any) -> RunFolder:
 def outcome(folder: Path) -> dict[str, Any]:
     """Everything of a run but the time it took."""
     with safe_open(folder / "checkpoint" / checkpoint.FILE, framework="pt") as file:
-        state = json.loads(file.metadata()["state"])
-    del state["extra"]["seconds"]
+        state = json.loads(file.metadata()["checkpoint"])
+    del state["state"]["extra"]["seconds"]
     metadata = RunFolder.open(folder).best_metadata()
     del metadata["seconds"]
     return {

@@ -27,6 +27,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("transformer", {**_TRANSFORMER, "positions": "none"}),
     "gpt": ("gpt", {**_TRANSFORMER, "max_length": 12}),
     "bert": ("bert", {**_TRANSFORMER, "max_length": 12}),
+    "tree": ("tree", _RECURRENT),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import EOS, BracketTokenizer
-from supervised.models import SequenceModel, build_model, greedy_complete
+from supervised.models import SequenceModel, build_model, decode
 
 
 class Only:
@@ -55,7 +55,7 @@ def test_greedy_decoding_equals_the_naive_loop(name: str, allowed: list[int] | N
     ]
     only = None if allowed is None else Only(allowed)
     model.train()
-    got = greedy_complete(model, batch(), LENGTHS, max_new=torch.tensor(budgets), eos=EOS, mask=only)
+    got = decode(model, batch(), LENGTHS, max_new=torch.tensor(budgets), eos=EOS, mask=only)
     assert got == expected
     assert model.training
     if allowed is not None:
@@ -68,10 +68,10 @@ def test_greedy_decoding_equals_the_naive_loop(name: str, allowed: list[int] | N
 
 def test_greedy_decoding_of_nothing_and_of_too_little() -> None:
     model = make("gru")
-    assert greedy_complete(model, batch()[:0], LENGTHS[:0], max_new=3, eos=EOS) == []
-    assert greedy_complete(model, batch(), LENGTHS, max_new=0, eos=EOS) == [[]] * 5
+    assert decode(model, batch()[:0], LENGTHS[:0], max_new=3, eos=EOS) == []
+    assert decode(model, batch(), LENGTHS, max_new=0, eos=EOS) == [[]] * 5
     with pytest.raises(InputError, match="max_new must be at least 0, not -2"):
-        greedy_complete(model, batch(), LENGTHS, max_new=-2, eos=EOS)
+        decode(model, batch(), LENGTHS, max_new=-2, eos=EOS)
 
 
 LEARNERS: list[tuple[str, dict[str, Any], float]] = [
@@ -82,6 +82,7 @@ LEARNERS: list[tuple[str, dict[str, Any], float]] = [
     ("transformer", {"positions": "alibi"}, 5e-3),
     ("gpt", {"width": 32, "layers": 1}, 5e-3),
     ("bert", {"width": 32, "layers": 1}, 5e-3),
+    ("tree", {"units": 32}, 5e-3),
 ]
 
 
@@ -107,5 +108,48 @@ def test_a_few_cases_are_learned_in_seconds(arch: str, params: dict[str, Any], l
         loss.backward()
         optimiser.step()
     prompts, sizes = tokenizer.encode_prompts(prefixes)
-    answers = greedy_complete(model, torch.from_numpy(prompts).long(), torch.from_numpy(sizes), max_new=10, eos=EOS)
+    answers = decode(model, torch.from_numpy(prompts).long(), torch.from_numpy(sizes), max_new=10, eos=EOS)
     assert answers == [[*tokenizer.encode(language.completion(prefix)), EOS] for prefix in prefixes]
+
+
+def test_drawn_tokens_have_the_models_probabilities_sharpened_by_the_temperature() -> None:
+    model = make("gru")
+    with torch.no_grad():
+        model.head.weight.zero_()
+        model.head.bias.copy_(torch.linspace(-2, 2, VOCAB))
+    ids = torch.full((20_000, 1), 1)
+    for temperature in (0.5, 1.0, 2.0):
+        generator = torch.Generator().manual_seed(0)
+        rows = decode(
+            model, ids, torch.ones(len(ids), dtype=torch.long), max_new=1, eos=EOS, temperature=temperature,
+            generator=generator,
+        )  # fmt: skip
+        shares = torch.bincount(torch.tensor(rows).flatten(), minlength=VOCAB) / len(ids)
+        expected = (model.head.bias / temperature).softmax(0)
+        # Five standard deviations of a share.
+        assert torch.all((shares - expected).abs() <= 5 * (expected * (1 - expected) / len(ids)).sqrt())
+
+
+def test_a_generators_seed_gives_the_same_draws_and_the_mask_holds() -> None:
+    model = make("gru")
+
+    def drawn(seed: int) -> list[list[int]]:
+        generator = torch.Generator().manual_seed(seed)
+        return decode(
+            model, batch(), LENGTHS, max_new=9, eos=EOS, mask=Only([6, 8, EOS]), temperature=5.0, generator=generator
+        )
+
+    assert drawn(0) == drawn(0) != drawn(1)
+    assert {token for row in drawn(0) for token in row} <= {6, 8, EOS}
+
+
+def test_a_tiny_temperature_writes_the_likeliest_tokens() -> None:
+    model = make("gru")
+    greedy = decode(model, batch(), LENGTHS, max_new=9, eos=EOS)
+    assert decode(model, batch(), LENGTHS, max_new=9, eos=EOS, temperature=1e-6) == greedy
+
+
+@pytest.mark.parametrize("temperature", [-0.1, float("nan"), float("inf")])
+def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+    with pytest.raises(InputError, match="temperature must be"):
+        decode(make("gru"), batch(), LENGTHS, max_new=1, eos=EOS, temperature=temperature)

@@ -57,6 +57,10 @@ BAD_OPTIONS = [
     ("bert", {"max_length": 0}, "bert: max_length must be a whole number of at least 1, not 0"),
     ("bert", {"layers": 1.5}, "bert: layers must be a whole number of at least 1, not 1.5"),
     ("bert", {"attention": True}, "bert does not use the option 'attention'"),
+    ("tree", {"units": 0}, "tree: units must be a whole number of at least 1, not 0"),
+    ("tree", {"embedding_size": 2.0}, "tree: embedding_size must be a whole number of at least 1, not 2.0"),
+    ("tree", {"dropout": 1}, "tree: dropout must be a number from 0 up to but not including 1, not 1"),
+    ("tree", {"layers": 2}, "tree does not use the option 'layers': it uses embedding_size, units, dropout"),
     ("transformer", {"width": 0}, "transformer: width must be a whole number"),
     ("transformer", {"layers": None}, "layers must be a whole number of at least 1, not None"),
     ("transformer", {"mlp_ratio": 2.5}, "mlp_ratio must be a whole number of at least 1, not 2.5"),
@@ -131,6 +135,9 @@ recurrent_options = st.fixed_dictionaries(
         "attention": st.booleans(),
     }
 )
+tree_options = st.fixed_dictionaries(
+    {"embedding_size": st.integers(1, 9), "units": st.integers(1, 9), "dropout": dropouts}
+)
 hugging_face_options = st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 6), dropouts).map(
     lambda drawn: {
         "heads": drawn[0],
@@ -161,6 +168,7 @@ legal = st.one_of(
     st.tuples(st.sampled_from(["gru", "lstm"]), recurrent_options),
     st.tuples(st.just("transformer"), transformer_options()),
     st.tuples(st.sampled_from(["gpt", "bert"]), hugging_face_options),
+    st.tuples(st.just("tree"), tree_options),
 )
 
 

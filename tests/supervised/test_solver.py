@@ -190,14 +190,17 @@ def test_the_mask_is_the_environments(data: st.DataObject) -> None:
 # The loss ------------------------------------------------------------------------------------------------------------
 
 
-def naive_loss(model: SequenceModel, cases: list[Case]) -> float:
-    """Token by token, one prefix at a time, in float64 sums."""
+def naive_loss(model: SequenceModel, cases: list[Case], masked: bool = False) -> float:
+    """Token by token, one prefix at a time, in float64 sums; masked, among what the language still has open."""
     losses = []
     for prefix, completion in cases:
         text = TOKENIZER.encode_prompts([prefix])[0][0].tolist()
-        for token in [*TOKENIZER.encode(completion), EOS]:
+        answer = [*TOKENIZER.encode(completion), EOS]
+        for t, token in enumerate(answer):
             with torch.no_grad():
                 logits = model(torch.tensor([text]))[0, -1].double()
+            if masked:
+                logits = torch.tensor([x if i in answer[t:] else -torch.inf for i, x in enumerate(logits.tolist())])
             losses.append(-float(logits.log_softmax(0)[token]))
             text.append(token)
     return sum(losses) / len(losses)
@@ -210,6 +213,14 @@ def test_the_loss_is_the_mean_over_the_answers_tokens(arch: str, monkeypatch: py
     assert answer_loss(model, TOKENIZER, CASES) == pytest.approx(expected, rel=1e-5)
     monkeypatch.setattr(solver_module, "_BATCH", 9)
     assert answer_loss(model, TOKENIZER, CASES) == pytest.approx(expected, rel=1e-5)
+
+
+@both_architectures
+def test_the_masked_loss_is_among_the_possible_tokens(arch: str) -> None:
+    model = random_model(arch)
+    expected = naive_loss(model, CASES, masked=True)
+    assert answer_loss(model, TOKENIZER, CASES, masked=True) == pytest.approx(expected, rel=1e-5)
+    assert expected < naive_loss(model, CASES)
 
 
 def test_the_loss_of_even_logits_is_the_logarithm_of_the_vocabulary() -> None:

@@ -21,7 +21,7 @@ from supervised.trainer import MOST_ROLLBACKS, DivergedError, Trainer
 from supervised.training import training_source
 
 TINY = "bracket/CloseTiny-v0"
-ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert")
+ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert", "tree")
 _TRAINING: dict[str, tuple[list[Any], list[Any]]] = {  # option -> usual values, extreme values
     "loss": (["answer", "all"], ["answer", "all"]),
     "batch_size": ([4, 8], [1, 2]),
@@ -51,6 +51,7 @@ _MODEL: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
     "transformer": {**_ATTENDING, "mlp_ratio": ([1, 4], [1]), "positions": (["rope", "alibi", "learned"], ["none"])},
     "gpt": _WITH_LENGTH,
     "bert": _WITH_LENGTH,
+    "tree": {"units": _RECURRENT["units"], "embedding_size": _RECURRENT["embedding_size"]},
 }
 
 

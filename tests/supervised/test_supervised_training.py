@@ -23,13 +23,14 @@ from torch import Tensor
 from bracket_env import atomic
 from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
-from supervised import checkpoint, training
+from supervised import checkpoint, session, training
 from supervised.dataset_folder import generate_dataset
 from supervised.objective import TokenLoss
 from supervised.runs import RunFolder, load
+from supervised.session import CHECKPOINT
 from supervised.train import Train
-from supervised.trainer import DivergedError
-from supervised.training import CHECKPOINT, train
+from supervised.trainer import DivergedError, Trainer
+from supervised.training import train
 
 TINY = "bracket/CloseTiny-v0"
 SMALL = Train(
@@ -69,8 +70,8 @@ def assert_same(a: RunFolder, b: RunFolder) -> None:
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what follows the training and takes longer: the plot and the table with its yardsticks."""
-    for name in ("report_scores", "report_old_task", "plot_history"):
-        monkeypatch.setattr(training, name, lambda *arguments, **options: None)
+    for module, name in ((training, "report_scores"), (training, "report_old_task"), (session, "plot_history")):
+        monkeypatch.setattr(module, name, lambda *arguments, **options: None)
 
 
 quick = pytest.mark.usefixtures("no_report")
@@ -143,13 +144,13 @@ def test_a_run_that_dies_goes_on_bit_for_bit(tmp_path: Path, number: int, monkey
 @pytest.mark.parametrize("bad_step", [20, 30])
 def test_resume_across_a_rollback_is_exact(tmp_path: Path, bad_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of one batch is bad whenever its learning rate is not yet halved, in whichever process it comes up."""
-    forward = training.Trainer._summed
+    forward = Trainer._summed
 
-    def spoilt(self: training.Trainer, *arguments: Any, learning: bool) -> Tensor:
+    def spoilt(self: Trainer, *arguments: Any, learning: bool) -> Tensor:
         loss = forward(self, *arguments, learning=learning)
         return loss * float("nan") if learning and self.step == bad_step and not self.rollbacks else loss
 
-    monkeypatch.setattr(training.Trainer, "_summed", spoilt)
+    monkeypatch.setattr(Trainer, "_summed", spoilt)
     whole, shown = run(tmp_path / "whole")
     assert "back to step" in shown
     assert checkpoint.read(whole.checkpoint / CHECKPOINT).state["rollbacks"] == 1
@@ -170,7 +171,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path, m
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(training, "write_bytes", killed)
+        patched.setattr(session, "write_bytes", killed)
         with pytest.raises(Killed):
             run(tmp_path / "cut")
     assert_same(whole, resume(tmp_path / "cut")[0])
@@ -179,7 +180,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path, m
 @quick
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = run(tmp_path / "whole")
-    write, calls = training.write_bytes, iter(range(100))
+    write, calls = session.write_bytes, iter(range(100))
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -192,7 +193,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: py
         write(path, data)
 
     with monkeypatch.context() as patched:
-        patched.setattr(training, "write_bytes", failing)
+        patched.setattr(session, "write_bytes", failing)
         with pytest.raises(InputError, match=r"cannot write .*: No space left"):
             run(tmp_path / "cut")
     folder = RunFolder.open("run", root=tmp_path / "cut")
@@ -230,16 +231,16 @@ def test_the_best_model_is_never_replaced_by_a_worse_one(tmp_path: Path, monkeyp
 
 @quick
 def test_a_ruined_model_is_not_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    advance = training.Trainer.advance
+    advance = Trainer.advance
 
-    def ruining(self: training.Trainer) -> bool:
+    def ruining(self: Trainer) -> bool:
         good = advance(self)
         if self.step == 30 and not self.rollbacks:
             with torch.no_grad():
                 self.model.head.weight.mul_(1e6)
         return good
 
-    monkeypatch.setattr(training.Trainer, "advance", ruining)
+    monkeypatch.setattr(Trainer, "advance", ruining)
     folder, shown = run(tmp_path)
     assert "back to step 25" in shown
     assert [entry["step"] for entry in folder.metrics()] == [0, 30, 60, 70]

@@ -23,6 +23,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "transformer": {"width": 8, "heads": 2, "positions": "learned"},
     "gpt": {"width": 8, "heads": 2},
     "bert": {"width": 8, "heads": 2},
+    "tree": {"units": 6, "embedding_size": 4},
 }
 
 

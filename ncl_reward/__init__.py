@@ -1,0 +1,1 @@
+"""NCL: a sentence becomes a vector, the vector weighs rules, and the rules shape loss and reward."""

@@ -1,0 +1,82 @@
+"""How much a rule is worth, learned from labels and from nothing else.
+
+A sentence gives rule r a prior weight and a share of exceptions ε. The labels speak for or against it. The places at
+which it applies fall into *situations* (for brackets: how many types are open), so that a rule cannot live on the
+places where it says what every rule says. In situation s, h of the labels lie in the rule's allowed set and m do not.
+Let θ_s be the probability that a label does. The rule says that θ_s is about 1 - ε: uniform between 1 - 2ε and 1. If
+there is nothing in it, θ_s is uniform between 0 and 1. The Bayes factor of the two is closed (Kass & Raftery 1995,
+section 2):
+
+    B_r = Π_s P(θ_s > 1 - 2ε | h, m) / 2ε          θ_s ~ Beta(h + 1, m + 1)
+    w_r = prior B_r / (prior B_r + 1 - prior)
+
+With 60 labels in one situation and no exception a rule of ε = 0.01 gains a factor of 35. "Queue" is right at nine of
+ten places of the default task, since one open type is closed first by every rule; with two types open it is right
+half of the time, and falls to nothing. What the model does on unlabelled prefixes is no evidence: it obeys the rule
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import lgamma, log, log1p
+
+import numpy as np
+
+from ncl_reward.rules import Target
+
+_MOST_CERTAIN = 1e-6  # a prior stays this far from 0 and 1, so that labels can overrule it
+
+
+def beta_above(bound: float, hits: int, misses: int) -> float:
+    """P(θ > bound) for θ ~ Beta(hits + 1, misses + 1): that of at most ``hits`` successes in a binomial of n + 1."""
+    n = hits + misses + 1
+    counts = range(hits + 1)
+    terms = [
+        lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) + i * log(bound) + (n - i) * log1p(-bound) for i in counts
+    ]
+    return min(float(np.exp(terms).sum()), 1.0)
+
+
+def bayes_factor(target: Target, labels: np.ndarray, situations: np.ndarray, noise: float) -> float:
+    """B of a rule.
+
+    Args:
+        target: the rule's, at n places.
+        labels: ``(n,)`` int, the right tokens there.
+        situations: ``(n,)`` int from 0, which situation each place is.
+        noise: ε, above 0 and below 1/2.
+    """
+    hits = target.allowed[np.arange(len(labels)), labels][target.applies]
+    situations = situations[target.applies]
+    factor = 1.0
+    for h, n in zip(np.bincount(situations, hits).astype(int), np.bincount(situations), strict=True):
+        if n:
+            factor *= beta_above(1 - 2 * noise, int(h), int(n - h)) / (2 * noise)
+    return factor
+
+
+def posterior_weights(
+    priors: Sequence[float],
+    targets: Sequence[Target],
+    noises: Sequence[float],
+    labels: np.ndarray,
+    situations: np.ndarray,
+) -> list[float]:
+    """w_r of every rule; a prior of 0 stays 0, and without labels every prior stays what it is.
+
+    Args:
+        priors: from 0 to 1, one a rule.
+        targets: one a rule, at the same n places.
+        noises: ε, one a rule.
+        labels, situations: as for :func:`bayes_factor`.
+    """
+    weights = []
+    for prior, target, noise in zip(priors, targets, noises, strict=True):
+        if prior == 0:
+            weights.append(0.0)
+            continue
+        bounded = min(max(prior, _MOST_CERTAIN), 1 - _MOST_CERTAIN)
+        spoken_for = bounded * bayes_factor(target, labels, situations, noise)
+        weights.append(spoken_for / (spoken_for + 1 - bounded))
+    return weights

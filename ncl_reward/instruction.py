@@ -1,0 +1,203 @@
+"""A sentence and what it names: brackets, a pair it introduces, a duration, how certain it sounds.
+
+    "【←このトークンには必ず】←このトークンが一対一対応する"  pairs 【】, certain
+    "『 is closed by 』"                                    introduces 『』
+    "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"  hours 4, probable
+
+What the sentence *means* is left to its vector (:mod:`ncl_reward.grounding`); this file reads only what a vector
+cannot hold: symbols and numbers. Several sentences in one text, or clauses joined by "and" and そして, are offered
+as parts, since each may state a rule of its own. Negation is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from bracket_env.errors import InputError, quote
+from bracket_env.language import BracketLanguage
+from ncl_reward.book import english_words
+from ncl_reward.mentions import KNOWN_PAIRS, Mention, mentions
+from ncl_reward.rules import NOISE, Slots
+from ncl_reward.spoken_durations import find_duration
+
+MAX_CHARACTERS = 1000
+ENGLISH_SHARE = 0.25  # this share of a sentence's words must be known for it to count as English
+
+Spoken = Literal["ja", "en", "other"]
+Certainty = Literal["certain", "probable"]
+
+_KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30fa]")
+_PROBABLE = re.compile(
+    r"可能性|たぶん|多分|おそらく|恐らく|だろう|でしょう|かもしれ|ことが多い|場合が多い|普通は|ふつうは|たいてい|大抵|"
+    r"ほとんど(?:の場合|いつも)|ほぼ|一般に|らしい|ようだ|必ずしも|思われ|考えられ|傾向|"
+    r"\b(?:probabl[ey]|likely|usual(?:ly)?|often|mostly|perhaps|maybe|may|might|possibl[ey]|tends?|typically|generally|"
+    r"normally|presumably|almost|nearly|in most cases|as a rule|not always|suggests?|chances are|suspect)\b",
+    re.IGNORECASE,
+)
+_CERTAIN = re.compile(
+    r"必ず|かならず|常に|つねに|いつでも|いつも|絶対|確実|間違いなく|例外なく|決して|きっちり|"
+    r"\b(?:always|must|certain(?:ly)?|definite(?:ly)?|never|without (?:exception|fail)|invariably|surely|"
+    r"guaranteed|in (?:all|every) cases?|has to|have to)\b",
+    re.IGNORECASE,
+)
+_CLOSED_BY = re.compile(
+    r"\s*['\"`’”」]?\s*(?:"
+    r"(?:is|are|gets?|must be|has to be|should be)?\s*(?:always\s+)?"
+    r"(?:closed|matched|shut|ended|paired|completed|closes?|pairs?|matches|ends?)\s+(?:off\s+)?(?:by|with|to)\s+(?:an?\s+|the\s+)?"
+    r"|[はがを](?:必ず|いつも|常に)?(?=.{1,4}(?:で|によって|により)(?:必ず|いつも|常に)?閉)"
+    r"|[はがを](?:必ず|いつも|常に)?(?=.{1,4}(?:と|に)(?:必ず|いつも|常に)?(?:一対一)?(?:で|に)?(?:対|ペア|組))"
+    r"|(?:の|に対する)(?:閉じ(?:括弧|記号|る記号)?|相手|ペア|終わり)[はが]\s*"
+    r"|と(?=.{1,4}[はが](?:対|ペア|組|一組))"
+    r"|\s+and\s+(?=.{1,3}\s*(?:are|form|make)\s+(?:a\s+)?pair)"
+    r")\s*['\"`‘“「]?\s*",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[。！？!?])\s*|(?<=[.])\s+(?=\S)|\n+")
+_CLAUSE_END = re.compile(
+    r"[、,]?\s*(?:そして|それから|また、|さらに|かつ|なおかつ)[、,]?\s*|,?\s+\b(?:and then|and also|and|but)\b\s+|[;；]\s*"
+)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """A sentence with what it names."""
+
+    text: str
+    language: Spoken
+    pairs: tuple[str, ...] = ()
+    """The pairs of the bracket language that it names, in the language's order; empty: none, so all of them."""
+    introduces: str | None = None
+    """A pair outside the language that the sentence shows whole."""
+    hours: float | None = None
+    certainty: Certainty | None = None
+
+    @property
+    def noise(self) -> float:
+        """The share of exceptions that its certainty leaves (:data:`ncl_reward.rules.NOISE`)."""
+        return NOISE[self.certainty]
+
+    def slots(self, language: BracketLanguage) -> Slots:
+        """What narrows a rule, with pairs as their numbers in ``language``.
+
+        Raises:
+            InputError: it introduces a pair that ``language`` does not hold.
+        """
+        named = [*self.pairs, *([self.introduces] if self.introduces else [])]
+        for pair in named:
+            if pair not in language.pairs:
+                raise InputError(
+                    f"the sentence {quote(self.text)} names the pair {pair}, which is not in the language "
+                    f"{' '.join(language.pairs)}"
+                )
+        numbers = tuple(sorted(language.pairs.index(pair) for pair in named))
+        return Slots(pairs=numbers or None, hours=self.hours, noise=self.noise)
+
+
+def parse_instruction(text: str, language: BracketLanguage) -> Instruction:
+    """Read a sentence.
+
+    Args:
+        text: what the user wrote, at most 1 000 characters.
+        language: the brackets that exist.
+
+    Raises:
+        InputError: an empty or overlong sentence, an impossible duration, a bracket outside the language that the
+            sentence neither shows with its partner nor says how to close, a pairing that contradicts the language.
+    """
+    text = " ".join(text.split())
+    if not text:
+        raise InputError("the sentence is empty")
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"a sentence has at most {MAX_CHARACTERS} characters, not {len(text)}: {quote(text)}")
+    if not text.isprintable():
+        raise InputError(f"the sentence holds a character that cannot be printed: {quote(text)}")
+    pairs, introduced = _named_pairs(text, language)
+    duration = find_duration(text)
+    return Instruction(
+        text=text,
+        language=spoken_language(text),
+        pairs=pairs,
+        introduces=introduced,
+        hours=duration[0] if duration else None,
+        certainty=_certainty(text),
+    )
+
+
+def spoken_language(text: str) -> Spoken:
+    """``ja`` when there is a kana; ``en`` when enough of the words occur in the rule book; else ``other``."""
+    if _KANA.search(text):
+        return "ja"
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    known = sum(word in english_words() for word in words)
+    return "en" if words and known >= ENGLISH_SHARE * len(words) else "other"
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text."""
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def clauses(sentence: str) -> list[str]:
+    """The clauses that "and", そして and the like join; empty for a sentence of one clause."""
+    found = [part.strip() for part in _CLAUSE_END.split(sentence) if part.strip()]
+    return found if len(found) > 1 else []
+
+
+def masked(text: str, language: BracketLanguage) -> str:
+    """The sentence as it is encoded: letters stand for the brackets it names, arrows are left out.
+
+    An opener becomes A and a closer B, symbols that the encoder has seen in all sorts of sentences; brackets
+    themselves pull its vector towards the brackets and away from the words.
+    """
+    japanese = bool(_KANA.search(text))
+    letters = {m.start: "B" if m.symbol in _closers(language) else "A" for m in mentions(text, language)}
+    shown = "".join(
+        (letters[i] if japanese else f" {letters[i]} ") if i in letters else symbol for i, symbol in enumerate(text)
+    )
+    return " ".join(re.sub(r"[←→⇐⇒]|<-+|-+>", "", shown).split())
+
+
+def _closers(language: BracketLanguage) -> set[str]:
+    return set(language.closers) | ({pair[1] for pair in KNOWN_PAIRS} - set(language.openers))
+
+
+def _certainty(text: str) -> Certainty | None:
+    if _PROBABLE.search(text):  # first: "almost certainly", 必ずしも
+        return "probable"
+    return "certain" if _CERTAIN.search(text) else None
+
+
+def _named_pairs(text: str, language: BracketLanguage) -> tuple[tuple[str, ...], str | None]:
+    """The language's pairs that are named, and the one that is introduced."""
+    found = mentions(text, language)
+    introduced = _introduced(text, found, language)
+    inside = {m.symbol for m in found} - set(introduced or "")
+    for symbol in sorted(inside):
+        if symbol not in language.closer_of and symbol not in language.opener_of:
+            raise InputError(
+                f"the bracket {quote(symbol)} is not in the language {' '.join(language.pairs)}, and the sentence "
+                f"{quote(text)} does not say how it is closed (such as: 『 is closed by 』)"
+            )
+    return tuple(pair for pair in language.pairs if inside & set(pair)), introduced
+
+
+def _introduced(text: str, found: list[Mention], language: BracketLanguage) -> str | None:
+    known = language.closer_of
+    outside = [m for m in found if m.symbol not in known and m.symbol not in language.opener_of]
+    for first, second in zip(found, found[1:], strict=False):
+        says_so = _CLOSED_BY.fullmatch(text[first.start + 1 : second.start] + " ") or _CLOSED_BY.match(
+            text, first.start + 1
+        )
+        if not says_so or says_so.end() != second.start or first.symbol == second.symbol:
+            continue
+        if first in outside and second in outside:
+            return first.symbol + second.symbol
+        if known.get(first.symbol, second.symbol) != second.symbol:
+            raise InputError(
+                f"the sentence {quote(text)} closes {quote(first.symbol)} by {quote(second.symbol)}, "
+                f"but the language closes it by {quote(known[first.symbol])}"
+            )
+    shown = {m.symbol for m in outside}
+    return next((pair for pair in KNOWN_PAIRS if set(pair) <= shown), None)

@@ -1,0 +1,85 @@
+"""The one interface of a rule, for brackets and for household power alike.
+
+A rule turns inputs and what the sentence named into a target for each prediction:
+
+    target(inputs, slots) -> (log q, where it applies)
+
+With W the symbols that can be written at all, S those that the rule chooses among and A those of S that it allows,
+
+    q = (1 - ε) · uniform(A) + ε · uniform(W)
+
+ε, the share of exceptions, follows from how certain the sentence sounds (:data:`NOISE`). Where a rule rules nothing
+out (A = S) it does not apply, and q is uniform(W): as a factor of Π q_r^w_r it changes nothing. The same function feeds the
+loss, the potential of the reward and ``explain``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+Domain = Literal["brackets", "power"]
+Inputs = TypeVar("Inputs")
+
+NOISE: dict[str | None, float] = {"certain": 0.01, None: 0.05, "probable": 0.2}
+"""ε by certainty: 必ず/always one exception in a hundred, unmarked one in twenty, 可能性が高い/probably one in five."""
+
+NEVER = -1e9
+"""log q of what cannot be written (PAD, BOS, …): finite, so that a weight of zero times it is zero."""
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What a sentence named, ready for a rule."""
+
+    pairs: tuple[int, ...] | None = None
+    """Numbers of the bracket pairs that the rule is narrowed to; None: all of them."""
+    hours: float | None = None
+    noise: float = NOISE[None]
+
+
+class Target(NamedTuple):
+    """What a rule wants at n predictions."""
+
+    log_q: np.ndarray  # (n, K) float64, rows normalised
+    applies: np.ndarray  # (n,) bool
+    allowed: np.ndarray  # (n, K) bool: the set A
+
+
+class Rule(ABC, Generic[Inputs]):
+    """A rule of one domain."""
+
+    name: str
+    domain: Domain
+
+    @abstractmethod
+    def target(self, inputs: Inputs, slots: Slots) -> Target:
+        """The target at each prediction of ``inputs``."""
+
+    @abstractmethod
+    def violations(self, inputs: Inputs, slots: Slots) -> np.ndarray:
+        """``(B,)`` float64: how often each sequence has broken the rule so far, and what the rule still asks for."""
+
+
+def mixed_target(allowed: np.ndarray, about: np.ndarray, writable: np.ndarray, noise: float) -> Target:
+    """The target of an allowed set.
+
+    Args:
+        allowed: ``(n, K)`` bool, A.
+        about: ``(K,)`` bool, S.
+        writable: ``(K,)`` bool, W.
+        noise: ε.
+
+    A row that allows all of S rules nothing out, and one that allows nothing has nothing to aim at: neither applies.
+    """
+    allowed = allowed & about
+    size = allowed.sum(axis=1)
+    applies = (size > 0) & (size < about.sum())
+    allowed = np.where(applies[:, None], allowed, writable)
+    q = (1 - noise) * allowed / allowed.sum(axis=1, keepdims=True) + noise * writable / writable.sum()
+    log_q = np.full(q.shape, NEVER)
+    np.log(q, out=log_q, where=q > 0)
+    return Target(log_q, applies, allowed)

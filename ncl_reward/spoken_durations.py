@@ -1,0 +1,96 @@
+"""How long a sentence says: "4時間以上", "over 90 minutes", 半日, 三時間, "half an hour" -> hours."""
+
+from __future__ import annotations
+
+import re
+
+from bracket_env.errors import InputError, quote
+
+MAX_HOURS = 7 * 24.0
+
+_KANJI = {"〇": 0, "零": 0, "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
+_KANJI_TENS = {"十": 10, "百": 100, "千": 1000}
+_WORDS = {
+    word: float(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+} | {"a": 1.0, "an": 1.0, "thirty": 30.0, "forty": 40.0, "forty-five": 45.0, "fifty": 50.0, "sixty": 60.0,
+     "ninety": 90.0}  # fmt: skip
+_HOURS_OF = {
+    "秒": 1 / 3600, "分": 1 / 60, "時間": 1.0, "日": 24.0, "週": 168.0,
+    "second": 1 / 3600, "sec": 1 / 3600, "minute": 1 / 60, "min": 1 / 60, "hour": 1.0, "hr": 1.0, "h": 1.0,
+    "day": 24.0, "week": 168.0,
+}  # fmt: skip
+
+_PLAIN_DIGITS = str.maketrans("０１２３４５６７８９．，", "0123456789.,")
+_JAPANESE = re.compile(
+    r"(?P<minus>(?<![0-9A-Za-z])[-−]|マイナス)?\s*(?P<number>\d+(?:[.,]\d+)?|[〇零一二三四五六七八九十百千]+)\s*"
+    r"(?P<unit>秒|分(?![にな])|時間|日|週)間?(?P<half>半)?"  # 十分に, 十分な: sufficient, not ten minutes
+)
+_ENGLISH = re.compile(
+    r"(?:\b(?P<minus>minus|negative)\s+|(?P<sign>(?<![0-9A-Za-z])[-−])\s*)?"
+    r"\b(?P<number>\d+(?:[.,]\d+)?|(?:" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")\b)"
+    r"(?P<half>\s+and\s+a\s+half)?[\s-]*(?P<unit>hours?|hrs?|h|minutes?|mins?|min|seconds?|secs?|days?|weeks?)\b"
+    r"(?P<later>\s+and\s+a\s+half)?",
+    re.IGNORECASE,
+)
+_FIXED = [  # (pattern, hours), tried before the numbers
+    (re.compile(r"半日|\bhalf (?:a |the )?day\b", re.IGNORECASE), 12.0),
+    (re.compile(r"半時間|\bhalf an hour\b|\bhalf[- ]hour\b", re.IGNORECASE), 0.5),
+    (re.compile(r"\bquarter of an hour\b", re.IGNORECASE), 0.25),
+    (re.compile(r"丸一日|まる一日|一日中|終日|\b(?:a|one) (?:whole|full|entire) day\b|\ball day\b", re.IGNORECASE), 24.0),
+]
+
+
+def find_duration(text: str) -> tuple[float, list[tuple[int, int]]] | None:
+    """The first duration in a sentence, in hours, and where durations stand (start, end); None without one.
+
+    Clock times (``22:00``, 23時) and dates are no durations.
+
+    Raises:
+        InputError: it is zero, negative or longer than seven days.
+    """
+    text = text.translate(_PLAIN_DIGITS)
+    found: list[tuple[int, int, float]] = []
+    for pattern, hours in _FIXED:
+        found += [(*m.span(), hours) for m in pattern.finditer(text)]
+    taken = [(start, end) for start, end, _ in found]
+    for pattern in (_JAPANESE, _ENGLISH):
+        for m in pattern.finditer(text):
+            if not any(start < m.end() and m.start() < end for start, end in taken):
+                found.append((*m.span(), _hours(m)))
+    if not found:
+        return None
+    found.sort()
+    start, end, hours = found[0]
+    if not 0 < hours <= MAX_HOURS:
+        raise InputError(f"{quote(text[start:end].strip())} is no duration: it must be above 0 and at most 7 days")
+    return hours, [(start, end) for start, end, _ in found]
+
+
+def _hours(match: re.Match[str]) -> float:
+    groups = match.groupdict()
+    unit = groups["unit"].lower()
+    unit = unit if unit in _HOURS_OF else unit.rstrip("s")
+    number = _number(groups["number"].lower())
+    if groups["half"] or groups.get("later"):
+        number += 0.5
+    sign = -1 if groups["minus"] or groups.get("sign") else 1
+    return sign * number * _HOURS_OF[unit]
+
+
+def _number(text: str) -> float:
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0].isdigit():
+        return float(text.replace(",", "."))
+    total, digit = 0, 0
+    for symbol in text:
+        if symbol in _KANJI_TENS:
+            total += (digit or 1) * _KANJI_TENS[symbol]
+            digit = 0
+        else:
+            digit = 10 * digit + _KANJI[symbol]
+    return float(total + digit)

@@ -1,0 +1,121 @@
+"""Everything that answers a problem, one row each, and how it scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ncl_reward.power_rules import ABSENT, StatedRule
+from supervised.occupancy.features import YARDSTICK_COLUMNS
+from supervised.occupancy.fitting import Fit, fit
+from supervised.occupancy.problem import Problem
+from supervised.occupancy.record import PRESENT, UNKNOWN
+from supervised.occupancy.scores import HOURS, chosen, score
+from supervised.occupancy.sentence import targets
+from supervised.occupancy.yardsticks import always_home, bare_rule, decide, logistic_regression, random_forest
+
+MEASURES = ("accuracy", "balanced_accuracy", "absent_f1", "mcc")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One model's answer to a whole record."""
+
+    model: str
+    instruction: bool
+    present: np.ndarray  # (n,) int8
+    odds: np.ndarray | None = None  # (n,) log-odds of PRESENT, of a network
+
+
+def answers(problem: Problem, config: Fit, stated: Sequence[StatedRule] | None) -> list[Answer]:
+    """Yardsticks, the rules alone, and the network without and with the sentence.
+
+    Args:
+        problem: the home.
+        config: of the network; it is left out without labels, where only a sentence can teach it.
+        stated: the rules of the sentence, perhaps none; None without a sentence.
+    """
+    found = yardsticks(problem, config.seed)
+    if len(problem.labelled):
+        found.append(network(problem, config, None))
+    if stated is not None:
+        found += [rules_alone(problem, stated), network(problem, config, stated)]
+    return found
+
+
+def yardsticks(problem: Problem, seed: int) -> list[Answer]:
+    """Always-home and the bare rule, and with labels of both kinds logistic regression and random forest."""
+    record = problem.record
+    rule = bare_rule(record.watts, record.minutes, record.watts[: problem.learned])
+    found = [Answer("always_home", False, always_home(len(record))), Answer("bare_rule", False, rule)]
+    labels = problem.labels[problem.labelled]
+    if len(labels):
+        x = problem.x[:, :YARDSTICK_COLUMNS]
+        odds = logistic_regression(x[problem.labelled], labels, x)
+        found.append(Answer("logistic_regression", False, decide(odds)))
+    if len(np.unique(labels)) == 2:
+        forest = random_forest(x[problem.labelled], labels, x, seed)
+        if forest is not None:
+            found.append(Answer("random_forest", False, decide(forest)))
+    return found
+
+
+def rules_alone(problem: Problem, stated: Sequence[StatedRule]) -> Answer:
+    """What the stated rules and the labels make of each slot, without a network; PRESENT where they are silent."""
+    withheld = np.full(len(problem.record) - problem.learned, UNKNOWN, dtype=np.int8)
+    target = targets(stated, problem.inputs, np.concatenate([problem.labels, withheld]))
+    present = always_home(len(problem.record))
+    if target is not None:
+        present[(target.q[:, ABSENT] > 0.5) & (target.weight > 0)] = ABSENT
+    return Answer("rules_alone", True, present)
+
+
+def network(problem: Problem, config: Fit, stated: Sequence[StatedRule] | None) -> Answer:
+    """The trained network; ``stated`` None or empty trains it from the labels alone."""
+    target = targets(stated, problem.learned_inputs, problem.labels) if stated else None
+    odds = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour)
+    return Answer(config.arch, stated is not None, decide(odds), odds)
+
+
+def rows(problems: Sequence[Problem], found: Sequence[Sequence[Answer]]) -> list[dict[str, Any]]:
+    """One row a model and choice of hours: each measure as its mean over the homes where it is defined, else None.
+
+    Args:
+        problems: the homes.
+        found: the answers to each, in the same order of models.
+    """
+    table = []
+    models = list(dict.fromkeys((answer.model, answer.instruction) for home in found for answer in home))
+    for model, instruction in models:
+        for hours in HOURS:
+            values: dict[str, list[float]] = {measure: [] for measure in MEASURES}
+            for problem, home in zip(problems, found, strict=True):
+                for answer in home:
+                    if (answer.model, answer.instruction) == (model, instruction):
+                        for measure, value in _scored(problem, answer, hours).items():
+                            values[measure].append(value)
+            table.append({"model": model, "instruction": instruction, "hours": hours, **_means(values)})
+    return table
+
+
+def _scored(problem: Problem, answer: Answer, hours: Any) -> dict[str, float]:
+    counts = chosen(problem.record.hours[problem.learned :], hours)
+    scores = score(answer.present[problem.learned :][counts], problem.truth[counts])
+    return {measure: value for measure in MEASURES if not math.isnan(value := getattr(scores, measure))}
+
+
+def _means(values: dict[str, list[float]]) -> dict[str, float | None]:
+    return {measure: sum(found) / len(found) if found else None for measure, found in values.items()}
+
+
+def one_kind(problem: Problem) -> str | None:
+    """A warning when the labels of a home are all the same."""
+    kinds = np.unique(problem.labels[problem.labelled])
+    if len(kinds) != 1:
+        return None
+    said = "somebody at home" if kinds[0] == PRESENT else "nobody at home"
+    return f"{problem.record.name}: all {len(problem.labelled)} labels say {said}; take more, or another --seed"

@@ -1,0 +1,123 @@
+"""What a sentence makes of the hours without a label: a target for each, and how much it counts.
+
+Grounding gives each rule a prior weight (:mod:`ncl_reward.grounding`); the labels decide what it is worth, day and
+night apart, because whether people sleep is the one thing that every rule about a meter depends on. In one part of
+the day let a rule fire on some hours, and let the labels say how often somebody was absent where it fires (a_1 times,
+home h_1 times) and where it does not (a_0, h_0). The rule claims that absence is a question of where it fires; the
+alternative is one base rate for all hours of that part. Both are integrated over their rates (Beta distributions), so
+the Bayes factor is closed (Kass & Raftery 1995, "Bayes Factors", section 3):
+
+    B = [ Be(α_1 + a_1, β_1 + h_1) / Be(α_1, β_1) · Be(α_0 + a_0, β_0 + h_0) / Be(α_0, β_0) ]
+        / [ Be(α_0 + a_1 + a_0, β_0 + h_1 + h_0) / Be(α_0, β_0) ]
+    w = prior B / (prior B + 1 - prior)
+
+α_1, β_1 are STRENGTH hours that obey the rule up to its noise ε; α_0, β_0 are three hours, one of them absent. The
+target is the posterior mean of the rate, and w is the weight of the hour in the loss. Where several rules speak, the
+largest w counts and the targets are mixed as Π q^(w / largest w). Hours of which no rule speaks get the rate at the
+silent hours, with the largest weight among the rules: "low for long means absent" would be idle if it did not mean
+"otherwise rather not".
+
+Only labels are evidence. What the model believes never enters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ncl_reward.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, is_night, weights_in_place
+
+STRENGTH = 4.0
+_ORDINARY = (1.0, 2.0)  # absent, at home
+
+
+class Targets(NamedTuple):
+    """The modified sequence of a home."""
+
+    q: np.ndarray  # (n, 2) float64: ABSENT, PRESENT
+    weight: np.ndarray  # (n,) float64 in [0, 1]
+
+
+class Worth(NamedTuple):
+    """What the labels make of one rule in one part of the day."""
+
+    weight: float
+    absent_if_fired: float  # posterior mean rates
+    absent_if_silent: float
+
+
+def targets(stated: Sequence[StatedRule], inputs: PowerInputs, labels: np.ndarray) -> Targets | None:
+    """The target of every slot, or None when the sentence states no rule.
+
+    Args:
+        stated: the rules that the sentence states, with their prior weights.
+        inputs: the home's power.
+        labels: ``(n,)`` ABSENT, PRESENT, or below 0 where there is no label.
+    """
+    stated = [rule for rule in stated if rule.weight > 0]
+    prior = weights_in_place(stated, inputs)  # (rules, n)
+    if not prior.any():
+        return None
+    night = is_night(inputs.hours)
+    log_q = np.zeros((len(labels), 2))
+    spoken, silent_weight, silent_rate = np.zeros((3, len(labels)))
+    for (rule, slots, _), row in zip(stated, prior, strict=True):
+        for part in (night, ~night):
+            fired = part & (row > 0)
+            if not fired.any():
+                continue
+            worth = worth_of(labels, fired, part & ~fired, rule.answer, slots.noise, float(row[fired].max()))
+            rate = np.log([worth.absent_if_fired, 1 - worth.absent_if_fired])
+            log_q[fired] += worth.weight * rate
+            spoken[fired] = np.maximum(spoken[fired], worth.weight)
+            better = part & (worth.weight > silent_weight)
+            silent_weight[better], silent_rate[better] = worth.weight, worth.absent_if_silent
+    log_q /= np.maximum(spoken, 1e-12)[:, None]
+    q = np.exp(log_q - np.logaddexp(log_q[:, 0], log_q[:, 1])[:, None])
+    silent = (prior == 0).all(axis=0)
+    q[silent] = np.stack([silent_rate[silent], 1 - silent_rate[silent]], axis=1)
+    weight = np.where(silent, silent_weight, spoken)
+    return Targets(q, np.where(np.isfinite(inputs.watts), weight, 0.0))
+
+
+def worth_of(
+    labels: np.ndarray, fired: np.ndarray, silent: np.ndarray, answer: int, noise: float, prior: float
+) -> Worth:
+    """Posterior weight and rates of a rule.
+
+    Args:
+        labels: ``(n,)``, below 0 where unknown.
+        fired, silent: ``(n,)`` bool, where the rule speaks and where it does not.
+        answer: what it says where it speaks.
+        noise: ε, shared by both answers as in :func:`ncl_reward.rules.mixed_target`.
+        prior: from 0 to 1.
+    """
+    obeyed = STRENGTH * (1 - noise / 2)
+    claim = (obeyed, STRENGTH - obeyed) if answer == ABSENT else (STRENGTH - obeyed, obeyed)
+    fired_counts, silent_counts = _counts(labels, fired), _counts(labels, silent)
+    together = (fired_counts[0] + silent_counts[0], fired_counts[1] + silent_counts[1])
+    evidence = _log_likelihood(claim, fired_counts) + _log_likelihood(_ORDINARY, silent_counts)
+    evidence -= _log_likelihood(_ORDINARY, together)
+    prior = min(max(prior, 1e-6), 1 - 1e-6)
+    weight = 1 / (1 + math.exp(-min(max(math.log(prior / (1 - prior)) + evidence, -700), 700)))
+    return Worth(weight, _mean(claim, fired_counts), _mean(_ORDINARY, silent_counts))
+
+
+def _counts(labels: np.ndarray, where: np.ndarray) -> tuple[int, int]:
+    return int((labels[where] == ABSENT).sum()), int((labels[where] == PRESENT).sum())
+
+
+def _log_likelihood(prior: tuple[float, float], counts: tuple[int, int]) -> float:
+    """log of the probability of a sequence of labels whose rate is Beta(prior)."""
+    return _log_beta(prior[0] + counts[0], prior[1] + counts[1]) - _log_beta(*prior)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+def _mean(prior: tuple[float, float], counts: tuple[int, int]) -> float:
+    return (prior[0] + counts[0]) / (sum(prior) + sum(counts))

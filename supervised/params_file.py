@@ -1,0 +1,74 @@
+"""Options from a JSON file: ``--params studies/NAME/best_params.json``. What is typed beside it wins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bracket_env.command import parse
+from bracket_env.errors import InputError, quote
+
+Config = TypeVar("Config")
+# Which run it is, and where its things go, is for the command line to say.
+_NOT_FROM_A_FILE = ("name", "runs_dir", "resume", "params", "json")
+
+
+def read_params(path: str, config_class: type[Config], prog: str) -> Config:
+    """The configuration of a command with the options of a file, an object ``{"units": 64, "learning_rate": 0.002}``.
+
+    Args:
+        config_class: the command's frozen dataclass, with a field ``params``.
+        prog: how the command is written.
+
+    Raises:
+        InputError: no such file, no JSON object, an option that the command does not have or that is not for a file, a
+            value of the wrong type; the message names the file and the option.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read --params {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is not a JSON object of options")
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(config_class)}  # type: ignore[arg-type]
+    argv: list[str] = []
+    for name, value in content.items():
+        if name not in defaults:
+            raise InputError(f"{path}: {quote(name)} is no option of {prog}")
+        if name in _NOT_FROM_A_FILE:
+            raise InputError(f"{path}: option {name} cannot come from a file")
+        if isinstance(value, dict) or isinstance(value, bool) != isinstance(defaults[name], bool):
+            raise InputError(f"{path}: option {name} cannot be {quote(value)}")
+        argv += _typed(name, value, defaults[name])
+    try:
+        config = parse(config_class, argv, prog)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return replace(config, params=path)  # type: ignore[type-var]
+
+
+@contextmanager
+def options_of(params: str | None) -> Iterator[None]:
+    """Names the file in what is said about options that do not fit each other."""
+    try:
+        yield
+    except InputError as error:
+        if params is None:
+            raise
+        raise InputError(f"with the options of {params}: {error}") from None
+
+
+def _typed(name: str, value: Any, default: Any) -> list[str]:
+    """An option as it would be typed; nothing where it is the default."""
+    option = name.replace("_", "-")
+    if value is None or value == default:
+        return []
+    if isinstance(value, bool):
+        return [f"--{option}" if value else f"--no-{option}"]
+    return [f"--{option}", *(map(str, value) if isinstance(value, list) else [str(value)])]

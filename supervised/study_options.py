@@ -1,0 +1,71 @@
+"""The options that ``supervised.tune`` and ``agents.tune`` share. No heavy import, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bracket_env.settings import DEFAULT_SETTING
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """How a study is run, whatever it tunes."""
+
+    name: str | None = None
+    """Name of the study, the folder STUDIES_DIR/NAME; by default the first free one."""
+    studies_dir: str = "studies"
+    """Where study folders are."""
+    resume: str | None = None
+    """Go on with this study, or join its workers: first lists what is there; its own options are used."""
+    best: str | None = None
+    """Only print the best trial of this study, read from the storage, and refresh best_params.json and best_model."""
+    storage: str | None = None
+    """Database URL (postgresql://USER@HOST/DATABASE, mysql://...) for workers on several machines; by default SQLite in
+    the study's folder, a journal file when there are several --jobs."""
+
+    setting: str = DEFAULT_SETTING
+    """The task, a registered environment id."""
+    pairs: tuple[str, ...] | None = None
+    """Other bracket pairs than the setting's, such as --pairs '()' '[]'."""
+    objective: Literal["loss", "exact"] = "loss"
+    """What decides, on the validation split: loss (smallest) or exact match (largest)."""
+    second: Literal["none", "parameters", "latency"] = "none"
+    """With --objective exact, also small: the parameters, or the milliseconds of one answer."""
+    max_parameters: int | None = None
+    """Models with more parameters are pruned before they are trained."""
+
+    n_trials: int = 50
+    """Trials of the study, counted over all its workers: finished, pruned and running ones."""
+    time_limit: str | None = None
+    """Stop after this long (30min); the study can be resumed."""
+    jobs: int = 1
+    """Worker processes on this machine."""
+    heartbeat: int = 60
+    """With a database server: seconds between two signs of life of a worker."""
+    grace: int = 300
+    """With a database server: seconds without one after which a worker counts as dead and its trial is retried."""
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    """Who proposes: tree-structured Parzen estimators, a Gaussian process, chance."""
+    pruner: Literal["median", "hyperband", "none"] = "median"
+    """Which trials are given up early: those below the median, by successive halving, none."""
+    eval_cases: int = 1000
+    """Cases of an evaluation, validation and final test alike."""
+
+    seed: int = 0
+    """Everything random follows from it; with several workers, also from who is faster."""
+    threads: int | None = None
+    """Torch threads of each worker; by default the cores divided by the jobs."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the networks run."""
+    json: str | None = None
+    """Write the best trial and the test scores to this file."""
+
+
+# Options that do not change what a study is, so a resumed one may be given new ones.
+FREE_ON_RESUME = frozenset(
+    {
+        "name", "studies_dir", "resume", "best", "storage", "n_trials", "time_limit", "jobs", "heartbeat", "grace",
+        "sampler", "pruner", "threads", "device", "json",
+    }
+)  # fmt: skip

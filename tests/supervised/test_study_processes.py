@@ -1,0 +1,127 @@
+"""Workers as real processes: they share the trials, and one that is killed loses none."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from toy_problem import HopelessToy, SlowToy, Toy
+
+from bracket_env.errors import InputError
+from supervised.best_trial import best_from_database
+from supervised.storages import new_location
+from supervised.study import TRIES, create, load
+from supervised.study_pool import Pool
+from supervised.study_problem import Problem
+from supervised.study_trials import Task
+from supervised.tune import Tune
+
+SMALL = Tune(n_trials=8, pruner="none", sampler="random")
+
+
+def begin(folder: Path, kind: type[Problem[Any]], jobs: int, storage: str | None = None, **changes: Any) -> Task:
+    folder.mkdir(exist_ok=True)
+    problem = kind(replace(SMALL, jobs=jobs, **changes))
+    location = new_location(folder, storage, jobs)
+    create(problem, folder.name, location)
+    return Task(problem, folder, folder.name, location, 0, 1, math.inf)
+
+
+def run(task: Task, jobs: int) -> tuple[str, list[str], optuna.Study]:
+    study = load(task.name, task.location, task.problem.options)
+    said: list[str] = []
+    return Pool(task, jobs, study).run(lambda: None, said.append), said, study
+
+
+def check_whole(task: Task, study: optuna.Study) -> None:
+    """As many trials as asked for, each counted once, and the same best one from every side."""
+    found = study.get_trials()
+    assert sum(trial.state == TrialState.COMPLETE for trial in found) == task.problem.options.n_trials
+    assert all(trial.state.is_finished() for trial in found)
+    best = best_from_database(task.location, task.name)
+    assert best is not None
+    assert best.value == study.best_value == min(t.value for t in found if t.value is not None)
+
+
+def test_two_workers_share_the_trials(tmp_path: Path) -> None:
+    task = begin(tmp_path / "s", Toy, 2)
+    reason, said, study = run(task, 2)
+    assert (reason, said) == ("finished", [])
+    check_whole(task, study)
+
+
+def test_what_ends_a_worker_is_said(tmp_path: Path) -> None:
+    task = begin(tmp_path / "s", HopelessToy, 1)
+    with pytest.raises(InputError, match=r"worker 0 stopped: 12 trials in a row failed, .*the disk is full"):
+        run(task, 1)
+
+
+def after_trials(study: optuna.Study, count: int, do: Any) -> threading.Thread:
+    """In the background: wait until so many trials are finished and another one runs, then do something with it."""
+
+    def watch() -> None:
+        while True:
+            trials = study.get_trials()
+            running = [t for t in trials if t.state == TrialState.RUNNING and t.params]
+            if running and sum(trial.state.is_finished() for trial in trials) >= count:
+                do(running)
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+def children() -> list[int]:
+    """The worker processes of this one."""
+    import multiprocessing
+
+    return [child.pid for child in multiprocessing.active_children() if child.pid is not None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_killed_worker_loses_no_trial(jobs: int, tmp_path: Path) -> None:
+    task = begin(tmp_path / "s", SlowToy, jobs)
+    eye = load(task.name, task.location, task.problem.options)
+    thread = after_trials(eye, 2, lambda running: os.kill(children()[0], signal.SIGKILL))
+    reason, said, study = run(task, jobs)
+    thread.join()
+    assert reason == "finished"
+    assert said in [[f"worker {index} ended by SIGKILL: its trial is tried again"] for index in range(jobs)]
+    check_whole(task, study)
+    failed = [trial for trial in study.get_trials() if trial.state == TrialState.FAIL]
+    assert len(failed) <= 1  # none, if it was killed between two trials
+    for trial in failed:
+        again = [t for t in study.get_trials() if t.params == trial.params and t.state == TrialState.COMPLETE]
+        assert [t.user_attrs[TRIES] for t in again] == [1] or not trial.params
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_and_the_study_goes_on(tmp_path: Path) -> None:
+    task = begin(tmp_path / "s", SlowToy, 2)
+    eye = load(task.name, task.location, task.problem.options)
+    thread = after_trials(eye, 1, lambda running: os.kill(os.getpid(), signal.SIGINT))
+    reason, said, study = run(task, 2)
+    thread.join()
+    assert reason == "interrupted"
+    assert said == ["stopping; Ctrl-C again stops at once"]
+    assert children() == []
+    left = study.get_trials()
+    assert not [trial for trial in left if trial.state == TrialState.RUNNING]
+    queued = [trial for trial in left if trial.state == TrialState.WAITING]
+    assert all(trial.user_attrs[TRIES] == 0 for trial in queued)
+    reason, said, study = run(task, 2)
+    assert reason == "finished"
+    check_whole(task, study)
+    assert {trial.params["x"] for trial in queued} <= {t.params["x"] for t in study.get_trials() if t.value is not None}

@@ -24,7 +24,11 @@ class TunePPO(StudyOptions):
     Ctrl-C stops; --resume goes on.
     """
 
-    encoders: tuple[Literal["gru", "lstm", "transformer", "gpt", "bert", "tree"], ...] = ("gru", "lstm", "transformer")
+    encoders: tuple[Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"], ...] = (
+        "gru",
+        "lstm",
+        "transformer",
+    )
     """The networks to choose from."""
     total_timesteps: int = 100_000
     """Environment steps of a trial that is not pruned; ten evaluations on the way."""

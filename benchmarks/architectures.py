@@ -134,8 +134,8 @@ def main(config: Architectures) -> None:
     for row in table:
         cells = [_median_worst(row["exact"], 100, min), _median_worst(row["needs_stack"], 100, min)]
         cells += [_median_worst(row["seconds"], 1, max), _median_worst(row["seconds_to_100"], 1, max)]
-        seeds = ",".join(map(str, row["seeds"]))
-        view.add_row(row["setting"], row["arch"], row["labels"], seeds, str(row["steps"]), *cells)
+        task = row["setting"].removeprefix("bracket/").removesuffix("-v0")
+        view.add_row(task, row["arch"], row["labels"], str(len(row["seeds"])), str(row["steps"]), *cells)
     Console().print(view)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")

@@ -39,7 +39,7 @@ def run(
         argv: arguments, default ``sys.argv[1:]``.
     """
     try:
-        main(parse(config_class, sys.argv[1:] if argv is None else argv, prog))
+        main(configuration(config_class, sys.argv[1:] if argv is None else argv, prog))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -57,14 +57,24 @@ def run(
 def parse(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
     """The configuration that ``argv`` asks for.
 
-    A configuration may have a method ``defaults``: the options that were not typed are then those of what it returns,
-    unless that is ``None``.
-
     Raises:
         InputError: an unknown option or a value of the wrong type, in one line.
         SystemExit: ``--help`` was asked for and printed.
     """
-    config = _parsed(config_class, argv, prog)
+    return _parsed(config_class, argv, prog)
+
+
+def configuration(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
+    """:func:`parse`, with other defaults if what was typed asks for them.
+
+    A configuration may have a method ``defaults``: what it returns, unless it is ``None``, gives the options that were
+    not typed.
+
+    Raises:
+        InputError: as :func:`parse` and the method do.
+        SystemExit: as :func:`parse`.
+    """
+    config = parse(config_class, argv, prog)
     find_defaults: Callable[[], Config | None] | None = getattr(config, "defaults", None)
     defaults = None if find_defaults is None else find_defaults()
     return config if defaults is None else _parsed(config_class, argv, prog, default=defaults)

@@ -145,8 +145,8 @@ class _Dresser:
     Where the shapes are tabulated and the types fit into 32 bits (the default task), gathers would be most of the
     work: the tables are larger than the fast caches, and every look-up waits for the memory. There an item's types
     are packed into one integer, and a shape is one short row of bytes, found with one look-up: for every place the
-    shift that brings its opener's type down, and what to add, ``id = add + 2 * (types >> shift & mask)``; the two lengths
-    stand behind. The result is the same.
+    shift that brings its opener's type down, and what to add, ``id = add + 2 * (types >> shift & mask)``; the two
+    lengths stand behind. The result is the same.
     """
 
     def __init__(self, distribution: ShapeDistribution, k: int, types: TypeRule, dtype: np.dtype) -> None:

@@ -360,8 +360,8 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def right_actions(self) -> np.ndarray:
         """``(n,)`` int64: the right action of every member, -1 where a mistake was made or the episode is over."""
         column = np.minimum(self._written, self._answer.shape[1] - 1)
-        right = self._answer[self._everyone, column].astype(np.int64)
-        return np.where(self._right & ~self._over, right, -1)
+        right = self._answer.reshape(-1).take(self._answer_start + column)
+        return np.where(self._right & ~self._over, right, np.int64(-1))
 
     _STATE = ("_seeded", "_over", "_obs", "_cursor", "_answer", "_needed", "_unmatched", "_written", "_right")
 

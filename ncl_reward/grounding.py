@@ -1,42 +1,28 @@
 """Vector -> weight per rule: which rules of the book a sentence states.
 
-The head is kernel ridge classification on the vectors of the book's own sentences, a null class of unrelated
-sentences among them. With k(x, z) = exp(-γ(1 - x·z)) on unit vectors (plus 1, the bias), Y the one-hot classes and λ
-the ridge,
+The weight of a rule is the head's probability (:mod:`ncl_reward.head`) where it reaches THRESHOLD, else exactly 0; so a
+sentence that the head takes for none of the rules changes nothing.
 
-    scores(x) = k(x)ᵀ (K + λI)⁻¹ Y,    p(x) = softmax(scores(x) / τ)
-
-in closed form, hence deterministic, and so are its predictions for sentences left out (Rifkin & Klautau 2004, "In
-Defense of One-Vs-All Classification", section 5). γ, λ, τ and the threshold were chosen by leaving out one family of
-sentences at a time (``tests/ncl_reward/test_grounding.py`` repeats it). The weight of a rule is its p where p reaches
-the threshold, else exactly 0.
-
-A text of several sentences is grounded sentence by sentence, and so is a sentence of which each clause clearly states a
-rule of its own; brackets, durations and certainty are then read from that clause.
+A text of several sentences is grounded sentence by sentence, and so is a sentence of which each clause clearly states
+a rule of its own ("last opened first closed, and stop when all are closed"); brackets, durations and certainty are
+then read from that part. If no part states a rule, the text as a whole is tried.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from ncl_reward import book
 from ncl_reward.encoders import SentenceEncoder
+from ncl_reward.head import RULE_NAMES, fitted_head
 from ncl_reward.instruction import Instruction, clauses, masked, parse_instruction, sentences
 
-GAMMA = 2.0
-RIDGE = 0.1
-TEMPERATURE = 0.12
 THRESHOLD = 0.5
 CLAUSE_THRESHOLD = 0.8  # a clause is short and easily misread
-
-RULE_NAMES = tuple(book.meanings())
-CLASSES = (*RULE_NAMES, book.UNRELATED)
 CONTRADICTIONS = (("nesting", "queue"),)
 
 
@@ -51,30 +37,6 @@ class Grounded:
     """In [0, 1]; exactly 0 when the sentence does not state it."""
     instruction: Instruction
     """The sentence or the clause that states it, with what it names."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """The fitted head.
-
-    Attributes:
-        vectors: ``(m, dim)``, the book.
-        classes: ``(m,)`` numbers into CLASSES.
-        dual: ``(m, len(CLASSES))``.
-    """
-
-    vectors: np.ndarray
-    classes: np.ndarray
-    dual: np.ndarray
-
-    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
-        """``(n, len(CLASSES))``, rows that add up to one."""
-        return softmax(kernel(vectors, self.vectors) @ self.dual / TEMPERATURE)
-
-    def similarities(self, vectors: np.ndarray) -> np.ndarray:
-        """``(n, len(RULE_NAMES))``: cosine to the nearest sentence of each rule."""
-        cosine = vectors @ self.vectors.T
-        return np.stack([cosine[:, self.classes == i].max(axis=1) for i in range(len(RULE_NAMES))], axis=1)
 
 
 def ground(
@@ -107,34 +69,6 @@ def contradictions(grounded: Sequence[Sequence[Grounded]]) -> list[tuple[Grounde
         for second in stated
         if (first.rule, second.rule) == names
     ]
-
-
-@lru_cache(maxsize=8)
-def fitted_head(encoder: SentenceEncoder) -> Head:
-    """The head of an encoder, fitted once a process (a fraction of a second) on the book's sentences."""
-    language = BracketLanguage()
-    spoken = [e for e in book.entries() if encoder.languages is None or e.language in encoder.languages]
-    vectors = encoder.encode([masked(entry.text, language) for entry in spoken]).astype(np.float64)
-    classes = np.array([CLASSES.index(entry.rule) for entry in spoken])
-    return Head(vectors, classes, np.linalg.solve(*normal_equations(vectors, classes)))
-
-
-def normal_equations(vectors: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``K + λI`` ``(m, m)`` and the one-hot classes ``(m, len(CLASSES))``."""
-    return kernel(vectors, vectors) + RIDGE * np.eye(len(vectors)), np.eye(len(CLASSES))[classes]
-
-
-def kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """``1 + exp(-γ(1 - x·z))`` for all pairs of unit rows."""
-    similarity: np.ndarray = 1 + np.exp(-GAMMA * (1 - left @ right.T))
-    return similarity
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Row-wise."""
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _ground(instruction: Instruction, encoder: SentenceEncoder, language: BracketLanguage) -> list[Grounded]:

@@ -18,7 +18,8 @@ from typing import Literal
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from ncl_reward.book import english_words
-from ncl_reward.mentions import KNOWN_PAIRS, Mention, mentions
+from ncl_reward.mentions import KNOWN_PAIRS, mentions
+from ncl_reward.named_pairs import named_pairs
 from ncl_reward.rules import NOISE, Slots
 from ncl_reward.spoken_durations import find_duration
 
@@ -42,21 +43,10 @@ _CERTAIN = re.compile(
     r"guaranteed|in (?:all|every) cases?|has to|have to)\b",
     re.IGNORECASE,
 )
-_CLOSED_BY = re.compile(
-    r"\s*['\"`’”」]?\s*(?:"
-    r"(?:is|are|gets?|must be|has to be|should be)?\s*(?:always\s+)?"
-    r"(?:closed|matched|shut|ended|paired|completed|closes?|pairs?|matches|ends?)\s+(?:off\s+)?(?:by|with|to)\s+(?:an?\s+|the\s+)?"
-    r"|[はがを](?:必ず|いつも|常に)?(?=.{1,4}(?:で|によって|により)(?:必ず|いつも|常に)?閉)"
-    r"|[はがを](?:必ず|いつも|常に)?(?=.{1,4}(?:と|に)(?:必ず|いつも|常に)?(?:一対一)?(?:で|に)?(?:対|ペア|組))"
-    r"|(?:の|に対する)(?:閉じ(?:括弧|記号|る記号)?|相手|ペア|終わり)[はが]\s*"
-    r"|と(?=.{1,4}[はが](?:対|ペア|組|一組))"
-    r"|\s+and\s+(?=.{1,3}\s*(?:are|form|make)\s+(?:a\s+)?pair)"
-    r")\s*['\"`‘“「]?\s*",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(r"(?<=[。！？!?])\s*|(?<=[.])\s+(?=\S)|\n+")
 _CLAUSE_END = re.compile(
-    r"[、,]?\s*(?:そして|それから|また、|さらに|かつ|なおかつ)[、,]?\s*|,?\s+\b(?:and then|and also|and|but)\b\s+|[;；]\s*"
+    r"[、,]?\s*(?:そして|それから|また、|さらに|かつ|なおかつ)[、,]?\s*|"
+    r",?\s+\b(?:and then|and also|and|but)\b\s+|[;；]\s*"
 )
 
 
@@ -113,7 +103,7 @@ def parse_instruction(text: str, language: BracketLanguage) -> Instruction:
         raise InputError(f"a sentence has at most {MAX_CHARACTERS} characters, not {len(text)}: {quote(text)}")
     if not text.isprintable():
         raise InputError(f"the sentence holds a character that cannot be printed: {quote(text)}")
-    pairs, introduced = _named_pairs(text, language)
+    pairs, introduced = named_pairs(text, language)
     duration = find_duration(text)
     return Instruction(
         text=text,
@@ -167,37 +157,3 @@ def _certainty(text: str) -> Certainty | None:
     if _PROBABLE.search(text):  # first: "almost certainly", 必ずしも
         return "probable"
     return "certain" if _CERTAIN.search(text) else None
-
-
-def _named_pairs(text: str, language: BracketLanguage) -> tuple[tuple[str, ...], str | None]:
-    """The language's pairs that are named, and the one that is introduced."""
-    found = mentions(text, language)
-    introduced = _introduced(text, found, language)
-    inside = {m.symbol for m in found} - set(introduced or "")
-    for symbol in sorted(inside):
-        if symbol not in language.closer_of and symbol not in language.opener_of:
-            raise InputError(
-                f"the bracket {quote(symbol)} is not in the language {' '.join(language.pairs)}, and the sentence "
-                f"{quote(text)} does not say how it is closed (such as: 『 is closed by 』)"
-            )
-    return tuple(pair for pair in language.pairs if inside & set(pair)), introduced
-
-
-def _introduced(text: str, found: list[Mention], language: BracketLanguage) -> str | None:
-    known = language.closer_of
-    outside = [m for m in found if m.symbol not in known and m.symbol not in language.opener_of]
-    for first, second in zip(found, found[1:], strict=False):
-        says_so = _CLOSED_BY.fullmatch(text[first.start + 1 : second.start] + " ") or _CLOSED_BY.match(
-            text, first.start + 1
-        )
-        if not says_so or says_so.end() != second.start or first.symbol == second.symbol:
-            continue
-        if first in outside and second in outside:
-            return first.symbol + second.symbol
-        if known.get(first.symbol, second.symbol) != second.symbol:
-            raise InputError(
-                f"the sentence {quote(text)} closes {quote(first.symbol)} by {quote(second.symbol)}, "
-                f"but the language closes it by {quote(known[first.symbol])}"
-            )
-    shown = {m.symbol for m in outside}
-    return next((pair for pair in KNOWN_PAIRS if set(pair) <= shown), None)

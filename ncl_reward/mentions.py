@@ -35,9 +35,8 @@ class Mention(NamedTuple):
 
 def mentions(text: str, language: BracketLanguage) -> list[Mention]:
     """The brackets named in ``text``, from left to right; those that only punctuate it are left out."""
-    symbols = {pair: pair for pair in KNOWN_PAIRS} | {pair: pair for pair in language.pairs}
-    closer_of = {opener: closer for opener, closer in symbols}
-    brackets = {symbol for symbol in "".join(symbols) if not symbol.isalnum()}
+    closer_of = {pair[0]: pair[1] for pair in (*KNOWN_PAIRS, *language.pairs)}
+    brackets = {symbol for symbol in (*closer_of, *closer_of.values()) if not symbol.isalnum()}
     punctuation: set[int] = set()
     for start, symbol in enumerate(text):
         if symbol in closer_of and symbol in brackets and start not in punctuation:

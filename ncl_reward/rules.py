@@ -9,8 +9,8 @@ With W the symbols that can be written at all, S those that the rule chooses amo
     q = (1 - ε) · uniform(A) + ε · uniform(W)
 
 ε, the share of exceptions, follows from how certain the sentence sounds (:data:`NOISE`). Where a rule rules nothing
-out (A = S) it does not apply, and q is uniform(W): as a factor of Π q_r^w_r it changes nothing. The same function feeds the
-loss, the potential of the reward and ``explain``.
+out (A = S) it does not apply, and q is uniform(W): as a factor of Π q_r^w_r it changes nothing. The same sets feed
+the loss and the potential of the reward.
 """
 
 from __future__ import annotations

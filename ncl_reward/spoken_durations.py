@@ -11,13 +11,11 @@ MAX_HOURS = 7 * 24.0
 _KANJI = {"〇": 0, "零": 0, "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _KANJI_TENS = {"十": 10, "百": 100, "千": 1000}
 _WORDS = {
-    word: float(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
-    )
-} | {"a": 1.0, "an": 1.0, "thirty": 30.0, "forty": 40.0, "forty-five": 45.0, "fifty": 50.0, "sixty": 60.0,
-     "ninety": 90.0}  # fmt: skip
+    "a": 1, "an": 1, "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "twenty-four": 24, "thirty": 30, "forty": 40,
+    "forty-five": 45, "forty-eight": 48, "fifty": 50, "sixty": 60, "ninety": 90,
+}  # fmt: skip
 _HOURS_OF = {
     "秒": 1 / 3600, "分": 1 / 60, "時間": 1.0, "日": 24.0, "週": 168.0,
     "second": 1 / 3600, "sec": 1 / 3600, "minute": 1 / 60, "min": 1 / 60, "hour": 1.0, "hr": 1.0, "h": 1.0,
@@ -40,7 +38,7 @@ _FIXED = [  # (pattern, hours), tried before the numbers
     (re.compile(r"半日|\bhalf (?:a |the )?day\b", re.IGNORECASE), 12.0),
     (re.compile(r"半時間|\bhalf an hour\b|\bhalf[- ]hour\b", re.IGNORECASE), 0.5),
     (re.compile(r"\bquarter of an hour\b", re.IGNORECASE), 0.25),
-    (re.compile(r"丸一日|まる一日|一日中|終日|\b(?:a|one) (?:whole|full|entire) day\b|\ball day\b", re.IGNORECASE), 24.0),
+    (re.compile(r"丸一日|まる一日|一日中|終日|\b(?:an?|one) (?:whole|full|entire) day\b|\ball day\b", re.I), 24.0),
 ]
 
 
@@ -83,7 +81,7 @@ def _hours(match: re.Match[str]) -> float:
 
 def _number(text: str) -> float:
     if text in _WORDS:
-        return _WORDS[text]
+        return float(_WORDS[text])
     if text[0].isdigit():
         return float(text.replace(",", "."))
     total, digit = 0, 0

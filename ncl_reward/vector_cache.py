@@ -57,11 +57,11 @@ class CachedEncoder:
         self.version = encoder.version
         self.dim = encoder.dim
         self.languages = encoder.languages
-        self._folder = cache_folder(folder) / "vectors"
+        self.folder = cache_folder(folder)
 
     def encode(self, sentences: Sequence[str]) -> np.ndarray:
         """``(n, dim)`` float32 unit rows. Raises as the encoder does."""
-        path = self._folder / self._file_name(sentences)
+        path = self.folder / "vectors" / self._file_name(sentences)
         vectors = self._read(path, len(sentences))
         if vectors is None:
             vectors = self._encoder.encode(sentences)

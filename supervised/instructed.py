@@ -11,7 +11,7 @@ smaller. Like everything about data, the drawn answers are a pure function of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -144,10 +144,10 @@ class Instructed(Objective[InstructedCases]):
     """The next token of labelled cases, and what the rules say of unlabelled ones."""
 
     def __init__(self, labelled: NextToken) -> None:
-        self._labelled = labelled
+        self.labelled = labelled
 
     def loss(self, model: SequenceModel) -> InstructedLoss:
-        return InstructedLoss(self._labelled.loss(model))
+        return InstructedLoss(self.labelled.loss(model))
 
     def tokens(self, batch: InstructedCases) -> int:
         return batch.tokens
@@ -156,7 +156,7 @@ class Instructed(Objective[InstructedCases]):
         labelled = np.flatnonzero(batch.labelled)
         columns = np.arange(batch.cases.ids.shape[1] - 1)
         first = batch.cases.prompt_length - 1
-        if self._labelled.everywhere:
+        if self.labelled.everywhere:
             first = np.where(batch.labelled, 0, first)
         rows, positions = np.nonzero((columns >= first[:, None]) & (columns < batch.cases.length[:, None] - 1))
         right = int(np.searchsorted(rows, len(labelled)))  # places of labelled rows come first
@@ -174,7 +174,7 @@ class InstructedLoss(nn.Module):
     def __init__(self, labelled: TokenLoss) -> None:
         super().__init__()
         self.labelled = labelled
-        self.ncl = NCLLoss()
+        self.ncl: Callable[[Tensor, Tensor], Tensor] = NCLLoss()
 
     @property
     def model(self) -> SequenceModel:

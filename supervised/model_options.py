@@ -10,13 +10,13 @@ from supervised.checks import require_whole
 from supervised.models import check_params
 
 MODEL_OPTIONS = (
-    "layers", "units", "embedding_size", "attention", "width", "heads", "mlp_ratio", "positions", "max_length",
-    "dropout",
+    "layers", "units", "embedding_size", "cell_size", "attention", "width", "heads", "mlp_ratio", "positions",
+    "max_length", "dropout",
 )  # fmt: skip
 # The most of each size; what is far beyond any machine is a slip of the hand.
 _MOST = {
-    "layers": 100, "units": 10**4, "embedding_size": 10**4, "width": 10**4, "heads": 10**4, "mlp_ratio": 100,
-    "max_length": 10**6,
+    "layers": 100, "units": 10**4, "embedding_size": 10**4, "cell_size": 10**4, "width": 10**4, "heads": 10**4,
+    "mlp_ratio": 100, "max_length": 10**6,
 }  # fmt: skip
 
 

@@ -43,14 +43,16 @@ class Pretrain:
     pairs: tuple[str, ...] | None = None
     """Other bracket pairs than the setting's, such as --pairs '()' '[]'."""
 
-    arch: Literal["gru", "lstm", "transformer", "gpt", "bert", "tree"] = "gru"
+    arch: Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"] = "gru"
     """The network; tree is given the structure: what opens, what closes and so what belongs together."""
     layers: int | None = None
-    """Layers (gru, lstm 1; others 2)."""
+    """Layers (gru, lstm, stack 1; others 2)."""
     units: int | None = None
-    """gru, lstm: units of each layer (96); tree: size of a node (64)."""
+    """gru, lstm, stack: units of each layer (96, stack 64); tree: size of a node (64)."""
     embedding_size: int | None = None
-    """gru, lstm, tree: size of a token's embedding (32)."""
+    """gru, lstm, stack, tree: size of a token's embedding (32, stack 64)."""
+    cell_size: int | None = None
+    """stack: size of a cell of the stack (16)."""
     attention: bool = False
     """gru, lstm: attend to the states of the prefix."""
     width: int | None = None

@@ -55,6 +55,17 @@ def sample_transformer_size(trial: BaseTrial, prefix: str = "") -> dict[str, Any
     }
 
 
+def sample_stack_size(trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+    """The shape of a stack-augmented network."""
+    return {
+        "layers": trial.suggest_int(f"{prefix}layers", 1, 2),
+        "units": trial.suggest_int(f"{prefix}units", 16, 256, log=True),
+        "embedding_size": trial.suggest_int(f"{prefix}embedding_size", 16, 128, log=True),
+        "cell_size": trial.suggest_int(f"{prefix}cell_size", 4, 64, log=True),
+        "dropout": trial.suggest_float(f"{prefix}dropout", 0.0, 0.4),
+    }
+
+
 def sample_tree_size(trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
     """The shape of a recursive network."""
     return {
@@ -70,6 +81,7 @@ SIZES: dict[str, Callable[[BaseTrial, str], dict[str, Any]]] = {
     "transformer": sample_transformer_size,
     "gpt": sample_attention_size,
     "bert": sample_attention_size,
+    "stack": sample_stack_size,
     "tree": sample_tree_size,
 }
 """Architecture -> its shape, for both families; the second argument is put before the parameters' names."""
@@ -111,6 +123,11 @@ def sample_bert_params(trial: BaseTrial) -> dict[str, Any]:
     return {**sample_attention_size(trial), **sample_learning(trial)}
 
 
+def sample_stack_params(trial: BaseTrial) -> dict[str, Any]:
+    """Options of ``supervised.train --arch stack``."""
+    return {**sample_stack_size(trial), **sample_learning(trial)}
+
+
 def sample_tree_params(trial: BaseTrial) -> dict[str, Any]:
     """Options of ``supervised.train --arch tree``."""
     return {**sample_tree_size(trial), **sample_learning(trial)}
@@ -122,6 +139,7 @@ SEARCH_SPACES: dict[str, Callable[[BaseTrial], dict[str, Any]]] = {
     "transformer": sample_transformer_params,
     "gpt": sample_gpt_params,
     "bert": sample_bert_params,
+    "stack": sample_stack_params,
     "tree": sample_tree_params,
 }
 """Architecture -> its search space; each that is registered has one."""

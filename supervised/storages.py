@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import warnings
+import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,17 +105,24 @@ def open_storage(
         if "://" not in location:
             return JournalStorage(_Journal(location))
         if not on_server(location):
-            return RDBStorage(location, engine_kwargs={"connect_args": {"timeout": _PATIENCE_SECONDS}})
+            return _closing(RDBStorage(location, engine_kwargs={"connect_args": {"timeout": _PATIENCE_SECONDS}}))
         with warnings.catch_warnings():
             # Heartbeats are marked as experimental, and nothing else tells a dead worker on another machine.
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return RDBStorage(
+            storage = RDBStorage(
                 location,
                 engine_kwargs={"pool_pre_ping": True},
                 heartbeat_interval=heartbeat,
                 grace_period=grace,
                 heartbeat_stale_trial_callback=retry,
             )
+        return _closing(storage)
+
+
+def _closing(storage: RDBStorage) -> RDBStorage:
+    """Ends its connections when nobody uses it any more."""
+    weakref.finalize(storage, storage.engine.dispose)
+    return storage
 
 
 @contextmanager

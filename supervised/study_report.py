@@ -74,6 +74,8 @@ class StudyDisplay:
         words = [f"trial {trial.number} {name}"]
         if trial.state == TrialState.COMPLETE:
             words.append(values_text(trial.values, self._problem))
+        elif trial.state == TrialState.FAIL:
+            words.append(str(trial.user_attrs.get(ERROR, "stopped before its end")))
         elif trial.user_attrs.get(ERROR):
             words.append(str(trial.user_attrs[ERROR]))
         if best:

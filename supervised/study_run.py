@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bracket_env.atomic import write_text
 from bracket_env.errors import InputError, quote
 from bracket_env.report import score_table, scores_json
 from bracket_env.settings import get_setting
-from supervised.best_trial import BestTrial
+from supervised.best_trial import BestTrial, rank
 from supervised.devices import choose_device
 from supervised.durations import parse_duration
 from supervised.evaluate import evaluate_solvers
@@ -44,6 +45,8 @@ from supervised.study_report import (
     what_is_there,
 )
 from supervised.study_trials import Task
+
+_ENOUGH_TO_TELL = 10
 
 
 def run_study(kind: type[Problem[Options]], options: Options, console: Console) -> Path:
@@ -156,11 +159,16 @@ class _StudyRun:
         limit = math.inf if options.time_limit is None else parse_duration(options.time_limit)
         deadline = time.time() + limit
         task = Task(self.problem, self.folder, self.study.study_name, self.location, 0, self.threads, deadline)
-        with StudyDisplay(self.study, self.problem, console, deadline) as display:
-            reason = Pool(task, options.jobs, self.study).run(display.show, display.say)
+        root = "" if options.studies_dir == "studies" else f" --studies-dir {options.studies_dir}"
+        go_on = f"go on with: {self.problem.prog} --resume {self.folder.name}{root}"
+        try:
+            with StudyDisplay(self.study, self.problem, console, deadline) as display:
+                reason = Pool(task, options.jobs, self.study).run(display.show, display.say)
+        except KeyboardInterrupt:  # the second Ctrl-C
+            _say(console, go_on)
+            raise
         if reason != "finished":
-            root = "" if options.studies_dir == "studies" else f" --studies-dir {options.studies_dir}"
-            _say(console, f"{reason}; go on with: {self.problem.prog} --resume {self.folder.name}{root}")
+            _say(console, f"{reason}; {go_on}")
         best = self._refreshed(console)
         if reason == "interrupted":
             raise KeyboardInterrupt
@@ -236,15 +244,16 @@ class _StudyRun:
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
-    """Shares of the parameters that differ among the finished trials; none where there are too few of them."""
-    try:
+    """How much each parameter matters for the first objective; nothing where there are too few trials to tell."""
+    if len(best_trials(study.get_trials(deepcopy=False), study.directions)) < _ENOUGH_TO_TELL:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it reminds that low targets count as good: see the sign below
         return optuna.importance.get_param_importances(
             study,
             evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
-            target=None if len(study.directions) == 1 else lambda trial: trial.values[0],
+            target=lambda trial: rank(trial.values, study.directions)[0],
         )
-    except (ValueError, RuntimeError):
-        return {}
 
 
 def _say(console: Console, text: str) -> None:

@@ -77,7 +77,7 @@ def work(task: Task, stop: Stop) -> None:
     options = task.problem.options
     with _own_lock(task.folder) as token, one_line(task.location):
         study = load(task.name, task.location, options)
-        worker = f"{socket.gethostname()}/{token}" if on_server(task.location) else str(task.index)
+        worker = token if on_server(task.location) else str(task.index)
         study.sampler = make_sampler(task.problem, worker, len(study.get_trials(deepcopy=False)))
         study.pruner = make_pruner(task.problem)
         runner = TrialRunner(task, token, stop)
@@ -138,7 +138,7 @@ def recover(study: optuna.Study, folder: Path, location: str) -> None:
 @contextmanager
 def _own_lock(folder: Path) -> Iterator[str]:
     """The worker's name, locked as long as the context, or the process, lives."""
-    token = secrets.token_hex(8)
+    token = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     path = folder / _LOCKS / f"{token}.lock"
     path.parent.mkdir(exist_ok=True)
     # Locked before it has the name that others look for: they remove files that nobody holds.

@@ -83,7 +83,7 @@ def train_batches(config: Train, run: RunConfig) -> Batches | InstructedBatches:
         return labelled
     return InstructedBatches(
         labelled,
-        _unlabelled_source(config, run, setting),
+        unlabelled_source(config, run, setting),
         rules,
         language=run.language,
         batch_size=config.unlabelled_batch or max(config.batch_size // 2, 1),
@@ -101,7 +101,8 @@ def labels_of(config: Train, run: RunConfig, setting: Setting) -> EncodedCases:
     return encode_cases(cases[:MOST_EVIDENCE], BracketTokenizer(run.language))
 
 
-def _unlabelled_source(config: Train, run: RunConfig, setting: Setting) -> Source:
+def unlabelled_source(config: Train, run: RunConfig, setting: Setting) -> Source:
+    """Where the prefixes without a label come from."""
     sampler = setting.sampler(split="train", pairs=run.pairs)
     seed = key(config.seed, "supervised/unlabelled")
     size = fixed_size(config.unlabelled, "unlabelled")

@@ -24,7 +24,7 @@ class Tune(StudyOptions):
     the test split is looked at once, at the end, by the best model and the default one. Ctrl-C stops; --resume goes on.
     """
 
-    arch: Literal["gru", "lstm", "transformer", "gpt", "bert", "tree"] = "gru"
+    arch: Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"] = "gru"
     """The network."""
     dataset_size: int = 3000
     """Cases to learn from, the same for every trial."""

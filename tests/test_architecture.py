@@ -170,4 +170,4 @@ def test_help_answers_without_torch(command: str) -> None:
         f"    print('exit', exit_.code, [name for name in {HEAVY!r} if name in sys.modules])\n"
     )
     assert done.stdout.splitlines()[-1] == "exit 0 []", done.stdout + done.stderr
-    assert f"usage: python -m {command}" in done.stdout
+    assert f"usage: python -m {command.removesuffix('.__main__')}" in done.stdout

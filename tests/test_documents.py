@@ -93,6 +93,8 @@ def test_every_command_that_is_mentioned_parses(document: Path) -> None:
         r"python -m ((?:agents|supervised|ncl_reward)\.\w+)([^`\n]*)", text_of(document)
     ):
         module = importlib.import_module(module_name)
+        if hasattr(module, "__path__"):
+            module = importlib.import_module(f"{module_name}.__main__")
         config = get_type_hints(module.main)["config"]
         given = shlex.split(arguments, comments=True)
         if given:

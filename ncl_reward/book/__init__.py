@@ -1,6 +1,6 @@
 """The rule book: what each rule is called, what it means and how people say it in English and Japanese.
 
-One JSON file a rule, ``{"rule", "domain", "meaning", "en": [...], "ja": [...], "patterns": {"en": [...], "ja": [...]}}``.
+One JSON file a rule, ``{"rule", "domain", "meaning", "en": [...], "ja": [...], "patterns": {"en": [...], ...}}``.
 A pattern such as ``"<Close|Shut> the <newest|latest> bracket first."`` stands for the sentences that its alternatives
 make, of which a few are drawn, the same ones everywhere; A and B in it stand for an opener and a closer.
 ``unrelated.json`` (rule null) holds sentences that state none of the rules, near misses among them. The sentences of
@@ -65,8 +65,12 @@ def expansions(pattern: str, count: int = DRAWN_PER_PATTERN) -> list[str]:
     drawn: dict[str, None] = {}
     for number in range(count):
         words = subkey(stream, number)
-        chosen = iter([below(bits(words, i), len(slot.split("|"))) for i, slot in enumerate(slots)])
-        drawn[_ALTERNATIVES.sub(lambda m, chosen=chosen: m[1].split("|")[next(chosen)], pattern)] = None  # type: ignore
+        text = pattern
+        for slot, choices in enumerate(slots):
+            alternatives = choices.split("|")
+            chosen = alternatives[below(bits(words, slot), len(alternatives))]
+            text = text.replace(f"<{choices}>", chosen, 1)
+        drawn[text] = None
     return list(drawn)
 
 

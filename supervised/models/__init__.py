@@ -13,6 +13,7 @@ from supervised.models.decoding import decode
 from supervised.models.gpt import GPTConfig, GPTEncoder
 from supervised.models.gru import GRUConfig, GRUEncoder
 from supervised.models.lstm import LSTMConfig, LSTMEncoder
+from supervised.models.stack import StackConfig, StackEncoder
 from supervised.models.transformer import TransformerConfig, TransformerEncoder
 from supervised.models.tree import TreeConfig, TreeEncoder
 
@@ -33,6 +34,7 @@ ENCODERS: dict[str, tuple[type[EncoderConfig], Callable[[Any, int], Encoder[Any]
     "transformer": (TransformerConfig, TransformerEncoder),
     "gpt": (GPTConfig, GPTEncoder),
     "bert": (BERTConfig, BERTEncoder),
+    "stack": (StackConfig, StackEncoder),
     "tree": (TreeConfig, TreeEncoder),
 }
 """Architecture -> its config class, and its encoder class, made as ``encoder_class(config, vocab_size)``."""

@@ -24,7 +24,7 @@ class Occupancy:
     """
 
     csv: str | None = None
-    """A file with a time column, power columns in watts and perhaps a 0/1 occupancy column; else homes are simulated."""
+    """A file with a time column, power columns in watts, perhaps a 0/1 occupancy column; else homes are simulated."""
     time_column: str | None = None
     """Name of the time column (found by itself)."""
     power_columns: tuple[str, ...] | None = None
@@ -43,7 +43,7 @@ class Occupancy:
     label_kind: Literal["slots", "days"] = "slots"
     """Whether single slots or whole days are labelled."""
     instruction: str | None = None
-    """A sentence such as "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"; trains a second network with it."""
+    """Train a second network with a sentence: "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"."""
     encoder: str = "default"
     """What turns the sentence into a vector: default, bert or hf:FOLDER."""
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
+from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from supervised.occupancy.labeller import Labeller, present_odds
 from supervised.occupancy.record import UNKNOWN
@@ -52,64 +54,85 @@ def fit(config: Fit, x: np.ndarray, labels: np.ndarray, targets: Targets | None,
 
     Returns:
         Log-odds of PRESENT ``(n,)``.
+
+    Raises:
+        InputError: neither a label nor a target.
     """
     torch.manual_seed(key(config.seed, "supervised.occupancy/weights") >> 1)
     model = Labeller(config.arch, x.shape[1]).to(config.device)
     model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps)
     slots = min(len(labels), max(2, round(_WINDOW_HOURS * slots_per_hour)))
     warm_up = min(round(_WARM_UP_HOURS * slots_per_hour), slots // 2)
-    labelled = _Windows(config, "labelled", len(labels), slots, np.flatnonzero(labels != UNKNOWN), warm_up)
-    others = _Windows(config, "unlabelled", len(labels), slots)
-    inputs, answers = torch.from_numpy(x).to(config.device), torch.from_numpy(labels.astype(np.int64)).to(config.device)
-    q = weight = torch.zeros(0)
-    if targets is not None:
-        q = torch.from_numpy(targets.q.astype(np.float32)).to(config.device)
-        weight = torch.from_numpy(targets.weight.astype(np.float32)).to(config.device)
+    lesson = _Lesson(config, x, labels, targets, slots, warm_up)
+    if lesson.empty:
+        raise InputError("there is nothing to learn from: no label and no sentence")
+    optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps)
     for _ in range(config.steps):
-        places = labelled.draw()  # (windows, slots), or (0, slots) without labels
-        count = len(places)
-        if targets is not None:
-            places = torch.cat([places, others.draw()])
-        if not len(places):
-            break
-        log_p = model(inputs[places])[:, warm_up:].log_softmax(-1)
-        places = places[:, warm_up:]
-        loss = log_p.new_zeros(())
-        if count:
-            loss = functional.nll_loss(
-                log_p[:count].flatten(0, 1), answers[places[:count]].flatten(), ignore_index=UNKNOWN
-            )
-        if targets is not None:
-            pulled, counts = q[places[count:]], weight[places[count:]]
-            loss = loss - PULL * (counts[..., None] * pulled * log_p[count:]).sum() / counts.numel()
         optimiser.zero_grad()
-        loss.backward()
+        lesson.loss(model).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
         optimiser.step()
         schedule.step()
-    day = round(24 * slots_per_hour)
-    return present_odds(model, x, window=day, context=slots)
+    return present_odds(model, x, window=round(24 * slots_per_hour), context=slots)
 
 
-class _Windows:
-    """Draws windows: around given slots, at a random place after the warm-up, or anywhere."""
+class _Lesson:
+    """Draws windows and computes the loss on them.
+
+    Args:
+        config, x, labels, targets: as for :func:`fit`.
+        slots: length of a window.
+        warm_up: its first slots, on which nothing is asked.
+    """
 
     def __init__(
-        self, config: Fit, name: str, total: int, slots: int, around: np.ndarray | None = None, warm_up: int = 0
+        self, config: Fit, x: np.ndarray, labels: np.ndarray, targets: Targets | None, slots: int, warm_up: int
     ) -> None:
-        self.rng = np.random.Generator(np.random.Philox(key=key(config.seed, f"supervised.occupancy/{name}")))
-        self.count = config.windows if around is None or len(around) else 0
-        self.total, self.slots, self.around, self.warm_up = total, slots, around, warm_up
-        self.device = config.device
+        self.windows, self.slots, self.warm_up, self.total = config.windows, slots, warm_up, len(labels)
+        self.around = np.flatnonzero(labels != UNKNOWN)
+        self.taught = targets is not None
+        self.x = torch.from_numpy(x).to(config.device)
+        self.labels = torch.from_numpy(labels.astype(np.int64)).to(config.device)
+        if targets is not None:
+            self.q = torch.from_numpy(targets.q.astype(np.float32)).to(config.device)
+            self.weight = torch.from_numpy(targets.weight.astype(np.float32)).to(config.device)
+        self.labelled_stream, self.other_stream = (
+            np.random.Generator(np.random.Philox(key=key(config.seed, f"supervised.occupancy/{name}")))
+            for name in ("labelled", "unlabelled")
+        )
 
-    def draw(self) -> torch.Tensor:
-        """int64 ``(count, slots)``: which slots each window covers."""
-        if self.around is None:
-            start = self.rng.integers(0, self.total - self.slots + 1, self.count)
-        else:
-            centre = self.rng.choice(self.around, self.count) if self.count else np.zeros(0, dtype=np.int64)
-            start = centre - self.rng.integers(self.warm_up, self.slots, self.count)
-        start = np.clip(start, 0, self.total - self.slots)
-        return torch.from_numpy(start[:, None] + np.arange(self.slots)).to(self.device)
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a label nor a target."""
+        return not len(self.around) and not self.taught
+
+    def loss(self, model: Labeller) -> Tensor:
+        """The loss on freshly drawn windows."""
+        labelled, others = self._around_labels(), self._anywhere()
+        count = len(labelled)
+        places = torch.from_numpy(np.concatenate([labelled, others])[:, None] + np.arange(self.slots)).to(self.x.device)
+        log_p = model(self.x[places])[:, self.warm_up :].log_softmax(-1)  # (windows, slots - warm_up, 2)
+        places = places[:, self.warm_up :]
+        loss = log_p.new_zeros(())
+        if count:
+            answers = self.labels[places[:count]]
+            loss = functional.nll_loss(log_p[:count].flatten(0, 1), answers.flatten(), ignore_index=UNKNOWN)
+        if self.taught:
+            weight = self.weight[places[count:]]
+            loss = loss - PULL * (weight[..., None] * self.q[places[count:]] * log_p[count:]).sum() / weight.numel()
+        return loss
+
+    def _around_labels(self) -> np.ndarray:
+        """First slots of windows with a labelled slot after the warm-up; none without labels."""
+        if not len(self.around):
+            return np.zeros(0, dtype=np.int64)
+        centre = self.labelled_stream.choice(self.around, self.windows)
+        start = centre - self.labelled_stream.integers(self.warm_up, self.slots, self.windows)
+        return np.clip(start, 0, self.total - self.slots)
+
+    def _anywhere(self) -> np.ndarray:
+        """First slots of windows at random places; none without targets."""
+        if not self.taught:
+            return np.zeros(0, dtype=np.int64)
+        return self.other_stream.integers(0, self.total - self.slots + 1, self.windows)

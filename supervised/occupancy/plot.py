@@ -10,9 +10,9 @@ import numpy as np
 from bracket_env.atomic import write_bytes
 from supervised.occupancy.answers import Answer
 from supervised.occupancy.problem import Problem
-from supervised.occupancy.record import ABSENT, DAY, UNKNOWN
+from supervised.occupancy.record import ABSENT, DAY, PRESENT, UNKNOWN
 
-_AWAY, _HOME, _NOBODY_KNOWS = "#D55E00", "#56B4E9", "#EEEEEE"
+_COLOURS = {ABSENT: "#D55E00", PRESENT: "#56B4E9", UNKNOWN: "#EEEEEE"}
 
 
 def plot_week(path: str, problem: Problem, found: Sequence[Answer]) -> None:
@@ -27,6 +27,7 @@ def plot_week(path: str, problem: Problem, found: Sequence[Answer]) -> None:
         InputError: the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
@@ -46,13 +47,13 @@ def plot_week(path: str, problem: Problem, found: Sequence[Answer]) -> None:
     above.plot(times, record.watts[week], color="black", linewidth=0.8)
     above.set(ylabel="power, W", title=f"{record.name}: the first week of the test days")
     above.set_ylim(bottom=0)
+    edges = np.append(times, times[-1] + np.timedelta64(record.minutes, "m"))
     for place, (_, values) in enumerate(strips):
-        for value, colour in ((ABSENT, _AWAY), (1, _HOME), (UNKNOWN, _NOBODY_KNOWS)):
-            where = np.asarray(values) == value
-            below.fill_between(times, place + 0.1, place + 0.9, where=where, step="post", color=colour, linewidth=0)
+        colours = ListedColormap([_COLOURS[value] for value in (UNKNOWN, ABSENT, PRESENT)])
+        below.pcolormesh(edges, [place + 0.1, place + 0.9], values[None], cmap=colours, vmin=UNKNOWN, vmax=PRESENT)
     below.set_yticks([place + 0.5 for place in range(len(strips))], [name for name, _ in strips])
     below.invert_yaxis()
-    patches = [Patch(color=_HOME, label="at home"), Patch(color=_AWAY, label="nobody")]
+    patches = [Patch(color=_COLOURS[PRESENT], label="at home"), Patch(color=_COLOURS[ABSENT], label="nobody")]
     below.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     image = io.BytesIO()
     figure.savefig(image, dpi=110, format="png")

@@ -1,9 +1,9 @@
 """Measurements at any times -> slots of equal length.
 
-A measurement holds from its time to the next one, but no longer than two usual steps (a usual step is the median), so
-what a broken logger left out stays unknown. A slot's power is the mean over the part of it that is covered, and a slot
-of which less than half is covered is unknown. The same holds for labels: a slot is PRESENT if somebody was in for at
-least half of the time with a label.
+A measurement holds from its time to the next one; before a gap of more than two usual steps (the median) it holds for
+one usual step, so what a broken logger left out stays unknown. A slot's power is the mean over the part of it that is
+covered, and a slot of which less than half is covered is unknown. The same holds for labels: a slot is PRESENT if
+somebody was in for at least half of the time with a label.
 
     samples  0:00 60 W, 0:10 90 W, 0:20 60 W           slots of 15 minutes: (10 * 60 + 5 * 90) / 15 = 70 W, ...
 """
@@ -17,7 +17,7 @@ import numpy as np
 from bracket_env.errors import InputError
 from supervised.occupancy.record import ABSENT, PRESENT, UNKNOWN, PowerRecord, check_minutes
 
-_LONGEST_HOLD = 2.0  # usual steps
+_GAP = 2.0  # usual steps
 _LEAST_COVERED = 0.5
 _MOST_SLOTS = 60_000_000  # a century of minutes: more is a slip in a date
 _EVEN = 0.5  # seconds by which steps may differ
@@ -85,7 +85,7 @@ def resample(samples: Samples, minutes: int, name: str) -> Resampled:
     usual = float(np.median(steps))
     slot = 60.0 * minutes
     start = np.floor(samples.seconds[0] / slot) * slot
-    hold = np.minimum(np.append(steps, usual), _LONGEST_HOLD * usual)
+    hold = np.append(np.where(steps <= _GAP * usual, steps, usual), usual)
     count = int(np.ceil((samples.seconds[-1] + usual - start) / slot))
     if count > _MOST_SLOTS:
         raise InputError(f"{name}: from its first row to its last there are {count} slots of {minutes} min: too many")

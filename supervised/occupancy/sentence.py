@@ -3,16 +3,17 @@
 Grounding gives each rule a prior weight (:mod:`ncl_reward.grounding`); the labels decide what it is worth, day and
 night apart, because whether people sleep is the one thing that every rule about a meter depends on. In one part of
 the day let a rule fire on some hours, and let the labels say how often somebody was absent where it fires (a_1 times,
-home h_1 times) and where it does not (a_0, h_0). The rule claims that absence is a question of where it fires; the
-alternative is one base rate for all hours of that part. Both are integrated over their rates (Beta distributions), so
-the Bayes factor is closed (Kass & Raftery 1995, "Bayes Factors", section 3):
+home h_1 times) and where it does not (a_0, h_0). The rule claims a rate of absence where it fires: Beta(α, β), worth
+STRENGTH hours that obey it up to its noise ε. Against it stands that these hours are like the silent ones, or have some
+rate of their own, one as likely as the other. With L(a, h | α, β) = Be(α + a, β + h) / Be(α, β), the probability of
+labels whose rate is Beta(α, β), and α_0, β_0 three hours of which one is absent, the Bayes factor is closed (Kass &
+Raftery 1995, "Bayes Factors", section 3):
 
-    B = [ Be(α_1 + a_1, β_1 + h_1) / Be(α_1, β_1) · Be(α_0 + a_0, β_0 + h_0) / Be(α_0, β_0) ]
-        / [ Be(α_0 + a_1 + a_0, β_0 + h_1 + h_0) / Be(α_0, β_0) ]
+    B = L(a_1, h_1 | α, β) / [ L(a_1, h_1 | α_0 + a_0, β_0 + h_0) / 2 + L(a_1, h_1 | α_0, β_0) / 2 ]
     w = prior B / (prior B + 1 - prior)
 
-α_1, β_1 are STRENGTH hours that obey the rule up to its noise ε; α_0, β_0 are three hours, one of them absent. The
-target is the posterior mean of the rate, and w is the weight of the hour in the loss. Where several rules speak, the
+A prior counts as at most MOST_BELIEVED, or labels could never overrule a sentence that is clearly put. The target is
+the posterior mean of the claimed rate, and w is the weight of the hour in the loss. Where several rules speak, the
 largest w counts and the targets are mixed as Π q^(w / largest w). Hours of which no rule speaks get the rate at the
 silent hours, with the largest weight among the rules: "low for long means absent" would be idle if it did not mean
 "otherwise rather not".
@@ -30,7 +31,8 @@ import numpy as np
 
 from ncl_reward.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, is_night, weights_in_place
 
-STRENGTH = 4.0
+STRENGTH = 12.0
+MOST_BELIEVED = 0.9
 _ORDINARY = (1.0, 2.0)  # absent, at home
 
 
@@ -93,15 +95,15 @@ def worth_of(
         fired, silent: ``(n,)`` bool, where the rule speaks and where it does not.
         answer: what it says where it speaks.
         noise: ε, shared by both answers as in :func:`ncl_reward.rules.mixed_target`.
-        prior: from 0 to 1.
+        prior: above 0 and at most 1.
     """
     obeyed = STRENGTH * (1 - noise / 2)
     claim = (obeyed, STRENGTH - obeyed) if answer == ABSENT else (STRENGTH - obeyed, obeyed)
     fired_counts, silent_counts = _counts(labels, fired), _counts(labels, silent)
-    together = (fired_counts[0] + silent_counts[0], fired_counts[1] + silent_counts[1])
-    evidence = _log_likelihood(claim, fired_counts) + _log_likelihood(_ORDINARY, silent_counts)
-    evidence -= _log_likelihood(_ORDINARY, together)
-    prior = min(max(prior, 1e-6), 1 - 1e-6)
+    like_the_silent = (_ORDINARY[0] + silent_counts[0], _ORDINARY[1] + silent_counts[1])
+    alternatives = (_log_likelihood(rate, fired_counts) for rate in (like_the_silent, _ORDINARY))
+    evidence = _log_likelihood(claim, fired_counts) - math.log(sum(map(math.exp, alternatives)) / 2)
+    prior = min(prior, MOST_BELIEVED)
     weight = 1 / (1 + math.exp(-min(max(math.log(prior / (1 - prior)) + evidence, -700), 700)))
     return Worth(weight, _mean(claim, fired_counts), _mean(_ORDINARY, silent_counts))
 

@@ -110,17 +110,17 @@ def _table(table: Sequence[dict[str, Any]], config: Occupancy, problems: Sequenc
     learned = sum(p.learned for p in problems) * problems[0].record.minutes / (24 * 60 * len(problems))
     homes = problems[0].record.name if len(problems) == 1 else f"{len(problems)} homes, mean"
     view = Table(
-        title=f"{homes}: {config.labels} labelled {config.label_kind} in {learned:.0f} days, seed {config.seed}",
-        box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False,
-    )  # fmt: skip
-    for heading in ("model", "sentence"):
-        view.add_column(heading)
-    for hours in ("all hours", "06-22 h"):
-        for measure in ("accuracy", "balanced", "absent F1", "MCC"):
-            view.add_column(f"{measure}\n{hours}", justify="right")
+        title=f"{homes}: {config.labels} labelled {config.label_kind} in {learned:.0f} days, seed {config.seed}"
+    )
+    view.title_justify, view.box, view.pad_edge, view.collapse_padding = "left", box.SIMPLE_HEAD, False, True
+    view.add_column("model", no_wrap=True)
+    for heading in ("acc.", "bal.", "F1", "MCC", "06-22 acc.", "bal.", "F1", "MCC"):
+        view.add_column(heading, justify="right", no_wrap=True)
     for whole, day in zip(table[::2], table[1::2], strict=True):
         cells = [_cell(row[measure], measure) for row in (whole, day) for measure in MEASURES]
-        view.add_row(whole["model"].replace("_", " "), "yes" if whole["instruction"] else "", *cells)
+        view.add_row(whole["model"].replace("_", " ") + (" + sentence" if whole["instruction"] else ""), *cells)
+    view.caption = "percent of all hours, then of those from 06 to 22 h; bal.: balanced accuracy; F1: of absent"
+    view.caption_justify = "left"
     return view
 
 

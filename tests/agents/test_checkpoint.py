@@ -167,8 +167,10 @@ def test_a_file_that_is_no_checkpoint(tmp_path: Path, metadata: dict[str, str] |
 
 @pytest.mark.parametrize(
     "part",
-    ["state", "arrays", "numpy_generator", "python_generator"]
-    + ["state.counters", "state.param_groups", "state.episodes", "state.extra"],
+    [
+        *("state", "arrays", "numpy_generator", "python_generator"),
+        *("state.counters", "state.param_groups", "state.episodes", "state.extra"),
+    ],
 )
 def test_a_state_with_a_part_missing(tmp_path: Path, part: str) -> None:
     saved(tmp_path)

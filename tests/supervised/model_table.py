@@ -27,6 +27,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("transformer", {**_TRANSFORMER, "positions": "none"}),
     "gpt": ("gpt", {**_TRANSFORMER, "max_length": 12}),
     "bert": ("bert", {**_TRANSFORMER, "max_length": 12}),
+    "stack": ("stack", {**_RECURRENT, "cell_size": 4}),
+    "stack-2": ("stack", {**_RECURRENT, "cell_size": 4, "layers": 2}),
     "tree": ("tree", _RECURRENT),
 }
 every_model = pytest.mark.parametrize("name", MODELS)

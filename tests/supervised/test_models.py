@@ -88,7 +88,7 @@ def test_attention_to_display_is_a_share_of_the_past(name: str) -> None:
     encoder = make(name, dropout=0.5).encoder.train()
     weights = encoder.attention(functional.pad(batch(), (0, 2)), LENGTHS)
     assert encoder.training
-    if arch in ("gru", "lstm", "tree") and not params.get("attention"):
+    if arch in ("gru", "lstm", "stack", "tree") and not params.get("attention"):
         assert weights is None
         return
     assert weights is not None

@@ -82,6 +82,7 @@ LEARNERS: list[tuple[str, dict[str, Any], float]] = [
     ("transformer", {"positions": "alibi"}, 5e-3),
     ("gpt", {"width": 32, "layers": 1}, 5e-3),
     ("bert", {"width": 32, "layers": 1}, 5e-3),
+    ("stack", {}, 5e-3),
     ("tree", {"units": 32}, 5e-3),
 ]
 

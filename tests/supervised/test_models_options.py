@@ -57,6 +57,10 @@ BAD_OPTIONS = [
     ("bert", {"max_length": 0}, "bert: max_length must be a whole number of at least 1, not 0"),
     ("bert", {"layers": 1.5}, "bert: layers must be a whole number of at least 1, not 1.5"),
     ("bert", {"attention": True}, "bert does not use the option 'attention'"),
+    ("stack", {"cell_size": 0}, "stack: cell_size must be a whole number of at least 1, not 0"),
+    ("stack", {"units": True}, "stack: units must be a whole number of at least 1, not True"),
+    ("stack", {"dropout": -1}, "stack: dropout must be a number from 0 up to but not including 1, not -1"),
+    ("stack", {"attention": True}, "stack does not use the option 'attention': it uses embedding_size, layers, units"),
     ("tree", {"units": 0}, "tree: units must be a whole number of at least 1, not 0"),
     ("tree", {"embedding_size": 2.0}, "tree: embedding_size must be a whole number of at least 1, not 2.0"),
     ("tree", {"dropout": 1}, "tree: dropout must be a number from 0 up to but not including 1, not 1"),
@@ -135,6 +139,10 @@ recurrent_options = st.fixed_dictionaries(
         "attention": st.booleans(),
     }
 )
+stack_options = st.fixed_dictionaries(
+    {name: st.integers(1, 9) for name in ("embedding_size", "units", "cell_size")}
+    | {"layers": st.integers(1, 6), "dropout": dropouts}
+)
 tree_options = st.fixed_dictionaries(
     {"embedding_size": st.integers(1, 9), "units": st.integers(1, 9), "dropout": dropouts}
 )
@@ -168,6 +176,7 @@ legal = st.one_of(
     st.tuples(st.sampled_from(["gru", "lstm"]), recurrent_options),
     st.tuples(st.just("transformer"), transformer_options()),
     st.tuples(st.sampled_from(["gpt", "bert"]), hugging_face_options),
+    st.tuples(st.just("stack"), stack_options),
     st.tuples(st.just("tree"), tree_options),
 )
 

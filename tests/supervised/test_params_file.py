@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agents.train_ppo import TrainPPO
-from bracket_env.command import parse
+from bracket_env.command import configuration
 from bracket_env.errors import InputError
 from supervised.params_file import options_of, read_params
 from supervised.train import PROG, Train
@@ -22,7 +22,7 @@ def file(path: Path, content: Any) -> str:
 
 
 def typed(*argv: str) -> Train:
-    return parse(Train, argv, PROG)
+    return configuration(Train, argv, PROG)
 
 
 def test_the_file_takes_the_place_of_the_defaults(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_what_is_typed_wins_even_if_it_is_the_default(tmp_path: Path) -> None:
 
 def test_flags_that_are_true_by_default(tmp_path: Path) -> None:
     path = file(tmp_path / "p.json", {"normalize_advantage": False, "mask": True})
-    config = parse(TrainPPO, ["--params", path], "ppo")
+    config = configuration(TrainPPO, ["--params", path], "ppo")
     assert (config.normalize_advantage, config.mask) == (False, True)
 
 
@@ -60,19 +60,19 @@ def test_flags_that_are_true_by_default(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_used_names_file_and_option(content: Any, message: str, tmp_path: Path) -> None:
     path = file(tmp_path / "p.json", content)
-    with pytest.raises(InputError, match="p.json") as error:
+    with pytest.raises(InputError, match=r"p\.json") as error:
         read_params(path, Train, PROG)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_file() -> None:
-    with pytest.raises(InputError, match="cannot read --params nowhere.json"):
+    with pytest.raises(InputError, match=r"cannot read --params nowhere\.json"):
         typed("--params", "nowhere.json")
 
 
 def test_options_that_do_not_fit_each_other_are_blamed_on_the_file() -> None:
     with pytest.raises(InputError, match=r"with the options of p.json: heads"), options_of("p.json"):
         raise InputError("heads must divide the width")
-    with pytest.raises(InputError, match="^heads"), options_of(None):
+    with pytest.raises(InputError, match=r"^heads"), options_of(None):
         raise InputError("heads must divide the width")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import signal
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -19,13 +21,14 @@ from toy_problem import HopelessToy, SlowToy, Toy
 from bracket_env.errors import InputError
 from supervised.best_trial import best_from_database
 from supervised.storages import new_location
-from supervised.study import TRIES, create, load
+from supervised.study import TRIES, WORKER, counted, create, load
 from supervised.study_pool import Pool
 from supervised.study_problem import Problem
 from supervised.study_trials import Task
+from supervised.study_workers import recover, work
 from supervised.tune import Tune
 
-SMALL = Tune(n_trials=8, pruner="none", sampler="random")
+SMALL = Tune(setting="bracket/CloseTiny-v0", n_trials=6, pruner="none", sampler="random")
 
 
 def begin(folder: Path, kind: type[Problem[Any]], jobs: int, storage: str | None = None, **changes: Any) -> Task:
@@ -82,6 +85,11 @@ def after_trials(study: optuna.Study, count: int, do: Any) -> threading.Thread:
     return thread
 
 
+def kill_worker(running: list[optuna.trial.FrozenTrial]) -> None:
+    """Kill the process that runs the first of the trials."""
+    os.kill(int(running[0].user_attrs[WORKER].split("-")[-2]), signal.SIGKILL)
+
+
 def children() -> list[int]:
     """The worker processes of this one."""
     import multiprocessing
@@ -94,7 +102,7 @@ def children() -> list[int]:
 def test_a_killed_worker_loses_no_trial(jobs: int, tmp_path: Path) -> None:
     task = begin(tmp_path / "s", SlowToy, jobs)
     eye = load(task.name, task.location, task.problem.options)
-    thread = after_trials(eye, 2, lambda running: os.kill(children()[0], signal.SIGKILL))
+    thread = after_trials(eye, 2, kill_worker)
     reason, said, study = run(task, jobs)
     thread.join()
     assert reason == "finished"
@@ -125,3 +133,44 @@ def test_ctrl_c_stops_and_the_study_goes_on(tmp_path: Path) -> None:
     assert reason == "finished"
     check_whole(task, study)
     assert {trial.params["x"] for trial in queued} <= {t.params["x"] for t in study.get_trials() if t.value is not None}
+
+
+def killed_after(task: Task, seconds: float) -> None:
+    """A worker that is killed after some time; forked, since a spawned one would mostly die while it imports."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work(task, SimpleNamespace(value=0))
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def stress(task: Task) -> None:
+    """20 kills at random moments lose no finished trial, and the study goes on."""
+    study = load(task.name, task.location, task.problem.options)
+    moments = random.Random(5)
+    finished: dict[int, Any] = {}
+    for _ in range(20):
+        killed_after(task, moments.uniform(0.05, 0.8))
+        now = {t.number: (t.state, t.values, t.params) for t in study.get_trials() if t.state.is_finished()}
+        assert now.items() >= finished.items()
+        recover(study, task.folder, task.location)
+        finished = {t.number: (t.state, t.values, t.params) for t in study.get_trials() if t.state.is_finished()}
+    assert sum(state == TrialState.COMPLETE for state, *_ in finished.values()) >= 1
+    while study.get_trials(states=(TrialState.RUNNING,)):  # on a server: until their hearts have stopped long enough
+        time.sleep(0.5)
+        recover(study, task.folder, task.location)
+    more = replace(task.problem.options, n_trials=counted(study) + 4)
+    last = replace(task, problem=type(task.problem)(more))
+    work(last, SimpleNamespace(value=0))
+    check_whole(last, study)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_twenty_kills(jobs: int, tmp_path: Path) -> None:
+    stress(begin(tmp_path / "s", Toy, jobs, n_trials=1000))

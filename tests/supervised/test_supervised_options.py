@@ -21,7 +21,7 @@ from supervised.trainer import MOST_ROLLBACKS, DivergedError, Trainer
 from supervised.training import training_source
 
 TINY = "bracket/CloseTiny-v0"
-ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert", "tree")
+ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert", "stack", "tree")
 _TRAINING: dict[str, tuple[list[Any], list[Any]]] = {  # option -> usual values, extreme values
     "loss": (["answer", "all"], ["answer", "all"]),
     "batch_size": ([4, 8], [1, 2]),
@@ -51,6 +51,7 @@ _MODEL: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
     "transformer": {**_ATTENDING, "mlp_ratio": ([1, 4], [1]), "positions": (["rope", "alibi", "learned"], ["none"])},
     "gpt": _WITH_LENGTH,
     "bert": _WITH_LENGTH,
+    "stack": {name: _RECURRENT[name] for name in ("layers", "units", "embedding_size")} | {"cell_size": ([4, 16], [1])},
     "tree": {"units": _RECURRENT["units"], "embedding_size": _RECURRENT["embedding_size"]},
 }
 
@@ -88,7 +89,7 @@ _NO_COUNT = (0, -1, 2.5, True, "8", 10**12)
 _NO_POSITIVE = (0, -1.0, NAN, INF, "1")
 _RANGES: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("steps", "batch_size", "eval_every", "eval_cases", "threads"), _NO_COUNT),
-    **dict.fromkeys(("micro_batch", "patience", "layers", "units", "embedding_size"), _NO_COUNT),
+    **dict.fromkeys(("micro_batch", "patience", "layers", "units", "embedding_size", "cell_size"), _NO_COUNT),
     "seed": (-1, 2**63, 0.5),
     "warmup_steps": (-1, 10**10, 0.5),
     "learning_rate": (*_NO_POSITIVE, 101.0),
@@ -106,9 +107,11 @@ _RANGES: dict[str, tuple[Any, ...]] = {
 ILLEGAL: list[dict[str, Any]] = [
     *({name: value} for name, values in _RANGES.items() for value in values),
     *({"arch": arch, name: 4} for arch in ("transformer", "gpt", "bert") for name in ("units", "embedding_size")),
-    *({"arch": arch, "attention": True} for arch in ("transformer", "gpt", "bert")),
-    *({"arch": arch, name: 4} for arch in ("gru", "lstm") for name in ("width", "heads", "mlp_ratio", "max_length")),
-    *({"arch": arch, "positions": "rope"} for arch in ("gru", "lstm", "gpt", "bert")),
+    *({"arch": arch, "attention": True} for arch in ("transformer", "gpt", "bert", "stack")),
+    *({"arch": arch, "cell_size": 4} for arch in ("gru", "lstm", "transformer", "gpt", "bert", "tree")),
+    *({"arch": arch, name: 4} for arch in ("gru", "lstm", "stack") for name in ("width", "heads", "max_length")),
+    *({"arch": arch, "mlp_ratio": 4} for arch in ("gru", "lstm", "stack")),
+    *({"arch": arch, "positions": "rope"} for arch in ("gru", "lstm", "gpt", "bert", "stack")),
     *({"arch": arch, "width": 10, "heads": 4} for arch in ("transformer", "gpt", "bert")),
     *({"arch": arch, "max_length": 13, "setting": TINY} for arch in ("gpt", "bert")),
     {"arch": "transformer", "positions": "learned", "max_length": 39},

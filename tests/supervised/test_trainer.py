@@ -24,12 +24,12 @@ from supervised.trainer import MOST_ROLLBACKS, DivergedError, Trainer
 SETTING = get_setting("bracket/CloseTiny-v0")
 SMALL = Train(setting=SETTING.id, units=6, embedding_size=4, batch_size=12, steps=40, warmup_steps=5)
 SMALL_OTHERS = {"units": None, "embedding_size": None, "width": 8, "heads": 2}
-ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert", "tree")
+ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert", "stack", "tree")
 
 
 def make(config: Train = SMALL, **changes: Any) -> Trainer:
     config = replace(config, **changes)
-    if config.arch not in ("gru", "lstm", "tree"):
+    if config.arch not in ("gru", "lstm", "stack", "tree"):
         config = replace(config, **{**SMALL_OTHERS, **changes})
     torch.manual_seed(key(config.seed, "test") >> 1)
     model = check(config).build()

@@ -23,6 +23,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "transformer": {"width": 8, "heads": 2, "positions": "learned"},
     "gpt": {"width": 8, "heads": 2},
     "bert": {"width": 8, "heads": 2},
+    "stack": {"units": 6, "embedding_size": 4, "cell_size": 3},
     "tree": {"units": 6, "embedding_size": 4},
 }
 

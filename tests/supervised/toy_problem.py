@@ -81,9 +81,9 @@ class Toy(Problem[Tune]):
 
 
 class SlowToy(Toy):
-    """Half a second a trial."""
+    """Long enough to be killed in the middle of a trial."""
 
-    seconds: ClassVar[float] = 0.6
+    seconds: ClassVar[float] = 1.5
 
 
 class FailingToy(Toy):

@@ -1,0 +1,40 @@
+"""A control for sentences: the model's own certainty on the same unlabelled prefixes, and no rule at all.
+
+Entropy minimisation (Grandvalet & Bengio 2005, "Semi-supervised learning by entropy minimization", section 2): the
+unlabelled term of the loss is the entropy of the model's prediction at each place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from supervised.instructed import Instructed, InstructedBatches, InstructedCases, InstructedLoss
+
+
+class EntropyBatches:
+    """The batches of :class:`InstructedBatches`, learned by entropy instead of rules."""
+
+    def __init__(self, batches: InstructedBatches) -> None:
+        self._batches = batches
+        self.objective = _EntropyObjective(batches.objective)
+
+    def __getitem__(self, step: int) -> InstructedCases:
+        return self._batches[step]
+
+
+class _EntropyObjective(Instructed):
+    def __init__(self, other: Instructed) -> None:
+        super().__init__(other.labelled)
+
+    def loss(self, model: Any) -> InstructedLoss:
+        loss = super().loss(model)
+        loss.ncl = _entropy
+        return loss
+
+
+def _entropy(logits: Tensor, log_q: Tensor) -> Tensor:
+    log_p = logits.float().log_softmax(-1)
+    return -torch.sum(log_p.exp() * log_p)

@@ -1,0 +1,209 @@
+"""``python -m benchmarks.ncl_ablation``: what sentences save, beside the controls that a sceptic asks for.
+
+Arms, at the same labels, steps and seeds, each with and without augmentation:
+
+- ``none``: the labels alone.
+- ``open``: "one to one" and "stop when closed", which leave the order of the answer open: the headline.
+- ``all``: "nesting" too; with "stop when closed" it determines the answer, so this is the rule book's knowledge.
+- ``unrelated``: a sentence about soup; ``contradicting``: "first opened, first closed".
+- ``rules``: the rules of ``open`` without language, at weight 1.
+- ``random``: the weights of ``open`` on two rules drawn from the others.
+- ``entropy``: the model's own certainty on the same unlabelled prefixes and answers (Grandvalet & Bengio 2005).
+- ``oracle``: the right answers of the unlabelled prefixes, as labels: an upper bound.
+
+Figures are the best model (chosen on 1000 validation cases) on 1000 cases of the test split, decoded freely.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.grid import GridOptions, run_grid
+from bracket_env.atomic import write_text
+from bracket_env.command import run
+
+SENTENCES = {
+    "none": (),
+    "open": ("開き括弧と閉じ括弧は必ず一対一に対応する。", "Stop as soon as everything is closed."),
+    "all": (
+        "開き括弧と閉じ括弧は必ず一対一に対応する。",
+        "Stop as soon as everything is closed.",
+        "The bracket opened last is always closed first.",
+    ),
+    "unrelated": ("Add a pinch of salt to the soup.",),
+    "contradicting": ("The bracket opened first is closed first.",),
+}
+ARMS = (*SENTENCES, "rules", "random", "entropy", "oracle")
+UNLABELLED = 3000
+
+
+@dataclass(frozen=True)
+class NCLJob:
+    """One training run."""
+
+    setting: str
+    arm: str
+    labels: int
+    augment: bool
+    seed: int
+    steps: int = 800
+
+
+@dataclass(frozen=True)
+class NCLAblation(GridOptions):
+    """Exact match by sentences, labels and augmentation, beside the controls."""
+
+    arms: tuple[str, ...] = ARMS
+    """Which arms."""
+    settings: tuple[str, ...] = ("Close", "CloseDeep")
+    """Which tasks."""
+    labels: tuple[int, ...] = (30, 300)
+    """How many labelled cases."""
+    augment: tuple[bool, ...] = (False, True)
+    """Without augmentation, with it, or both."""
+
+
+def jobs(config: NCLAblation) -> list[NCLJob]:
+    """Seeds 0-4 with --full; without, seed 0 on the first task."""
+    settings = config.settings if config.full else config.settings[:1]
+    return [
+        NCLJob(f"bracket/{setting}-v0", arm, labels, augment, seed)
+        for setting in settings
+        for labels in config.labels
+        for augment in config.augment
+        for arm in config.arms
+        for seed in (range(5) if config.full else range(1))
+    ]
+
+
+def work(job: NCLJob) -> dict[str, Any]:
+    """Train once; the scores of the best model on the test split."""
+    from supervised.options import check
+    from supervised.session import run_session
+    from supervised.train import Train
+    from supervised.training import TrainingSession
+
+    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
+        scores = Path(folder) / "scores.json"
+        config = Train(
+            name="run",
+            runs_dir=folder,
+            setting=job.setting,
+            dataset_size=str(job.labels + (UNLABELLED if job.arm == "oracle" else 0)),
+            augment=("all",) if job.augment else ("none",),
+            instruction=SENTENCES.get(job.arm, ()),
+            unlabelled=str(UNLABELLED),
+            steps=job.steps,
+            eval_every=job.steps // 4,
+            seed=job.seed,
+            json=str(scores),
+        )
+        run_config = check(config)
+        found = run_session(
+            TrainingSession,
+            config,
+            run_config,
+            None,
+            lambda: _batches(config, run_config, job),
+            ["benchmarks.ncl_ablation"],
+            Console(file=silence),
+        )
+        assert found is not None
+        seconds = found.metrics()[-1]["seconds"]
+        solver = json.loads(scores.read_text(encoding="utf-8"))["solvers"][0]
+    needs_stack = solver["needs_stack"] and solver["needs_stack"]["value"]
+    return {"exact": solver["exact"]["value"], "needs_stack": needs_stack, "seconds": seconds}
+
+
+def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
+    """The batches of an arm; those without language get their rules here."""
+    from benchmarks.entropy import EntropyBatches
+    from bracket_env.random_streams import below, bits, key
+    from ncl_reward.bracket_rules import BRACKET_RULES
+    from supervised.instructed import InstructedBatches
+    from supervised.objective import NextToken
+    from supervised.stated_rules import StatedRule
+    from supervised.training import train_batches, unlabelled_source
+
+    labelled = train_batches(config, run_config)
+    if job.arm not in ("rules", "random", "entropy"):
+        return labelled
+    names = ["one_to_one", "stop_when_closed"]
+    if job.arm == "random":
+        others = sorted(set(BRACKET_RULES) - set(names))
+        stream = key(job.seed, "benchmarks/ncl/random")
+        names = [others.pop(below(bits(stream, i), len(others))) for i in range(2)]
+    rules = [StatedRule("The brackets are as they are.", name, 1.0, 1.0, None, 0.05) for name in names]
+    from bracket_env.settings import get_setting
+
+    batches = InstructedBatches(
+        labelled,
+        unlabelled_source(config, run_config, get_setting(config.setting)),
+        rules,
+        language=run_config.language,
+        batch_size=config.batch_size // 2,
+        weight=1.0,
+        labels=NextToken(everywhere=False),
+        seed=config.seed,
+    )
+    return EntropyBatches(batches) if job.arm == "entropy" else batches
+
+
+def rows(results: Sequence[tuple[NCLJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One row a task, number of labels, augmentation and arm."""
+    groups: dict[tuple[str, int, bool, str], list[tuple[NCLJob, dict[str, Any]]]] = {}
+    for job, result in results:
+        groups.setdefault((job.setting, job.labels, job.augment, job.arm), []).append((job, result))
+    return [
+        {
+            "setting": setting,
+            "labels": labels,
+            "augment": augment,
+            "arm": arm,
+            "seeds": [job.seed for job, _ in members],
+            "steps": members[0][0].steps,
+            **{name: [result[name] for _, result in members] for name in members[0][1]},
+        }
+        for (setting, labels, augment, arm), members in groups.items()
+    ]
+
+
+def main(config: NCLAblation) -> None:
+    """Run what is missing and print the table."""
+    table = rows(run_grid("ncl_ablation", jobs(config), work, config))
+    view = Table(title="NCL: exact %, median (worst) seed, 1000 test cases", title_justify="left")
+    for heading in ("task", "labels", "augmented", "arm", "seeds", "exact %", "stack %", "seconds"):
+        view.add_column(heading, justify="left" if heading in ("task", "augmented", "arm") else "right")
+    for row in table:
+        known = [100 * value for value in row["needs_stack"] if value is not None]
+        view.add_row(
+            row["setting"].removeprefix("bracket/").removesuffix("-v0"),
+            str(row["labels"]),
+            "yes" if row["augment"] else "",
+            row["arm"],
+            str(len(row["seeds"])),
+            _median_worst([100 * value for value in row["exact"]]),
+            _median_worst(known) if known else "-",
+            f"{statistics.median(row['seconds']):.0f}",
+        )
+    Console().print(view)
+    if config.json is not None:
+        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+
+
+def _median_worst(values: Sequence[float]) -> str:
+    return f"{statistics.median_low(values):.1f} ({min(values):.1f})"
+
+
+if __name__ == "__main__":
+    sys.exit(run(NCLAblation, main, prog="python -m benchmarks.ncl_ablation"))

@@ -1,0 +1,187 @@
+"""``python -m benchmarks.occupancy``: what a sentence is worth in labels when telling who is at home, beside controls.
+
+A run is one number of labels, one way of teaching the GRU, one seed: homes of the test split, simulated from that seed,
+each learned from and tested by itself as ``python -m supervised.occupancy`` does. Figures are balanced accuracy in
+percent from 06 to 22 h (and over all hours), the mean over a run's homes, then median (worst) of the seeds.
+
+    none              labels alone
+    sentence          the sentence below
+    contradicting     the same rule with the opposite answer, as weighty: what a sentence that is wrong would teach
+    unrelated         a sentence about something else: no bit may differ from none
+    random_rule       the sentence's rule read at a random other time of the record
+    self_training     the answers of none on the unlabelled hours in place of the rule's
+    without_language  the rule given by hand, without a duration or "probably"
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.grid import GridOptions, run_grid
+from bracket_env.atomic import write_text
+from bracket_env.command import run
+from bracket_env.random_streams import key
+from ncl_reward.power_rules import PRESENT, LowConstantAbsent, PowerInputs, StatedRule
+from ncl_reward.rules import Slots
+from supervised.occupancy.problem import Problem, make_problem
+from supervised.occupancy.simulator import homes_of, simulate
+
+SENTENCE = "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"
+UNRELATED = "The museum is open on Tuesdays."
+ARMS = ("none", "sentence", "contradicting", "unrelated", "random_rule", "self_training", "without_language")
+YARDSTICKS = ("bare_rule", "logistic_regression", "random_forest", "rules_alone")
+
+
+@dataclass(frozen=True)
+class OccupancyJob:
+    """One run."""
+
+    labels: int
+    arm: str
+    seed: int
+    homes: int = 3
+    days: int = 120
+    arch: str = "gru"
+
+
+@dataclass(frozen=True)
+class OccupancyBenchmark(GridOptions):
+    """Balanced accuracy of the GRU by number of labels, with the right sentence, without one, and with controls."""
+
+    labels: tuple[int, ...] = (0, 10, 20, 50, 100, 200)
+    """Numbers of labelled slots a home."""
+    arms: tuple[str, ...] = ARMS
+    """Ways of teaching."""
+    homes: int = 3
+    """Homes a run."""
+
+
+class _Opposite(LowConstantAbsent):
+    """Low and constant means somebody is home."""
+
+    answer = PRESENT
+
+
+class _Moved(LowConstantAbsent):
+    """low_constant_absent, read ``shift`` slots away."""
+
+    def __init__(self, shift: int) -> None:
+        self.shift = shift
+
+    def holds(self, inputs: PowerInputs, slots: Slots) -> np.ndarray:
+        return np.roll(super().holds(inputs, slots), self.shift)
+
+
+def jobs(config: OccupancyBenchmark) -> list[OccupancyJob]:
+    """Seeds 0-4; without --full the controls only at 20 and 50 labels. Without labels only a rule can teach."""
+    found = []
+    for labels in config.labels:
+        for arm in config.arms:
+            if labels == 0 and arm in ("none", "unrelated", "self_training"):
+                continue
+            if labels in (20, 50) or config.full or arm in ("none", "sentence"):
+                found += [OccupancyJob(labels, arm, seed, config.homes) for seed in range(5)]
+    return found
+
+
+def work(job: OccupancyJob) -> dict[str, Any]:
+    """Train on each home; balanced accuracy of the network and, beside ``none`` and ``sentence``, of the yardsticks."""
+    from supervised.occupancy.answers import Answer, network, rows, rules_alone, yardsticks
+    from supervised.occupancy.fitting import Fit
+    from supervised.occupancy.instructions import stated_rules
+
+    config = Fit(arch=job.arch, seed=job.seed)
+    problems, found = [], []
+    stated = stated_rules(UNRELATED if job.arm == "unrelated" else SENTENCE, "default")
+    for home in homes_of(job.seed, "test", job.homes):
+        problem = make_problem(simulate(job.seed, home, job.days), job.labels, "slots", job.seed)
+        beside: list[Answer] = []
+        if job.arm == "none":
+            beside = yardsticks(problem, job.seed)
+            answer = network(problem, config, None)
+        elif job.arm == "self_training":
+            answer = _self_trained(problem, config)
+        else:
+            answer = network(problem, config, _taught(job, stated, problem))
+            beside = [rules_alone(problem, stated)] if job.arm == "sentence" else []
+        problems.append(problem)
+        found.append([answer, *beside])
+    result: dict[str, Any] = {"all": {}, "06-22": {}}
+    for row in rows(problems, found):
+        name = "network" if row["model"] == job.arch else row["model"]
+        result[row["hours"]][name] = row["balanced_accuracy"]
+    return result
+
+
+def _taught(job: OccupancyJob, stated: Sequence[StatedRule], problem: Problem) -> list[StatedRule]:
+    if job.arm == "contradicting":
+        return [rule._replace(rule=_Opposite()) for rule in stated]
+    if job.arm == "random_rule":
+        shift = key(job.seed, "benchmarks.occupancy/shift") % problem.learned
+        return [rule._replace(rule=_Moved(shift)) for rule in stated]
+    if job.arm == "without_language":
+        return [StatedRule(LowConstantAbsent(), Slots(), 1.0)]
+    return list(stated)
+
+
+def _self_trained(problem: Problem, config: Any) -> Any:
+    from supervised.occupancy.answers import Answer
+    from supervised.occupancy.fitting import fit
+    from supervised.occupancy.sentence import Targets
+    from supervised.occupancy.yardsticks import decide
+
+    odds = fit(config, problem.x, problem.labels, None, problem.record.slots_per_hour)
+    present = 1 / (1 + np.exp(-odds[: problem.learned]))
+    target = Targets(np.stack([1 - present, present], axis=1), np.ones(problem.learned))
+    odds = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour)
+    return Answer(config.arch, False, decide(odds), odds)
+
+
+def table_rows(results: Sequence[tuple[OccupancyJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One row a number of labels and way: balanced accuracy of each seed. Yardsticks come as ways of their own."""
+    groups: dict[tuple[int, str], dict[str, Any]] = {}
+    for job, result in results:
+        for name in ("network", *YARDSTICKS):
+            if name not in result["all"]:
+                continue
+            way = job.arm if name == "network" else name
+            row = groups.setdefault((job.labels, way), {"seeds": [], "all": [], "06-22": []})
+            row["seeds"].append(job.seed)
+            for hours in ("all", "06-22"):
+                row[hours].append(result[hours][name])
+    order = {way: i for i, way in enumerate((*YARDSTICKS, *ARMS))}
+    return [
+        {"labels": labels, "way": way, **row}
+        for (labels, way), row in sorted(groups.items(), key=lambda item: (item[0][0], order[item[0][1]]))
+    ]
+
+
+def main(config: OccupancyBenchmark) -> None:
+    """Run what is missing and print the table."""
+    table = table_rows(run_grid("occupancy", jobs(config), work, config))
+    view = Table(title="balanced accuracy, %: median (worst) seed", title_justify="left")
+    for heading in ("labels", "taught by", "seeds", "06-22 h", "all hours"):
+        view.add_column(heading, justify="left" if heading == "taught by" else "right")
+    previous = None
+    for row in table:
+        if previous not in (None, row["labels"]):
+            view.add_section()
+        previous = row["labels"]
+        cells = [f"{100 * statistics.median(row[h]):.1f} ({100 * min(row[h]):.1f})" for h in ("06-22", "all")]
+        view.add_row(str(row["labels"]), row["way"].replace("_", " "), ",".join(map(str, row["seeds"])), *cells)
+    Console().print(view)
+    if config.json is not None:
+        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run(OccupancyBenchmark, main, prog="python -m benchmarks.occupancy"))

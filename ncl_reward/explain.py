@@ -1,0 +1,119 @@
+"""``python -m ncl_reward.explain "sentence"``: what a sentence was understood to mean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from bracket_env.atomic import write_text
+from bracket_env.command import run
+from bracket_env.settings import DEFAULT_SETTING, get_setting
+from ncl_reward.encoders import DEFAULT_ENCODER, SentenceEncoder, make_encoder
+from ncl_reward.grounding import Grounded, contradictions, ground, understands
+from ncl_reward.instruction import Instruction, parse_instruction
+
+PROG = "python -m ncl_reward.explain"
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Show which rules sentences state, how surely, and what narrows them.
+
+    Rules of brackets and of household power are known. A sentence that states none of them changes no training run.
+    """
+
+    sentences: tyro.conf.Positional[tuple[str, ...]]
+    """One or several sentences, in Japanese or English; quote each."""
+    encoder: str = DEFAULT_ENCODER
+    """default (multilingual), bert (English), or hf:FOLDER for any BERT or GPT of transformers."""
+    setting: str = DEFAULT_SETTING
+    """Whose brackets exist; a pair outside them is one that the sentence introduces."""
+    json: str | None = None
+    """Also write what is shown, and every rule's similarity, to this file."""
+
+
+def main(config: Explain) -> None:
+    """Explain as configured.
+
+    Raises:
+        InputError: no sentence, one that cannot be read, an encoder that is missing, a file that cannot be written.
+    """
+    from rich.console import Console
+
+    language = get_setting(config.setting).language()
+    instructions = [parse_instruction(sentence, language) for sentence in config.sentences or ("",)]
+    encoder = make_encoder(config.encoder)
+    grounded = ground(instructions, encoder, language)
+    console = Console()
+    for instruction, entries in zip(instructions, grounded, strict=True):
+        _show(console, instruction, entries, encoder)
+    for first, second in contradictions(grounded):
+        console.print(
+            f"contradiction: {first.rule} ({first.instruction.text}) against {second.rule} ({second.instruction.text})",
+            style="bold red",
+            markup=False,
+            highlight=False,
+        )
+    if config.json is not None:
+        found = [_as_json(i, entries, encoder) for i, entries in zip(instructions, grounded, strict=True)]
+        whole = found[0] if len(found) == 1 else {"sentences": found}
+        write_text(config.json, json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+
+
+def _show(console: Any, instruction: Instruction, entries: Sequence[Grounded], encoder: SentenceEncoder) -> None:
+    from rich.table import Table
+
+    console.print(instruction.text, style="bold", markup=False, highlight=False)
+    stated = [entry for entry in entries if entry.weight > 0]
+    if not stated:
+        why = "" if understands(encoder, instruction) else f": the encoder {encoder.name} does not know its language"
+        console.print(f"nothing grounded{why}\n", markup=False, highlight=False)
+        return
+    table = Table()
+    for heading in ("rule", "similarity", "weight", "certainty", "slots"):
+        table.add_column(heading, justify="right" if heading in ("similarity", "weight") else "left", overflow="fold")
+    for entry in stated:
+        said = entry.instruction
+        table.add_row(
+            entry.rule, f"{entry.similarity:.2f}", f"{entry.weight:.2f}", said.certainty or "–", _slots_text(said)
+        )
+    console.print(table)
+    console.print()
+
+
+def _slots(instruction: Instruction) -> dict[str, Any]:
+    """What the sentence names; only what it does name."""
+    found: dict[str, Any] = {}
+    if instruction.pairs:
+        found["pairs"] = list(instruction.pairs)
+    if instruction.introduces is not None:
+        found["introduces"] = instruction.introduces
+    if instruction.hours is not None:
+        found["hours"] = instruction.hours
+    return found
+
+
+def _slots_text(instruction: Instruction) -> str:
+    parts = []
+    for name, value in _slots(instruction).items():
+        parts.append(f"{name} {' '.join(value) if isinstance(value, list) else value}")
+    return ", ".join(parts) or "–"
+
+
+def _as_json(instruction: Instruction, entries: Sequence[Grounded], encoder: SentenceEncoder) -> dict[str, Any]:
+    return {
+        "sentence": instruction.text,
+        "encoder": encoder.name,
+        "certainty": instruction.certainty,
+        "slots": _slots(instruction),
+        "rules": [{"name": e.rule, "similarity": e.similarity, "weight": e.weight} for e in entries],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run(Explain, main, prog=PROG))

@@ -49,7 +49,7 @@ class OccupancyJob:
     arm: str
     seed: int
     homes: int = 3
-    days: int = 120
+    days: int = 365
     arch: str = "gru"
 
 

@@ -36,6 +36,13 @@ HEARTBEAT_SECONDS, GRACE_SECONDS = 60, 300
 _SERVERS = {"postgresql": ("psycopg", "psycopg[binary]"), "mysql": ("pymysql", "pymysql")}
 _HIDDEN = "***"
 _PATIENCE_SECONDS = 60.0  # how long SQLite waits for another process's lock
+_HEARTLESS = """
+    SELECT trials.number
+    FROM trials
+    JOIN studies ON studies.study_id = trials.study_id AND studies.study_name = :study
+    LEFT JOIN trial_heartbeats AS heart ON heart.trial_id = trials.trial_id
+    WHERE trials.state = 'RUNNING' AND heart.trial_id IS NULL
+"""
 
 Retry = Callable[[Study, FrozenTrial], None]
 
@@ -117,6 +124,20 @@ def open_storage(
                 heartbeat_stale_trial_callback=retry,
             )
         return _closing(storage)
+
+
+def heartless(location: str, study: str) -> set[int]:
+    """The running trials of a study on a server that never gave a sign of life.
+
+    Returns:
+        Their numbers: of workers that are just beginning, or that died between asking and the first heartbeat.
+    """
+    engine = sqlalchemy.create_engine(location)
+    try:
+        with engine.connect() as connection:
+            return {row[0] for row in connection.execute(sqlalchemy.text(_HEARTLESS), {"study": study})}
+    finally:
+        engine.dispose()
 
 
 def _closing(storage: RDBStorage) -> RDBStorage:

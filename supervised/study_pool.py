@@ -67,7 +67,7 @@ class Pool:
                 one_line(self._task.location),
                 GracefulInterrupt(lambda: say("stopping; Ctrl-C again stops at once")) as ctrl_c,
             ):
-                recover(self._study, self._task.folder, self._task.location)
+                self._recover()
                 while True:
                     late = time.time() >= self._task.deadline
                     if (late or ctrl_c.requested) and not self._stop.value:
@@ -90,6 +90,10 @@ class Pool:
         else:
             time.sleep(_LOOK_EVERY)
 
+    def _recover(self) -> None:
+        grace = self._task.problem.options.grace
+        recover(self._study, self._task.folder, self._task.location, grace)
+
     def _tell_to_stop(self) -> None:
         self._stop.value = 1
         for worker in self._workers.values():
@@ -99,7 +103,7 @@ class Pool:
     def _complete(self) -> bool:
         """Whether nothing is left to do, nor being done by others. Looks after the trials of those that died."""
         if self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            recover(self._study, self._task.folder, self._task.location)
+            self._recover()
             return False
         return counted(self._study) >= self._task.problem.options.n_trials
 
@@ -141,7 +145,7 @@ class Pool:
         finished = len(self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
         self._deaths = 1 if finished > self._finished else self._deaths + 1
         self._finished = finished
-        recover(self._study, self._task.folder, self._task.location)
+        self._recover()
         how = f"by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"with exit code {exit_code}"
         say(f"worker {index} ended {how}: its trial is tried again")
         if self._deaths >= MOST_DEATHS:

@@ -14,8 +14,9 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bracket_env.errors import InputError
 from supervised.interrupt import GracefulInterrupt
-from supervised.storages import on_server, one_line
+from supervised.storages import GRACE_SECONDS, heartless, on_server, one_line
 from supervised.study import (
     COUNTED,
     ERROR,
@@ -107,8 +108,11 @@ def work(task: Task, stop: Stop) -> None:
             raise InputError(f"{len(failures)} trials in a row failed, the last one with {failures[-1]}")
 
 
-def recover(study: optuna.Study, folder: Path, location: str) -> None:
+def recover(study: optuna.Study, folder: Path, location: str, grace: int = GRACE_SECONDS) -> None:
     """Fail the running trials whose worker is dead, and queue their parameters again.
+
+    Args:
+        grace: on a server, seconds after which a trial without any sign of life is lost.
 
     Raises:
         InputError: the storage cannot be used.
@@ -118,21 +122,36 @@ def recover(study: optuna.Study, folder: Path, location: str) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # as in open_storage
                 optuna.storages.fail_stale_trials(study)
+            _fail(study, _never_begun(study, location, grace))
             return
         # Listed before the locks are looked at: whoever began one of these and lives holds a lock by now.
         running = study.get_trials(states=(TrialState.RUNNING,))
         alive = _alive(folder)
-        for trial in running:
-            # A living worker may be about to put its name on a trial without one.
-            if trial.user_attrs[WORKER] in alive if WORKER in trial.user_attrs else alive:
-                continue
-            try:
-                study.tell(trial.number, state=TrialState.FAIL)
-            except (ValueError, RuntimeError):
-                continue  # another process was faster
-            retry(study, trial)
+        # A living worker may be about to put its name on a trial without one.
+        _fail(
+            study, [t for t in running if (t.user_attrs[WORKER] not in alive if WORKER in t.user_attrs else not alive)]
+        )
         if running:
             tidy(study, folder)
+
+
+def _never_begun(study: optuna.Study, location: str, grace: int) -> list[FrozenTrial]:
+    """Trials of workers that died before the first heartbeat; Optuna waits for the last heartbeat of a trial only."""
+    latest = datetime.now() - timedelta(seconds=grace)
+    running = study.get_trials(states=(TrialState.RUNNING,))
+    old = [trial for trial in running if trial.datetime_start is not None and trial.datetime_start < latest]
+    silent = heartless(location, study.study_name) if old else set()
+    return [trial for trial in old if trial.number in silent]
+
+
+def _fail(study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
+    """Give lost trials up, and queue their parameters again."""
+    for trial in trials:
+        try:
+            study.tell(trial.number, state=TrialState.FAIL)
+        except (ValueError, RuntimeError):
+            continue  # another process was faster
+        retry(study, trial)
 
 
 @contextmanager

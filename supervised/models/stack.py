@@ -82,9 +82,14 @@ class StackLayer(nn.Module):
         nn.init.zeros_(self.operation.weight)
         nn.init.zeros_(self.operation.bias)
 
-    def drive(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the inputs do to the stack: shares ``(..., 3)`` of the operations, contents ``(..., cell_size)``."""
+    def drive(self, x: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
+        """What the inputs do to the stack; it stays where there is no input, ``reading`` ``(...)`` being False.
+
+        Returns:
+            Shares ``(..., 3)`` of the operations, contents ``(..., cell_size)`` of the cells that would be pushed.
+        """
         shares = operation_shares(self.operation(x * self.scale))
+        shares = torch.where(reading[..., None], shares, shares.new_tensor([0.0, 0.0, 1.0]))
         return shares, torch.tanh(self.content(x)).to(shares.dtype)
 
     def forward(self, x: Tensor, tops: Tensor) -> Tensor:
@@ -122,27 +127,36 @@ class StackEncoder(Encoder[tuple[LinkedStacks, ...]]):
         state = tuple(LinkedStacks.empty(weight.new_zeros(len(ids), self.cell_size)) for _ in self.layers)
         newest = weight.new_zeros(len(ids), self.width)
         for t in range(longest(ids, lengths)):
-            going = t < lengths
-            features, further = self.step(ids[:, t], state)
-            state = tuple(new.where(going, old) for new, old in zip(further, state, strict=True))
-            newest = torch.where(going[:, None], features, newest)
+            reading = t < lengths
+            features, state = self._step(ids[:, t], reading, state)
+            newest = torch.where(reading[:, None], features, newest)
         return newest, state
 
     @torch.no_grad()
     def step(self, token: Tensor, state: tuple[LinkedStacks, ...]) -> tuple[Tensor, tuple[LinkedStacks, ...]]:
-        x, further = self.embedding(token), []
-        for layer, stacks in zip(self.layers, state, strict=True):
-            further.append(stacks.after(*layer.drive(x)))
-            x = self.dropout(layer(x, further[-1].read()))
-        return x, tuple(further)
+        return self._step(token, torch.ones_like(token, dtype=torch.bool), state)
 
     def select(self, state: tuple[LinkedStacks, ...], rows: Tensor) -> tuple[LinkedStacks, ...]:
         return tuple(stacks.select(rows) for stacks in state)
 
+    def _step(
+        self, token: Tensor, reading: Tensor, state: tuple[LinkedStacks, ...]
+    ) -> tuple[Tensor, tuple[LinkedStacks, ...]]:
+        """:meth:`step` of the rows that are ``reading`` (bool); the features of the others mean nothing."""
+        x, further = self.embedding(token), []
+        for layer, stacks in zip(self.layers, state, strict=True):
+            further.append(stacks.after(*layer.drive(x, reading)))
+            x = self.dropout(layer(x, further[-1].read()))
+        return x, tuple(further)
+
     def _read(self, ids: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """The last layer's inputs ``(B, longest, size)`` and the tops of its stacks ``(B, longest, cell_size)``."""
-        x = self.embedding(ids[:, : longest(ids, lengths)])
+        columns = longest(ids, lengths)
+        x = self.embedding(ids[:, :columns])
+        reading = torch.ones_like(ids[:, :columns], dtype=torch.bool)
+        if lengths is not None:
+            reading = torch.arange(columns, device=ids.device) < lengths[:, None]
         *lower, last = self.layers
         for layer in lower:
-            x = self.dropout(layer(x, stack_tops(*layer.drive(x))))
-        return x, stack_tops(*last.drive(x))
+            x = self.dropout(layer(x, stack_tops(*layer.drive(x, reading))))
+        return x, stack_tops(*last.drive(x, reading))

@@ -33,7 +33,7 @@ class Occupancy:
     """Name of the label column, 1 for somebody at home (found by itself)."""
     homes: int = 3
     """Simulated homes, of the test split; figures are their means."""
-    days: int = 120
+    days: int = 365
     """Days of a simulated home."""
     minutes: int = 15
     """Length of a slot; a file is resampled to it."""

@@ -1,6 +1,6 @@
 """One home as a learning problem: which slots may be learned from, which of them have a label, which are tested.
 
-    days     1 ............................ 80 | 81 .......... 120
+    days     1 ........................... 243 | 244 ......... 365
              learned from, all unlabelled        test, the true labels
              but a few slots or days
 

@@ -27,7 +27,7 @@ MAX_ANSWER = get_setting(SETTING).max_length + 1
 ENCODERS: dict[str, dict[str, Any]] = {
     "gru": {"encoder": "gru", "units": 12, "embedding_size": 6, "layers": 2},
     "transformer": {"encoder": "transformer", "width": 12, "heads": 2, "layers": 1},
-    "stack": {"encoder": "stack", "units": 12, "embedding_size": 6, "cell_size": 4},
+    "stack": {"encoder": "stack", "units": 12, "embedding_size": 6, "cell_size": 4, "layers": 2},
     "tree": {"encoder": "tree", "units": 12, "embedding_size": 6},
 }
 every_encoder = pytest.mark.parametrize("encoder", ENCODERS)

@@ -157,12 +157,15 @@ def stress(task: Task) -> None:
         killed_after(task, moments.uniform(0.05, 0.8))
         now = {t.number: (t.state, t.values, t.params) for t in study.get_trials() if t.state.is_finished()}
         assert now.items() >= finished.items()
-        recover(study, task.folder, task.location)
+        recover(study, task.folder, task.location, task.problem.options.grace)
         finished = {t.number: (t.state, t.values, t.params) for t in study.get_trials() if t.state.is_finished()}
     assert sum(state == TrialState.COMPLETE for state, *_ in finished.values()) >= 1
-    while study.get_trials(states=(TrialState.RUNNING,)):  # on a server: until their hearts have stopped long enough
+    limit = time.monotonic() + 60
+    while (
+        study.get_trials(states=(TrialState.RUNNING,)) and time.monotonic() < limit
+    ):  # on a server: until their hearts have stopped long enough
         time.sleep(0.5)
-        recover(study, task.folder, task.location)
+        recover(study, task.folder, task.location, task.problem.options.grace)
     more = replace(task.problem.options, n_trials=counted(study) + 4)
     last = replace(task, problem=type(task.problem)(more))
     work(last, SimpleNamespace(value=0))

@@ -123,7 +123,7 @@ def run_commands(commands: list[list[str]], folder: Path) -> None:
     few = ["--steps", "20", "--eval-every", "20", "--eval-cases", "20"]
     quick = {"agents.train_ppo": TINY, "agents.evaluate": ["--n", "20"], "agents.predict": []}
     quick |= {"supervised.train": few, "supervised.evaluate": ["--n", "20"], "supervised.predict": []}
-    quick |= {"supervised.dataset": ["--n-test", "20"]}
+    quick |= {"supervised.dataset": ["--n-test", "20"], "supervised.pretrain": few, "ncl_reward.explain": []}
     (folder / "cases.jsonl").write_text('{"input": "({", "target": "})"}\n', "utf-8")
     for command in [["agents.train_ppo"], *commands]:
         assert run(["-m", *command, *quick[command[0]]], folder).strip()
@@ -143,7 +143,18 @@ def test_a_command_of_each_kind_runs(tmp_path: Path) -> None:
 def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
     run_commands(readme_commands(), tmp_path)
     made = {path.name for path in (tmp_path / "runs").iterdir()}
-    assert made == {"ppo-gru-1", "deep", "ppo-transformer-1", "ppo-gru-2", "gru-1", "lstm"}
+    assert made == {
+        "ppo-gru-1",
+        "deep",
+        "ppo-transformer-1",
+        "ppo-gru-2",
+        "gru-1",
+        "lstm",
+        "stack",
+        "few",
+        "told",
+        "words",
+    }
 
 
 @pytest.mark.parametrize("document", [README, JAPANESE], ids=lambda path: path.name)

@@ -73,7 +73,7 @@ class VectorEnvAdapter(VecEnv):
         ended = np.flatnonzero(dones)
         if len(ended):
             final_obs = vector_infos["final_obs"]
-            success = vector_infos["final_info"].get("is_success", np.zeros(self.num_envs, dtype=bool))
+            success = np.broadcast_to(vector_infos["final_info"].get("is_success", False), dones.shape)
             limited = truncated & ~terminated
             # Most of a step's time at a few hundred members goes into these dicts, so the loop only unpacks lists.
             columns = (self.returns[ended], self.lengths[ended], success[ended], limited[ended])

@@ -16,7 +16,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from bracket_env.case_queue import CaseQueue
+from bracket_env.case_queue import ENDLESS, CaseQueue, put_rows
 from bracket_env.cases import Case
 from bracket_env.close import EPISODES, CloseEnv
 from bracket_env.errors import InputError, quote
@@ -196,11 +196,9 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """The next case of its stream for each of ``members``."""
         fresh = self._queue.take(members)
         self._detach()
-        rows = np.zeros((len(members), self._obs.shape[1]), dtype=self._obs.dtype)
-        rows[:, : self.task.max_prompt] = fresh.prompt
-        _put_rows(self._obs, members, rows)
-        _put_rows(self._answer, members, fresh.answer)
-        _put_rows(self._unmatched, members, fresh.unmatched)
+        put_rows(self._obs, members, fresh.obs)
+        put_rows(self._answer, members, fresh.answer)
+        put_rows(self._unmatched, members, fresh.unmatched)
         self._cursor[members] = fresh.prompt_length
         self._needed[members] = fresh.needed
         self._start(members)
@@ -219,7 +217,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self._answer[i] = end
             self._answer[i, : len(actions)] = actions
             self._needed[i] = len(actions)
-            self._unmatched[i] = [*(actions.count(pair) for pair in range(end)), 1]
+            self._unmatched[i] = [*(actions.count(pair) for pair in range(end)), ENDLESS]
         self._start(members)
 
     def _detach(self) -> None:
@@ -298,7 +296,6 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._obs.reshape(-1)[self._obs_start + self._cursor + written] = self._ids.take(acts)
         unmatched = self._unmatched.reshape(-1)
         unmatched[self._mask_start + acts] -= 1
-        self._unmatched[:, self._end] = 1
         self._right = right
         self._written = written = written + 1
         self._returns += rewards
@@ -321,7 +318,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             raise InvalidAction(f"actions must have shape ({self.num_envs},), not {acts.shape}")
         if acts.dtype.kind not in "iu":
             raise InvalidAction(f"actions must be integers, not {acts.dtype}")
-        whole = acts.astype(np.int64)
+        whole = acts.astype(np.int64, copy=False)
         if whole.view(np.uint64).max() > self._end:  # negative numbers are large ones then
             i = int(np.flatnonzero((whole < 0) | (whole > self._end))[0])
             raise InvalidAction(f"action {acts[i]} of environment {i} is outside 0..{self._end}")
@@ -413,12 +410,6 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             print("\n".join(frames))
             return None
         return tuple(frames)
-
-
-def _put_rows(rows: np.ndarray, members: np.ndarray, fresh: np.ndarray) -> None:
-    """``rows[members] = fresh``, each row copied as one item, which is several times quicker for short rows."""
-    item = np.dtype((np.void, rows.shape[1] * rows.itemsize))
-    rows.view(item).put(members, np.ascontiguousarray(fresh, dtype=rows.dtype).view(item))
 
 
 def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:

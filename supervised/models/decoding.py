@@ -60,13 +60,14 @@ def decode(
     """
     if not 0 <= temperature < float("inf"):
         raise InputError(f"temperature must be a finite number of at least 0, not {temperature}")
-    budget = torch.as_tensor(max_new, device=ids.device).expand(len(ids))
-    if (budget < 0).any():
-        raise InputError(f"max_new must be at least 0, not {int(budget.min())}")
+    budget = torch.as_tensor(max_new).expand(len(ids)).tolist()
+    if min(budget, default=0) < 0:
+        raise InputError(f"max_new must be at least 0, not {min(budget)}")
     written: list[list[int]] = [[] for _ in range(len(ids))]
-    rows = budget.nonzero().squeeze(1)  # numbers of the rows still going
-    if not len(rows):
+    going = [row for row, most in enumerate(budget) if most]
+    if not going:
         return written
+    rows = torch.as_tensor(going, device=ids.device)
     was_training = model.training
     model.eval()
     try:
@@ -78,14 +79,18 @@ def decode(
             token = _chosen(logits, temperature, generator)
             if mask is not None:
                 mask.write(rows, token)
-            for row, symbol in zip(rows.tolist(), token.tolist(), strict=True):
+            # Which rows go on is found in Python: for few rows each tensor operation would cost more than the whole loop.
+            places = []
+            for place, (row, symbol) in enumerate(zip(going, token.tolist(), strict=True)):
                 written[row].append(symbol)
-            budget = budget - 1
-            going = ((token != eos) & (budget[rows] > 0)).nonzero().squeeze(1)
-            if not len(going):
+                if symbol != eos and len(written[row]) < budget[row]:
+                    places.append(place)
+            if not places:
                 return written
-            if len(going) < len(rows):
-                rows, token, state = rows[going], token[going], model.encoder.select(state, going)
+            if len(places) < len(going):
+                kept = torch.as_tensor(places, device=ids.device)
+                going = [going[place] for place in places]
+                rows, token, state = rows[kept], token[kept], model.encoder.select(state, kept)
             features, state = model.encoder.step(token, state)
     finally:
         model.train(was_training)

@@ -39,6 +39,9 @@ class GRUEncoder(RecurrentEncoder):
     def _recur(self, x: Tensor, weights: tuple[Tensor, ...], parents: tuple[Tensor, ...]) -> Tensor:
         return _TreeGRU.apply(x, *weights, *parents)
 
+    def _cell(self, x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (torch.gru_cell(x, carried[0], *weights),)
+
 
 class _TreeGRU(torch.autograd.Function):
     """One layer of nn.GRU over a prefix tree: inputs ``(nodes, I)`` -> states ``(nodes, H)``.

@@ -38,6 +38,9 @@ class LSTMEncoder(RecurrentEncoder):
     def _recur(self, x: Tensor, weights: tuple[Tensor, ...], parents: tuple[Tensor, ...]) -> Tensor:
         return _TreeLSTM.apply(x, *weights, *parents)
 
+    def _cell(self, x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return torch.lstm_cell(x, carried, *weights)
+
 
 class _TreeLSTM(torch.autograd.Function):
     """One layer of nn.LSTM over a prefix tree: inputs ``(nodes, I)`` -> hidden states ``(nodes, H)``.

@@ -13,6 +13,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -91,6 +92,14 @@ class RecurrentEncoder(Encoder[RecurrentState]):
             parents: of every step, see :class:`supervised.models.prefix_tree.PrefixTree`.
         """
 
+    @abstractmethod
+    def _cell(self, x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """One step of one layer: input ``(B, I)`` and what it carries, each ``(B, units)`` -> what it carries on.
+
+        Args:
+            weights: as for :meth:`_recur`.
+        """
+
     @staticmethod
     def layer_options(config: RecurrentConfig) -> dict[str, Any]:
         """Keyword arguments for ``nn.GRU`` or ``nn.LSTM``."""
@@ -135,14 +144,24 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         return self.dropout(newest), RecurrentState(cells, memory)
 
     def step(self, token: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
-        carried = state.cells if len(state.cells) > 1 else state.cells[0]
-        states, carried = self.rnn(self.embedding(token)[:, None], carried)
-        cells = carried if isinstance(carried, tuple) else (carried,)
-        newest, memory = states[:, 0], state.memory
+        cells = self._next_cells(self.embedding(token), state.cells)
+        newest, memory = cells[0][-1], state.memory
         if self.attend is not None and memory is not None:
             memory = self.attend.extend(memory, newest)
             newest = self.attend.look(newest, memory)
         return self.dropout(newest), RecurrentState(cells, memory)
+
+    def _next_cells(self, x: Tensor, cells: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What the layers carry on, each ``(layers, B, units)``, after one more input ``(B, I)``."""
+        if not self._is_plain():
+            carried = self.rnn(x[:, None], cells if len(cells) > 1 else cells[0])[1]
+            return carried if isinstance(carried, tuple) else (carried,)
+        # torch's layer takes several times as long over a single step as the cell that it is made of.
+        layers = []
+        for before, weights in zip(zip(*cells, strict=True), self.rnn.all_weights, strict=True):
+            layers.append(self._cell(x, before, tuple(weights)))
+            x = layers[-1][0]
+        return tuple(torch.stack(kind) for kind in zip(*layers, strict=True))
 
     def select(self, state: RecurrentState, rows: Tensor) -> RecurrentState:
         cells = tuple(cell.index_select(1, rows) for cell in state.cells)
@@ -158,13 +177,16 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         return _rectangle(*self._tree_states(ids, lengths))
 
     def _shares_prefixes(self, ids: Tensor) -> bool:
-        """Whether rows may share states: not when each draws its own dropout between layers.
+        """Whether rows may share states; on other devices torch's layer is one fused kernel."""
+        return ids.device.type == "cpu" and self._is_plain()
 
-        On other devices torch's layer is one fused kernel, and a quantised module in its place has no float parameters.
+    def _is_plain(self) -> bool:
+        """Whether the layers follow from their weights alone.
+
+        Not when dropout is drawn between them, and a quantised module in torch's layer's place has no float parameters.
         """
         rnn = self.rnn
-        between = self.training and getattr(rnn, "dropout", 0.0) > 0
-        return ids.device.type == "cpu" and isinstance(rnn, nn.RNNBase) and not between
+        return isinstance(rnn, nn.RNNBase) and not (self.training and rnn.dropout > 0)
 
     def _tree_states(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The last layer's states ``(nodes, units)``, and the node of each cell ``(B, longest)``."""

@@ -103,10 +103,10 @@ def test_bert_reads_many_sentences_in_chunks(monkeypatch: pytest.MonkeyPatch) ->
     whole = encoder(batch(), LENGTHS)
     widths: list[tuple[int, ...]] = []
 
-    def watch(_: Any, args: Any, options: dict[str, Tensor]) -> None:
-        widths.append(tuple(options["input_ids"].shape))
+    def watch(_: Any, args: tuple[Tensor]) -> None:
+        widths.append(tuple(args[0].shape))
 
-    encoder.bert.register_forward_pre_hook(watch, with_kwargs=True)
+    encoder.bert.embeddings.word_embeddings.register_forward_pre_hook(watch)
     monkeypatch.setattr(bert, "_CHUNK", 4)
     torch.testing.assert_close(encoder(batch(), LENGTHS), whole, rtol=0, atol=1e-5)
     sizes = sorted(t + 1 for length in LENGTHS.tolist() for t in range(length))  # 21 sentences

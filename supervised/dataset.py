@@ -32,11 +32,25 @@ class MakeDataset:
 
 def main(config: MakeDataset) -> None:
     """Generate as configured."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     from supervised.dataset_folder import generate_dataset
 
     began = time.perf_counter()
     setting = get_setting(config.setting)
-    generate_dataset(config.out, setting, config.n, config.n_test, seed=config.seed, pairs=config.pairs)
+    console = Console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("writing cases", total=config.n + config.n_test)
+        generate_dataset(
+            config.out,
+            setting,
+            config.n,
+            config.n_test,
+            seed=config.seed,
+            pairs=config.pairs,
+            progress=lambda cases: bar.advance(task, cases),
+        )
     rate = (config.n + config.n_test) / (time.perf_counter() - began)
     print(f"{config.out}: {config.n} training and {config.n_test} test cases of {setting.id} ({rate:,.0f} cases/s)")
 

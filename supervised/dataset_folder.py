@@ -10,32 +10,43 @@ cases come from the train split and test cases from the test split, so no prefix
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from bracket_env.atomic import write_text
-from bracket_env.cases import Case, read_cases, write_cases
+from bracket_env.cases import Case, read_cases
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
 from bracket_env.settings import Setting
-from bracket_env.tokenizer import BOS, EOS, SEP, BracketTokenizer
+from bracket_env.tokenizer import BracketTokenizer
+from supervised.dataset_forms import SEPARATOR, dataset_forms
 
-FORMS = ("original", "preprocessed", "tokenize")
+Progress = Callable[[int], object]
 MOST_CASES = 10**7
+_CASES_AT_ONCE = 1 << 15
 TRAIN_FILE, TEST_FILE = "bracket_dataset.json", "test_bracket_dataset.json"
 
 
 def generate_dataset(
-    folder: str | Path, setting: Setting, n: int, n_test: int, *, seed: int = 0, pairs: Sequence[str] | None = None
+    folder: str | Path,
+    setting: Setting,
+    n: int,
+    n_test: int,
+    *,
+    seed: int = 0,
+    pairs: Sequence[str] | None = None,
+    progress: Progress = lambda cases: None,
 ) -> None:
     """Write ``n`` training and ``n_test`` test cases of a setting into a new folder.
 
     The folder appears whole or not at all.
+
+    Args:
+        progress: told how many more cases have been written.
 
     Raises:
         InputError: the folder exists, cannot be written, or a count or the seed is out of range.
@@ -50,12 +61,14 @@ def generate_dataset(
     tokenizer = BracketTokenizer(setting.language(pairs))
     temporary = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.tmp"
     try:
-        for form in FORMS:
+        for form in dataset_forms(tokenizer):
             (temporary / form).mkdir(parents=True)
         for name, split, count in ((TRAIN_FILE, "train", n), (TEST_FILE, "test", n_test)):
             stream = key(seed, f"supervised/dataset/{setting.id}/{split}")
-            cases = setting.sampler(split=split, pairs=pairs).cases(stream, count)  # type: ignore[arg-type]
-            _write_forms(temporary, name, cases, tokenizer)
+            sampler = setting.sampler(split=split, pairs=pairs)  # type: ignore[arg-type]
+            starts = range(0, count, _CASES_AT_ONCE)
+            chunks = (sampler.cases(stream, min(_CASES_AT_ONCE, count - start), start=start) for start in starts)
+            _write_split(temporary, name, tokenizer, chunks, progress)
         os.rename(temporary, folder)
     except OSError as error:
         raise InputError(f"cannot write data set {folder}: {error.strerror or error}") from None
@@ -75,26 +88,20 @@ def read_dataset(folder: str | Path, language: BracketLanguage, *, test: bool = 
     return read_cases(path, language, format="array")
 
 
-def _write_forms(folder: Path, name: str, cases: Sequence[Case], tokenizer: BracketTokenizer) -> None:
-    pairs = list(tokenizer.language.pairs)
-    write_cases(folder / "original" / name, cases, format="array")
-    escaped = {symbol: json.dumps(symbol, ensure_ascii=False)[1:-1] for symbol in "".join(pairs)}.__getitem__
-    spaced = [
-        f'{{"input":"{" ".join(map(escaped, prefix))}","target":"{" ".join(map(escaped, completion))}"}}'
-        for prefix, completion in cases
-    ]
-    _write_rows(folder / "preprocessed" / name, {"pairs": pairs}, spaced)
-    vocabulary = {tokenizer.spell([i]): i for i in range(tokenizer.vocab_size)}
-    number = {symbol: str(i) for symbol, i in vocabulary.items()}.__getitem__
-    ids = [
-        f"[{','.join([str(BOS), *map(number, prefix), str(SEP), *map(number, completion), str(EOS)])}]"
-        for prefix, completion in cases
-    ]
-    _write_rows(folder / "tokenize" / name, {"pairs": pairs, "vocabulary": vocabulary}, ids)
-
-
-def _write_rows(path: Path, head: Mapping[str, object], rows: Sequence[str]) -> None:
-    """``head`` with one more key, ``cases``: its items are JSON already, which is much faster than the json module."""
-    opened = json.dumps(head, ensure_ascii=False).removesuffix("}")
-    joined = ",\n".join(rows)
-    write_text(path, f'{opened}, "cases": [\n{joined}\n]}}\n')
+def _write_split(
+    folder: Path, name: str, tokenizer: BracketTokenizer, chunks: Iterable[Sequence[Case]], progress: Progress
+) -> None:
+    """The file ``name`` of every form, written as the cases come."""
+    forms = dataset_forms(tokenizer)
+    with ExitStack() as stack:
+        files = {
+            form: stack.enter_context(open(folder / form / name, "x", encoding="utf-8", newline="\n")) for form in forms
+        }
+        for number, cases in enumerate(chunks):
+            for form, writer in forms.items():
+                files[form].write((SEPARATOR if number else writer.opening) + writer.rows(cases))
+            progress(len(cases))
+        for form, writer in forms.items():
+            files[form].write(writer.closing)
+            files[form].flush()
+            os.fsync(files[form].fileno())

@@ -10,14 +10,17 @@ position t is the one at a MASK put there, with nothing behind it:
 Each position is thus a sentence of its own. An answer is written by appending a MASK, filling it and appending the
 next one. In training the token is masked at the same place with the same things visible: what is trained is what is
 decoded. ``BertModel``'s modules are driven by hand: over one sentence its ``forward`` spends more time on its
-bookkeeping than on the layers. The price is that n predictions cost n sentences, and ``forward`` reads one for every position of every row:
-forward plus backward of 256 prompts like the default Close task's took 1.0 s, against 0.3 s for ``at`` on three
-positions a row (one CPU thread).
+bookkeeping than on the layers.
+
+The price is that n predictions cost n sentences, and ``forward`` reads one for every position of every row: forward
+plus backward of 256 prompts like the default Close task's took 1.0 s, against 0.3 s for ``at`` on three positions a
+row (one CPU thread).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +29,15 @@ from torch.nn import functional
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import MASK
 from supervised.models.base import Encoder, check_fits, check_positions, longest
-from supervised.models.hugging_face import ATTENTION, HuggingFaceConfig, head_weights, import_transformers
+from supervised.models.hugging_face import (
+    ATTENTION,
+    BERT_TYPES,
+    HuggingFaceConfig,
+    check_type,
+    described_model,
+    head_weights,
+    import_transformers,
+)
 
 _CHUNK = 256  # sentences read at once; sorted by length, each chunk is trimmed to its own longest
 
@@ -47,7 +58,7 @@ class Written:
 
 
 class BERTEncoder(Encoder[Written]):
-    """transformers' ``BertModel`` without its pooler. The state is what has been :class:`Written`.
+    """transformers' ``BertModel`` without its pooler, or a model like it. The state is what has been :class:`Written`.
 
     Raises:
         InputError: a vocabulary without MASK.
@@ -57,26 +68,16 @@ class BERTEncoder(Encoder[Written]):
         super().__init__()
         if vocab_size <= MASK:
             raise InputError(f"bert fills <mask>, token id {MASK}: vocab_size must be above it, not {vocab_size}")
-        transformers = import_transformers()
         self.width = config.width
         self.heads = config.heads
         self.max_length = config.max_length
-        self.bert = transformers.BertModel(
-            transformers.BertConfig(
-                vocab_size=vocab_size,
-                hidden_size=config.width,
-                num_hidden_layers=config.layers,
-                num_attention_heads=config.heads,
-                intermediate_size=4 * config.width,
-                hidden_dropout_prob=config.dropout,
-                attention_probs_dropout_prob=config.dropout,
-                max_position_embeddings=config.max_length + 1,  # the MASK after the last token
-                type_vocab_size=1,
-                pad_token_id=None,  # transformers would freeze its embedding; a mask hides the padding here
-                attn_implementation=ATTENTION,
-            ),
-            add_pooling_layer=False,
-        )
+        self.bert = _bert(config, vocab_size)
+        self.by_hand = isinstance(self.bert, import_transformers().BertModel)
+
+    @property
+    def pretrained(self) -> Any:
+        """The model of transformers."""
+        return self.bert
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         columns = longest(ids, lengths)
@@ -144,6 +145,9 @@ class BERTEncoder(Encoder[Written]):
 
     def _run(self, ids: Tensor, visible: Tensor) -> Tensor:
         """``BertModel``'s own modules on ids ``(n, T)`` of which only the ``visible`` count -> ``(n, T, width)``."""
+        if not self.by_hand:  # ids as vectors: RoBERTa would read our ids as its padding
+            vectors = self.bert.get_input_embeddings()(ids)
+            return self.bert(inputs_embeds=vectors, attention_mask=visible).last_hidden_state
         embeddings, columns = self.bert.embeddings, ids.shape[1]
         x = embeddings.word_embeddings(ids) + embeddings.token_type_embeddings.weight[0]
         x = embeddings.dropout(embeddings.LayerNorm(x + embeddings.position_embeddings.weight[:columns]))
@@ -168,3 +172,27 @@ class BERTEncoder(Encoder[Written]):
 def _append(ids: Tensor, lengths: Tensor, token: Tensor) -> Tensor:
     """``token`` ``(n, 1)`` after the first ``lengths`` ``(n,)`` of ``ids`` ``(n, T)`` -> ``(n, T + 1)``."""
     return functional.pad(ids, (0, 1)).scatter(1, lengths[:, None], token)
+
+
+def _bert(config: BERTConfig, vocab_size: int) -> Any:
+    """Raises InputError for the configuration of another type."""
+    if config.transformers is not None:
+        check_type(config.transformers, "bert", BERT_TYPES)
+        return described_model(config.transformers, vocab_size)
+    transformers = import_transformers()
+    return transformers.BertModel(
+        transformers.BertConfig(
+            vocab_size=vocab_size,
+            hidden_size=config.width,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            intermediate_size=4 * config.width,
+            hidden_dropout_prob=config.dropout,
+            attention_probs_dropout_prob=config.dropout,
+            max_position_embeddings=config.max_length + 1,  # the MASK after the last token
+            type_vocab_size=1,
+            pad_token_id=None,  # transformers would freeze its embedding; a mask hides the padding here
+            attn_implementation=ATTENTION,
+        ),
+        add_pooling_layer=False,
+    )

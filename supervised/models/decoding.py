@@ -79,7 +79,7 @@ def decode(
             token = _chosen(logits, temperature, generator)
             if mask is not None:
                 mask.write(rows, token)
-            # Which rows go on is found in Python: for few rows each tensor operation would cost more than the whole loop.
+            # Which rows go on is found in Python: for few rows a tensor operation costs more than the whole loop.
             places = []
             for place, (row, symbol) in enumerate(zip(going, token.tolist(), strict=True)):
                 written[row].append(symbol)

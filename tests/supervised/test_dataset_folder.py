@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bracket_env import atomic
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import get_setting
 from bracket_env.splits import split_of
 from bracket_env.tokenizer import BracketTokenizer
-from supervised.dataset_folder import FORMS, TEST_FILE, TRAIN_FILE, generate_dataset, read_dataset
+from supervised import dataset_folder
+from supervised.dataset_folder import TEST_FILE, TRAIN_FILE, generate_dataset, read_dataset
 
 SETTING = get_setting("bracket/CloseTiny-v0")
 LANGUAGE = SETTING.language()
@@ -51,6 +51,16 @@ def test_no_prefix_is_in_both_files(folder: Path) -> None:
     assert {split_of(case.prefix) for case in read_dataset(folder, LANGUAGE, test=True)} == {"test"}
 
 
+def test_cases_are_written_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """In chunks the files are the same, byte for byte, and every chunk is told."""
+    monkeypatch.setattr(dataset_folder, "_CASES_AT_ONCE", 16)
+    told: list[int] = []
+    generate_dataset(tmp_path / "chunks", SETTING, 40, 15, progress=told.append)
+    assert told == [16, 16, 8, 15]
+    for path in folder.rglob("*.json"):
+        assert path.read_bytes() == (tmp_path / "chunks" / path.relative_to(folder)).read_bytes()
+
+
 def test_more_cases_begin_with_the_fewer_ones_and_seeds_differ(tmp_path: Path, folder: Path) -> None:
     generate_dataset(tmp_path / "more", SETTING, 60, 15)
     generate_dataset(tmp_path / "other", SETTING, 40, 15, seed=1)
@@ -63,7 +73,7 @@ def test_a_folder_that_exists_is_left_alone(folder: Path) -> None:
     with pytest.raises(InputError, match=r"data exists: choose another folder"):
         generate_dataset(folder, SETTING, 5, 5, seed=3)
     assert before == {path: path.read_bytes() for path in folder.rglob("*.json")}
-    assert len(before) == 2 * len(FORMS)
+    assert len(before) == 6
 
 
 @pytest.mark.parametrize("failing", range(6))
@@ -74,8 +84,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         if next(calls) == failing:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "fsync", fsync)
-    monkeypatch.setattr(atomic, "_flush_folder", lambda folder: None)
+    monkeypatch.setattr(dataset_folder.os, "fsync", fsync)
     with pytest.raises(InputError, match="No space left on device"):
         generate_dataset(tmp_path / "data", SETTING, 5, 5)
     assert list(tmp_path.iterdir()) == []

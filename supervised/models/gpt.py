@@ -15,7 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from supervised.models.base import Encoder, check_fits, longest
-from supervised.models.hugging_face import ATTENTION, HuggingFaceConfig, head_weights, import_transformers
+from supervised.models.hugging_face import (
+    ATTENTION,
+    GPT_TYPES,
+    HuggingFaceConfig,
+    check_type,
+    described_model,
+    head_weights,
+    import_transformers,
+)
 from supervised.models.kv_cache import KVCache
 
 
@@ -29,26 +37,15 @@ class GPTEncoder(Encoder[KVCache]):
 
     def __init__(self, config: GPTConfig, vocab_size: int) -> None:
         super().__init__()
-        transformers = import_transformers()
         self.width = config.width
         self.heads = config.heads
         self.max_length = config.max_length
-        self.gpt2 = transformers.GPT2Model(
-            transformers.GPT2Config(
-                vocab_size=vocab_size,
-                n_positions=config.max_length,
-                n_embd=config.width,
-                n_layer=config.layers,
-                n_head=config.heads,
-                resid_pdrop=config.dropout,
-                embd_pdrop=config.dropout,
-                attn_pdrop=config.dropout,
-                activation_function="gelu_pytorch_tanh",  # GPT-2's own "gelu_new", as one kernel instead of seven
-                bos_token_id=None,
-                eos_token_id=None,
-                attn_implementation=ATTENTION,
-            )
-        )
+        self.gpt2 = _gpt2(config, vocab_size)
+
+    @property
+    def pretrained(self) -> Any:
+        """The model of transformers."""
+        return self.gpt2
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         columns = longest(ids, lengths)
@@ -101,3 +98,27 @@ class GPTEncoder(Encoder[KVCache]):
         mixed = functional.scaled_dot_product_attention(query, key, value, visible, dropped, is_causal=visible is None)
         x = x + attention.resid_dropout(attention.c_proj(mixed.transpose(1, 2).flatten(2)))
         return x + block.mlp(block.ln_2(x)), key, value
+
+
+def _gpt2(config: GPTConfig, vocab_size: int) -> Any:
+    """Raises InputError for the configuration of another type."""
+    if config.transformers is not None:
+        check_type(config.transformers, "gpt", GPT_TYPES)
+        return described_model(config.transformers, vocab_size)
+    transformers = import_transformers()
+    return transformers.GPT2Model(
+        transformers.GPT2Config(
+            vocab_size=vocab_size,
+            n_positions=config.max_length,
+            n_embd=config.width,
+            n_layer=config.layers,
+            n_head=config.heads,
+            resid_pdrop=config.dropout,
+            embd_pdrop=config.dropout,
+            attn_pdrop=config.dropout,
+            activation_function="gelu_pytorch_tanh",  # GPT-2's own "gelu_new", as one kernel instead of seven
+            bos_token_id=None,
+            eos_token_id=None,
+            attn_implementation=ATTENTION,
+        )
+    )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -131,7 +132,12 @@ def rows(results: Sequence[tuple[ArchitectureJob, dict[str, Any]]]) -> list[dict
 def main(config: Architectures) -> None:
     """Run what is missing and print the table."""
     table = rows(run_grid("architectures", jobs(config), work, config))
-    view = Table(title="supervised: median (worst) seed, 1000 test cases", title_justify="left")
+    view = Table(
+        title="supervised: median (worst) seed, 1000 test cases",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for heading in (
         "task",
         "arch",
@@ -144,7 +150,7 @@ def main(config: Architectures) -> None:
         "s to 99.5 %",
         "s to 100 %",
     ):
-        view.add_column(heading, justify="left" if heading in ("task", "arch") else "right")
+        view.add_column(heading, justify="left" if heading in ("task", "arch") else "right", no_wrap=True)
     for row in table:
         cells = [_median_worst(row["exact"], 100, min), _median_worst(row["needs_stack"], 100, min)]
         cells += [_median_worst(row[name], 1, max) for name in ("seconds", "seconds_to_99.5", "seconds_to_100")]

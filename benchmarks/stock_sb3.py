@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -76,11 +77,14 @@ class PolicySolver:
 
 
 class _Curve(BaseCallback):
+    """The curve, and the weights at its highest point."""
+
     def __init__(self, setting: str, cases: Sequence[Case], eval_every: int) -> None:
         super().__init__()
         self.setting, self.cases, self.eval_every = setting, cases, eval_every
         self.next_eval, self.seconds, self.curve = 0, 0.0, []  # type: ignore[var-annotated]
         self.began = time.monotonic()
+        self.best, self.weights = -1.0, {}  # type: ignore[var-annotated]
 
     def _on_rollout_start(self) -> None:
         if self.num_timesteps < self.next_eval:
@@ -94,6 +98,8 @@ class _Curve(BaseCallback):
         solver = PolicySolver(self.model, self.setting)
         exact = score(solver, self.cases, solver.tokenizer.language, name="stock").exact.value
         self.curve.append([self.num_timesteps, round(time.monotonic() - self.began, 3), exact])
+        if exact > self.best:
+            self.best, self.weights = exact, copy.deepcopy(self.model.policy.state_dict())
 
     def _on_step(self) -> bool:
         return True
@@ -103,7 +109,7 @@ def train_stock(setting: str, seed: int, total_timesteps: int, eval_every: int) 
     """Train once.
 
     Returns:
-        The curve of (steps, seconds, exact on validation), and the last policy's scores on the test split.
+        The curve of (steps, seconds, exact on validation), and the scores of the best policy of it on the test split.
     """
     seeds = keyed_seeds(seed, "benchmarks/stock_sb3", N_ENVS)
     env = DummyVecEnv([lambda: OneHot(CloseEnv(setting, split="train"))] * N_ENVS)
@@ -113,6 +119,7 @@ def train_stock(setting: str, seed: int, total_timesteps: int, eval_every: int) 
     callback = _Curve(setting, get_setting(setting).evaluation_cases("validation", 1000), eval_every)
     model.learn(total_timesteps, callback=callback)
     callback.measure()
+    model.policy.load_state_dict(callback.weights)
     solver = PolicySolver(model, setting)
     cases = get_setting(setting).evaluation_cases("test", 1000)
     return callback.curve, score(solver, cases, solver.tokenizer.language, name="stock")

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.occupancy``: what a sentence is worth in labels when telling who is at home, beside controls.
+"""``python -m benchmarks.occupancy_labels``: what a sentence is worth in labels when telling who is at home, beside controls.
 
 A run is one number of labels, one way of teaching the GRU, one seed: homes of the test split, simulated from that seed,
 each learned from and tested by itself as ``python -m supervised.occupancy`` does. Figures are balanced accuracy in
@@ -126,7 +126,7 @@ def _taught(job: OccupancyJob, stated: Sequence[StatedRule], problem: Problem) -
     if job.arm == "contradicting":
         return [rule._replace(rule=_Opposite()) for rule in stated]
     if job.arm == "random_rule":
-        shift = key(job.seed, "benchmarks.occupancy/shift") % problem.learned
+        shift = key(job.seed, "benchmarks.occupancy_labels/shift") % problem.learned
         return [rule._replace(rule=_Moved(shift)) for rule in stated]
     if job.arm == "without_language":
         return [StatedRule(LowConstantAbsent(), Slots(), 1.0)]
@@ -167,7 +167,7 @@ def table_rows(results: Sequence[tuple[OccupancyJob, dict[str, Any]]]) -> list[d
 
 def main(config: OccupancyBenchmark) -> None:
     """Run what is missing and print the table."""
-    table = table_rows(run_grid("occupancy", jobs(config), work, config))
+    table = table_rows(run_grid("occupancy_labels", jobs(config), work, config))
     view = Table(title="balanced accuracy, %: median (worst) seed", title_justify="left")
     for heading in ("labels", "taught by", "seeds", "06-22 h", "all hours"):
         view.add_column(heading, justify="left" if heading == "taught by" else "right")
@@ -184,4 +184,4 @@ def main(config: OccupancyBenchmark) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(OccupancyBenchmark, main, prog="python -m benchmarks.occupancy"))
+    sys.exit(run(OccupancyBenchmark, main, prog="python -m benchmarks.occupancy_labels"))

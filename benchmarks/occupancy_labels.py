@@ -1,4 +1,4 @@
-"""``python -m benchmarks.occupancy_labels``: what a sentence is worth in labels when telling who is at home, beside controls.
+"""``python -m benchmarks.occupancy_labels``: what a sentence is worth in labels when telling who is at home.
 
 A run is one number of labels, one way of teaching the GRU, one seed: homes of the test split, simulated from that seed,
 each learned from and tested by itself as ``python -m supervised.occupancy`` does. Figures are balanced accuracy in

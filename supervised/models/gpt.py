@@ -76,14 +76,15 @@ class GPTEncoder(Encoder[KVCache]):
         check_fits(int(positions.max()) + 1, self.max_length)
         x = self.gpt2.drop(self.gpt2.wte(ids) + self.gpt2.wpe(positions))
         seen = positions if past is None else torch.cat([past.positions, positions], 1)  # (B, L)
-        visible = None if past is None else (seen >= 0)[:, None, None]  # (B, 1, 1, L)
+        padded = past is not None and past.padded
+        visible = (seen >= 0)[:, None, None] if padded else None  # (B, 1, 1, L)
         keys, values = [], []
         for layer, block in enumerate(self.gpt2.h):
             before = None if past is None else (past.keys[layer], past.values[layer])
             x, key, value = self._block(block, x, visible, before)
             keys.append(key)
             values.append(value)
-        return self.gpt2.ln_f(x), KVCache(tuple(keys), tuple(values), seen)
+        return self.gpt2.ln_f(x), KVCache(tuple(keys), tuple(values), seen, padded)
 
     def _block(
         self, block: Any, x: Tensor, visible: Tensor | None, past: tuple[Tensor, Tensor] | None
@@ -95,7 +96,8 @@ class GPTEncoder(Encoder[KVCache]):
         if past is not None:
             key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
         dropped = attention.attn_dropout.p if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(query, key, value, visible, dropped, is_causal=visible is None)
+        causal = past is None
+        mixed = functional.scaled_dot_product_attention(query, key, value, visible, dropped, is_causal=causal)
         x = x + attention.resid_dropout(attention.c_proj(mixed.transpose(1, 2).flatten(2)))
         return x + block.mlp(block.ln_2(x)), key, value
 

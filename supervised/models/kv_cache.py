@@ -17,6 +17,12 @@ class KVCache:
     """A layer's values, of the same shape."""
     positions: Tensor
     """``(B, L)``: where in its row each cached token stands; -1 marks padding, which is never attended to."""
+    padded: bool = False
+    """Whether there is any padding."""
+
+    def visible(self) -> Tensor | None:
+        """What a token that comes next may attend to, ``(B, 1, 1, L)``; None for everything."""
+        return (self.positions >= 0)[:, None, None] if self.padded else None
 
     def next_position(self) -> Tensor:
         """``(B, 1)``: where the next token of each row will stand."""
@@ -26,8 +32,12 @@ class KVCache:
         """The cache of some rows only, in the order of ``rows`` (int64)."""
         keys = tuple(key.index_select(0, rows) for key in self.keys)
         values = tuple(value.index_select(0, rows) for value in self.values)
-        return KVCache(keys, values, self.positions.index_select(0, rows))
+        return KVCache(keys, values, self.positions.index_select(0, rows), self.padded)
 
     def cut(self, lengths: Tensor) -> KVCache:
         """The same cache, with everything from each row's length ``(B,)`` on marked as padding."""
-        return KVCache(self.keys, self.values, self.positions.masked_fill(self.positions >= lengths[:, None], -1))
+        positions = self.positions.expand(len(lengths), -1)
+        beyond = positions >= lengths[:, None]
+        if not beyond.any():
+            return KVCache(self.keys, self.values, positions)
+        return KVCache(self.keys, self.values, positions.masked_fill(beyond, -1), padded=True)

@@ -49,13 +49,14 @@ class PrefixAttention(nn.Module):
             (torch.cat([memory.keys[0], key], 2),),
             (torch.cat([memory.values[0], value], 2),),
             torch.cat([memory.positions, memory.next_position()], 1),
+            memory.padded,
         )
 
     def look(self, state: Tensor, memory: KVCache) -> Tensor:
         """The features ``(B, units)`` of each row's newest state ``(B, units)``, which is in ``memory`` already."""
-        visible = (memory.positions >= 0)[:, None, None]  # (B, 1, 1, L)
         query = self.query(state)[:, None, None]
-        context = functional.scaled_dot_product_attention(query, memory.keys[0], memory.values[0], visible)[:, 0, 0]
+        key, value = memory.keys[0], memory.values[0]
+        context = functional.scaled_dot_product_attention(query, key, value, memory.visible())[:, 0, 0]
         return self._combine(state, context)
 
     def weights(self, states: Tensor) -> Tensor:

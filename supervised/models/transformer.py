@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, cast, get_args
 
 import torch
@@ -64,6 +65,13 @@ class TransformerConfig(EncoderConfig):
     """How order is told: turned (rope), distance penalty (alibi), a learned vector, or by the causal mask alone."""
     max_length: int | None = None
     """Longest input, in tokens; needed by learned positions and used by no others."""
+    head_size: int | None = None
+    """Features of each head; the width shared out among the heads unless heads were removed (``--structured``)."""
+
+    @property
+    def features_a_head(self) -> int:
+        """:attr:`head_size`, filled in."""
+        return self.head_size or self.width // self.heads
 
     def __post_init__(self) -> None:
         for name in ("width", "layers", "heads", "mlp_ratio"):
@@ -71,10 +79,14 @@ class TransformerConfig(EncoderConfig):
         check_dropout(self.dropout)
         check_choice("positions", self.positions, get_args(Positions))
         pair = 2 if self.positions == "rope" else 1
+        if self.head_size is not None:
+            check_whole("head_size", self.head_size)
+            if self.head_size % pair:
+                raise InputError(f"positions 'rope' turns features in pairs: head_size {self.head_size} is odd")
         fitting = [n for n in range(1, self.width + 1) if self.width % n == 0 and self.width // n % pair == 0]
-        if not fitting:
+        if not fitting and self.head_size is None:
             raise InputError(f"positions 'rope' turns features in pairs, so width must be even, not {self.width}")
-        if self.heads not in fitting:
+        if self.heads not in fitting and self.head_size is None:
             rule = f"heads must divide width {self.width}" + (" into even parts for 'rope'" if pair == 2 else "")
             raise InputError(f"{rule}: {', '.join(map(str, fitting))}, not {self.heads}")
         if self.positions == "learned":
@@ -93,7 +105,7 @@ class TransformerEncoder(Encoder[KVCache]):
     def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
         super().__init__()
         self.width = config.width
-        self.heads = config.heads
+        self.head_size = config.features_a_head
         self.positions = config.positions
         self.max_length = config.max_length
         self.embedding = nn.Embedding(vocab_size, config.width)
@@ -118,13 +130,17 @@ class TransformerEncoder(Encoder[KVCache]):
         return features[rows, lengths - 1], cache.cut(lengths)
 
     def step(self, token: Tensor, state: KVCache) -> tuple[Tensor, KVCache]:
-        features, state = self._run(token[:, None], state.next_position(), state)
+        positions = state.next_position()
+        if self.max_length is not None:
+            self._check_fits(int(positions.max()) + 1)
+        features, state = self._run(token[:, None], positions, state)
         return features[:, 0], state
 
     def select(self, state: KVCache, rows: Tensor) -> KVCache:
         return state.select(rows)
 
     def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        self._check_fits(ids.shape[1])
         positions = torch.arange(ids.shape[1], device=ids.device)[None]
         x, mask, turn = self._embed(ids, positions), self._mask(positions, positions, None), self._turn(positions)
         for block in self.blocks[:-1]:
@@ -138,6 +154,7 @@ class TransformerEncoder(Encoder[KVCache]):
         Padding needs no mask: on the right of a row, causal attention never looks at it.
         """
         ids = ids[:, : longest(ids, lengths)]
+        self._check_fits(ids.shape[1])
         return self._run(ids, torch.arange(ids.shape[1], device=ids.device)[None], None)
 
     def _run(self, ids: Tensor, positions: Tensor, past: KVCache | None) -> tuple[Tensor, KVCache]:
@@ -151,28 +168,31 @@ class TransformerEncoder(Encoder[KVCache]):
             x, key, value = block(x, turn, mask, before)
             keys.append(key)
             values.append(value)
-        return self.norm(x), KVCache(tuple(keys), tuple(values), seen)
+        padded = past is not None and past.padded
+        return self.norm(x), KVCache(tuple(keys), tuple(values), seen, padded)
 
     def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
         """``(B, T)`` at ``positions`` ``(B or 1, T)`` -> what the first block reads ``(B, T, width)``."""
         x = self.embedding(ids)
         if self.max_length is not None:
-            check_fits(int(positions.max()) + 1, self.max_length)
             x = x + self.position(positions)
         return self.dropout(x)
 
+    def _check_fits(self, tokens: int) -> None:
+        if self.max_length is not None:
+            check_fits(tokens, self.max_length)
+
     def _turn(self, positions: Tensor) -> Turn | None:
         """What RoPE turns the queries and keys at ``positions`` ``(B or 1, T)`` by; None for other positions."""
-        return rotation(positions[:, None], self.width // self.heads) if self.positions == "rope" else None
+        return rotation(positions[:, None], self.head_size) if self.positions == "rope" else None
 
     def _mask(self, positions: Tensor, seen: Tensor, past: KVCache | None) -> Tensor | None:
-        """What is added to the scores ``(B or 1, heads or 1, T, L)``, or where they count; None: plainly causal."""
-        if past is None and self.positions != "alibi":
-            return None
+        """What is added to the scores ``(B or 1, heads or 1, T, L)``, or where they count; None: all before."""
+        if self.positions != "alibi":  # a token read after the past is the last one
+            return None if past is None or not past.padded else (seen >= 0)[:, None, None, :]
+        visible = (seen >= 0)[:, None, None, :]
         distance = (positions[:, :, None] - seen[:, None, :])[:, None]  # (B or 1, 1, T, L)
-        visible = (distance >= 0) & (seen >= 0)[:, None, None, :]
-        if self.positions != "alibi":
-            return visible
+        visible = visible & (distance >= 0)
         return torch.where(visible, -self.slopes * distance, -torch.inf)
 
 
@@ -182,10 +202,11 @@ class _Block(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width, hidden = config.width, config.mlp_ratio * config.width
+        inner = config.heads * config.features_a_head
         self.heads = config.heads
         self.norm_attention = nn.LayerNorm(width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.project = nn.Linear(width, width)
+        self.query_key_value = nn.Linear(width, 3 * inner)
+        self.project = nn.Linear(inner, width)
         self.norm_mlp = nn.LayerNorm(width)
         self.expand = nn.Linear(width, hidden)
         self.shrink = nn.Linear(hidden, width)
@@ -194,29 +215,35 @@ class _Block(nn.Module):
     def forward(
         self, x: Tensor, turn: Turn | None, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """``x`` ``(B, T, width)`` -> the same shape, and the keys and values ``(B, heads, L, width / heads)``."""
+        """``x`` ``(B, T, width)`` -> the same shape, and the keys and values ``(B, heads, L, head size)``."""
         query, key, value = self.project_in(x, turn)
         if past is not None:
             key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
         dropped = self.dropout.p if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(query, key, value, mask, dropped, is_causal=mask is None)
+        causal = mask is None and past is None
+        mixed = functional.scaled_dot_product_attention(query, key, value, mask, dropped, is_causal=causal)
         x = x + self.dropout(self.project(mixed.transpose(1, 2).flatten(2)))
         return x + self.dropout(self.shrink(functional.gelu(self.expand(self.norm_mlp(x))))), key, value
 
     def project_in(self, x: Tensor, turn: Turn | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, key and value of the attention, each ``(B, heads, T, width / heads)``."""
-        parts = self.query_key_value(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        if turn is not None:
-            query, key = rotate(query, turn), rotate(key, turn)
-        return query, key, value
+        """Query, key and value of the attention, each ``(B, heads, T, head size)``."""
+        parts = self.query_key_value(self.norm_attention(x)).view(*x.shape[:2], 3, self.heads, -1)
+        parts = parts.permute(2, 0, 3, 1, 4)  # (3, B, heads, T, head size)
+        query, key = parts[:2] if turn is None else rotate(parts[:2], turn)
+        return query, key, parts[2]
 
 
 def rotation(positions: Tensor, size: int) -> Turn:
     """RoPE's angles, positions ``(..., T)`` times 10000^(-2i/size), as cosines and sines ``(..., T, size / 2)``."""
-    frequency = 10_000.0 ** (-torch.arange(0, size, 2, device=positions.device) / size)  # (size / 2,)
-    angle = positions[..., None] * frequency
+    angle = positions[..., None] * _frequency(size, positions.device)
     return angle.cos(), angle.sin()
+
+
+@cache
+def _frequency(size: int, device: torch.device) -> Tensor:
+    """``(size / 2,)``: RoPE's angles a position."""
+    with torch.inference_mode(False):  # what is made in inference mode could not be trained with later
+        return 10_000.0 ** (-torch.arange(0, size, 2, device=device) / size)
 
 
 def rotate(x: Tensor, turn: Turn) -> Tensor:

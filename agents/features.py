@@ -80,3 +80,20 @@ def as_sequence_model(policy: ActorCriticPolicy, tokenizer: BracketTokenizer, mo
     model.head.weight[rows] = action_net.weight
     model.head.bias[rows] = action_net.bias
     return model
+
+
+@torch.no_grad()
+def take_policy(
+    policy: ActorCriticPolicy | MaskableActorCriticPolicy, tokenizer: BracketTokenizer, model: SequenceModel
+) -> None:
+    """Copy a supervised model into a policy of the same encoder: the way back of :func:`as_sequence_model`.
+
+    Of the head an agent needs the rows of closers and EOS. The value head stays as it is.
+    """
+    extractor, action_net = policy.features_extractor, policy.action_net
+    assert isinstance(extractor, EncoderFeatures)
+    assert isinstance(action_net, nn.Linear)
+    extractor.encoder.load_state_dict(model.encoder.state_dict())
+    rows = torch.as_tensor(tokenizer.action_ids.astype("int64"))
+    action_net.weight.copy_(model.head.weight[rows])
+    action_net.bias.copy_(model.head.bias[rows])

@@ -11,7 +11,7 @@ from bracket_env.task import CloseTask, make_task
 from supervised.checks import require, require_whole
 from supervised.durations import parse_duration
 from supervised.model_options import architecture_params, longest_input
-from supervised.runs import RunConfig
+from supervised.runs import RunConfig, RunFolder
 
 # The most of each count; what is far beyond any machine is a slip of the hand.
 _MOST = {
@@ -37,6 +37,8 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
         require(name, getattr(config, name), "positive", lambda v: v > 0)
     for name in ("ent_coef", "vf_coef"):
         require(name, getattr(config, name), "at least 0", lambda v: v >= 0)
+    for name in ("ncl_weight", "ncl_base"):
+        require(name, getattr(config, name), "from 0 to 1000", lambda v: 0 <= v <= 1000)
     for name in ("clip_range_vf", "target_kl"):
         if getattr(config, name) is not None:
             require(name, getattr(config, name), "positive", lambda v: v > 0)
@@ -70,7 +72,11 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
     )
     # An agent may read whole observations, and its model decodes freely.
     longest = max(task.observation_length, longest_input(task.setting))
-    params = architecture_params(config, config.encoder, longest)
+    inherited = None
+    if config.init_from is not None:
+        source = RunFolder.open(config.init_from, root=config.runs_dir).config
+        inherited = source.params if source.architecture == config.encoder else None
+    params = architecture_params(config, config.encoder, longest, inherited)
     run = RunConfig(
         kind="ppo",
         setting=config.setting,

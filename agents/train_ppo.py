@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
+import tyro
+
 from bracket_env.command import run
 from bracket_env.settings import DEFAULT_SETTING
 from supervised.params_file import read_params
@@ -31,6 +33,9 @@ class TrainPPO:
     """Where run folders are."""
     resume: str | None = None
     """Go on with this run (name or folder); its own options are used."""
+    init_from: str | None = None
+    """Start from the encoder and the head of this run, of either family; the value head is new, and so are the rows of
+    new pairs, which begin as those of the nearest known ones."""
     params: str | None = None
     """Options from this JSON file (studies/NAME/best_params.json); those that are typed win."""
 
@@ -48,6 +53,15 @@ class TrainPPO:
     """The most actions of an episode; by default the setting's depth + 1."""
     mask: bool = False
     """Forbid syntactically impossible actions (MaskablePPO)."""
+    instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A sentence in Japanese or English about the answers, such as 'The bracket opened last is closed first.'; it
+    shapes the reward and leaves the optimal policy as it is. May be given several times."""
+    ncl_weight: float = 1.0
+    """With --instruction: what one violation of a rule that is surely meant costs, until the episode ends."""
+    ncl_base: float = 0.0
+    """With --instruction: the potential of an answer without a violation; above 0, ending early stops looking good."""
+    ncl_encoder: str = "default"
+    """With --instruction: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME)."""
 
     encoder: Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"] = "gru"
     """The network that reads the tokens; tree is given the structure: what opens, what closes."""

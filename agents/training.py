@@ -15,9 +15,10 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents import checkpoint
-from agents.features import EncoderFeatures, initialise_heads
+from agents.features import EncoderFeatures, initialise_heads, take_policy
 from agents.monitor import Monitor, Rank, Watch, best_first
 from agents.options import check
+from agents.shaping import Shape, keep, shaping, show_rules, stated
 from agents.train_ppo import PROG, TrainPPO
 from agents.vec_adapter import VectorEnvAdapter
 from bracket_env.errors import InputError
@@ -25,6 +26,7 @@ from bracket_env.random_streams import keyed_seeds
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from bracket_env.vector import CloseVectorEnv
+from ncl_reward.shaping import check_discount
 from supervised.devices import choose_device
 from supervised.durations import format_duration, parse_duration
 from supervised.finish import report_interruption, report_scores
@@ -34,6 +36,7 @@ from supervised.params_file import options_of
 from supervised.progress import Display
 from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.solver import ModelSolver
+from supervised.transplant import initialise_from, with_architecture
 
 
 def train(
@@ -43,6 +46,7 @@ def train(
     *,
     rank: Rank = best_first,
     watch: Watch | None = None,
+    shape: Shape | None = None,
 ) -> RunFolder:
     """Train, or go on training, and report.
 
@@ -52,6 +56,7 @@ def train(
         rank: orders evaluations: the model of the largest one is kept.
         watch: called after each evaluation with the steps and the figures; what it raises ends the training. A watched
             run is not reported and sees no test case.
+        shape: puts another reward around the training environment than the sentences do.
 
     Returns:
         The finished run.
@@ -67,18 +72,26 @@ def train(
         if folder.config.kind != "ppo":
             raise InputError(f"{folder.path} is no PPO run but a {folder.config.kind} one")
         config = resumed(config, folder.config.options)
+    else:
+        config = with_architecture(config, "encoder")
     with options_of(config.params):
         run, _ = check(config)
     torch.set_num_threads(config.threads)
     device = choose_device(config.device)
-    model = build(config, run, device)
+    rules = stated(config, run, folder)
+    shape = shape or shaping(config, run, rules)
+    model = build(config, run, device, shape)
     restored = None
+    if config.init_from is not None:  # what a checkpoint holds overwrites it
+        start_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
     if folder is None:
         name = free_name(f"ppo-{config.encoder}", config.runs_dir) if config.name is None else config.name
-        folder = RunFolder.create(name, run, command, root=config.runs_dir)
+        folder = RunFolder.create(name, run, command, root=config.runs_dir, fill=lambda made: keep(rules, made))
     else:
         restored = _restore(folder, model)
     console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
+    if config.instruction:
+        show_rules(rules, console, shaped=shape is not None)
 
     setting = get_setting(config.setting)
     pairs = custom_pairs(config.pairs, setting)
@@ -112,8 +125,12 @@ def train(
     return folder
 
 
-def build(config: TrainPPO, run: RunConfig, device: torch.device) -> OnPolicyAlgorithm:
-    """A fresh PPO or MaskablePPO on the native vector environment, its members seeded by keys of the run's seed."""
+def build(config: TrainPPO, run: RunConfig, device: torch.device, shape: Shape | None = None) -> OnPolicyAlgorithm:
+    """A fresh PPO or MaskablePPO on the native vector environment, its members seeded by keys of the run's seed.
+
+    Args:
+        shape: puts another reward around the environment; the returns that are reported stay those inside.
+    """
     env = CloseVectorEnv(
         config.n_envs,
         config.setting,
@@ -125,7 +142,9 @@ def build(config: TrainPPO, run: RunConfig, device: torch.device) -> OnPolicyAlg
         max_answer=config.max_answer,
         autoreset_mode="SameStep",
     )
-    adapter = VectorEnvAdapter(env, keyed_seeds(config.seed, "agents/train_ppo", config.n_envs))
+    adapter = VectorEnvAdapter(
+        shape(env) if shape else env, keyed_seeds(config.seed, "agents/train_ppo", config.n_envs)
+    )
     vocab_size = BracketTokenizer(run.language).vocab_size
     arguments: dict[str, Any] = {
         name: getattr(config, name)
@@ -148,8 +167,21 @@ def build(config: TrainPPO, run: RunConfig, device: torch.device) -> OnPolicyAlg
         },
         **arguments,
     )
+    check_discount(adapter, model.gamma)
     initialise_heads(model.policy)
     return model
+
+
+def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> None:
+    """Make the best model of a run, of either family, the policy of a fresh agent. Its value head stays.
+
+    Raises:
+        InputError: as :func:`supervised.transplant.initialise_from`.
+    """
+    with torch.random.fork_rng(devices=[]):  # whatever the source draws, the agent's stream stays its own
+        start = run.build()
+        initialise_from(start, run, source, nearest=True)
+    take_policy(model.policy, BracketTokenizer(run.language), start)
 
 
 @contextlib.contextmanager

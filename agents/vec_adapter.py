@@ -67,7 +67,7 @@ class VectorEnvAdapter(VecEnv):
         """Observations ``(n, L)``, rewards ``(n,)`` float32, dones ``(n,)`` and one info dict a member."""
         obs, rewards, terminated, truncated, vector_infos = self.env.step(self._actions)
         dones = terminated | truncated
-        self.returns += rewards
+        self.returns += vector_infos.get("unshaped_reward", rewards)
         self.lengths += 1
         infos: list[dict[str, Any]] = [{}] * self.num_envs  # one for all whose episode goes on: SB3 never writes there
         ended = np.flatnonzero(dones)

@@ -143,7 +143,7 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
         others = sorted(set(BRACKET_RULES) - set(names))
         stream = key(job.seed, "benchmarks/ncl/random")
         names = [others.pop(below(bits(stream, i), len(others))) for i in range(2)]
-    rules = [StatedRule("The brackets are as they are.", name, 1.0, 1.0, None, 0.05) for name in names]
+    rules = [StatedRule("The brackets are as they are.", name, 1.0, 1.0, 1.0, None, 0.05) for name in names]
     from bracket_env.settings import get_setting
 
     batches = InstructedBatches(

@@ -6,6 +6,7 @@ counts, since whatever else the machine does only ever slows a round down.
 - ``scalar_step``: one environment, steps inside an episode; ``scalar_episodes``: the oracle, resets counted.
 - ``vector_step``: a step in which no episode ends; ``vector_oracle``, ``vector_random``: whole episodes, resets and
   the drawing of fresh cases counted.
+- ``shaped_step``, ``shaped_oracle``: the same two with NCL in the reward ("nesting" and "stop when closed").
 - ``sampler``: fresh prefixes a second.
 - ``sb3_adapter`` against ``dummy_vec_env``; ``sync_vector``: Gymnasium's own vector wrapper around ours.
 - ``gymnasium_cartpole_vector``, ``envpool_cartpole``: native vector environments of others at the same size.
@@ -34,6 +35,11 @@ from bracket_env.command import run
 from bracket_env.random_streams import key
 from bracket_env.settings import DEFAULT_SETTING, get_setting
 from bracket_env.vector import CloseVectorEnv
+from ncl_reward.bracket_rules import BRACKET_RULES
+from ncl_reward.modified import WeightedRule
+from ncl_reward.potential import Potential
+from ncl_reward.rules import Slots
+from ncl_reward.shaping import VectorNCLReward
 
 
 @dataclass(frozen=True)
@@ -106,32 +112,44 @@ def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     actions = np.random.default_rng(0).integers(0, random.single_action_space.n, (64, n))  # type: ignore[attr-defined]
     turn = iter(range(1 << 62))
 
-    depth = get_setting(setting).max_depth
-    inside = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
-    opener = inside.task.sampler.language.openers[0]
-    closer = np.zeros(n, dtype=np.int64)
-    inside.reset(seed=0)
-
-    def no_end(seconds: float) -> tuple[int, float]:
-        steps, taken = 0, 0.0
-        while taken < seconds:
-            inside.reset(options={"prefix": opener * depth})
-            began = time.perf_counter()
-            for _ in range(depth):
-                inside.step(closer)
-            taken += time.perf_counter() - began
-            steps += depth * n
-        return steps, taken
+    inside, shaped_inside, finishing = (CloseVectorEnv(n, setting, autoreset_mode="SameStep") for _ in range(3))
+    rules = [WeightedRule(BRACKET_RULES[name], Slots(), 1.0) for name in ("nesting", "stop_when_closed")]
+    potential = Potential(tuple(rules), inside.task.n_pairs)
+    shaped = VectorNCLReward(finishing, potential, 0.9)
+    for env in (inside, shaped_inside, shaped):
+        env.reset(seed=0)
 
     sampler = get_setting(setting).sampler()
     streams = np.full(n, key(0, "benchmarks/step_rate"), dtype=np.uint64)
     indices = np.arange(n, dtype=np.uint64)
     return {
-        "vector_step": (n, no_end),
+        "vector_step": (n, no_end(inside, inside)),
         "vector_oracle": (n, repeated(lambda: oracle.step(oracle.right_actions()), n)),
         "vector_random": (n, repeated(lambda: random.step(actions[next(turn) % 64]), n)),
+        "shaped_step": (n, no_end(VectorNCLReward(shaped_inside, potential, 0.9), shaped_inside)),
+        "shaped_oracle": (n, repeated(lambda: shaped.step(finishing.right_actions()), n)),
         "sampler": (n, repeated(lambda: sampler.batch(streams, indices + np.uint64(next(turn) * n)), n)),
     }
+
+
+def no_end(env: CloseVectorEnv | VectorNCLReward, task: CloseVectorEnv) -> Measure:
+    """Measure steps in which no episode of ``env`` ends; ``task`` is the environment inside it."""
+    depth = task.task.setting.max_depth
+    opener = task.task.sampler.language.openers[0]
+    closer = np.zeros(task.num_envs, dtype=np.int64)
+
+    def measure(seconds: float) -> tuple[int, float]:
+        steps, taken = 0, 0.0
+        while taken < seconds:
+            env.reset(options={"prefix": opener * depth})
+            began = time.perf_counter()
+            for _ in range(depth):
+                env.step(closer)
+            taken += time.perf_counter() - began
+            steps += depth * task.num_envs
+        return steps, taken
+
+    return measure
 
 
 def adapter_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:

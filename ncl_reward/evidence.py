@@ -18,7 +18,6 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import lgamma, log, log1p
 
 import numpy as np
@@ -56,27 +55,9 @@ def bayes_factor(target: Target, labels: np.ndarray, situations: np.ndarray, noi
     return factor
 
 
-def posterior_weights(
-    priors: Sequence[float],
-    targets: Sequence[Target],
-    noises: Sequence[float],
-    labels: np.ndarray,
-    situations: np.ndarray,
-) -> list[float]:
-    """w_r of every rule; a prior of 0 stays 0, and without labels every prior stays what it is.
-
-    Args:
-        priors: from 0 to 1, one a rule.
-        targets: one a rule, at the same n places.
-        noises: ε, one a rule.
-        labels, situations: as for :func:`bayes_factor`.
-    """
-    weights = []
-    for prior, target, noise in zip(priors, targets, noises, strict=True):
-        if prior == 0:
-            weights.append(0.0)
-            continue
-        bounded = min(max(prior, _MOST_CERTAIN), 1 - _MOST_CERTAIN)
-        spoken_for = bounded * bayes_factor(target, labels, situations, noise)
-        weights.append(spoken_for / (spoken_for + 1 - bounded))
-    return weights
+def posterior(prior: float, factor: float) -> float:
+    """w_r from the prior and the Bayes factor; a prior of 0 stays 0."""
+    if prior == 0:
+        return 0.0
+    bounded = min(max(prior, _MOST_CERTAIN), 1 - _MOST_CERTAIN)
+    return bounded * factor / (bounded * factor + 1 - bounded)

@@ -18,7 +18,7 @@ import numpy as np
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from ncl_reward.encoders import SentenceEncoder
-from ncl_reward.head import RULE_NAMES, fitted_head
+from ncl_reward.head import RULE_NAMES, fitted_head, read_sentences
 from ncl_reward.instruction import Instruction, clauses, masked, parse_instruction, sentences
 
 THRESHOLD = 0.5
@@ -112,9 +112,9 @@ def _weigh(instruction: Instruction, encoder: SentenceEncoder, language: Bracket
     if not understands(encoder, instruction):
         return [Grounded(name, 0.0, 0.0, instruction) for name in RULE_NAMES]
     head = fitted_head(encoder)
-    vector = encoder.encode([masked(instruction.text, language)]).astype(np.float64)
-    similarity = head.similarities(vector)[0]
-    probability = head.probabilities(vector)[0, : len(RULE_NAMES)]
+    sentence = read_sentences([masked(instruction.text, language)], encoder)
+    similarity = head.similarities(sentence.vectors)[0]
+    probability = head.probabilities(sentence)[0, : len(RULE_NAMES)]
     return [
         Grounded(
             RULE_NAMES[i],

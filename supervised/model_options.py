@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bracket_env.errors import InputError
@@ -20,7 +21,9 @@ _MOST = {
 }  # fmt: skip
 
 
-def architecture_params(config: Any, arch: str, longest: int) -> dict[str, Any]:
+def architecture_params(
+    config: Any, arch: str, longest: int, inherited: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Every option of an architecture: those given, and the defaults of the others.
 
     Learned positions get room for the longest input by themselves when ``max_length`` is not given.
@@ -28,6 +31,7 @@ def architecture_params(config: Any, arch: str, longest: int) -> dict[str, Any]:
     Args:
         config: has the fields :data:`MODEL_OPTIONS`.
         longest: the most tokens that the model will read.
+        inherited: the options of the model that this one starts from; they take the place of the defaults.
 
     Raises:
         InputError: a size out of range, an option that the architecture does not use, or too little room.
@@ -37,6 +41,8 @@ def architecture_params(config: Any, arch: str, longest: int) -> dict[str, Any]:
             require_whole(name, getattr(config, name), 1, most)
     given = {name: getattr(config, name) for name in MODEL_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None and value is not False}
+    if inherited is not None:
+        given = {**_continued(inherited, longest), **given}
     if arch in ("gpt", "bert") or config.positions == "learned":
         given.setdefault("max_length", longest)
     params = check_params(arch, given).to_dict()
@@ -45,6 +51,19 @@ def architecture_params(config: Any, arch: str, longest: int) -> dict[str, Any]:
             f"--max-length {params['max_length']} is less than the {longest} tokens of the longest prefix and answer"
         )
     return params
+
+
+def _continued(options: Mapping[str, Any], longest: int) -> dict[str, Any]:
+    """The options of a model that is to be trained on: with more room if need be, and without dropout.
+
+    A model of transformers comes as it is: its configuration says all of this.
+    """
+    continued = dict(options)
+    if continued.get("transformers") is None:
+        continued.pop("dropout", None)
+        if continued.get("max_length") is not None:
+            continued["max_length"] = max(continued["max_length"], longest)
+    return continued
 
 
 def longest_input(setting: Setting) -> int:

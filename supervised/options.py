@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import Setting, get_setting
+from supervised.adapt import Adapt
 from supervised.augmentation import AUGMENTATIONS
 from supervised.checks import flag, require, require_whole
 from supervised.durations import parse_duration
 from supervised.model_options import architecture_params, longest_input
 from supervised.pretrain import Pretrain
-from supervised.runs import RunConfig
+from supervised.runs import RunConfig, RunFolder
 from supervised.train import Train
 
 Config = TypeVar("Config")
@@ -37,7 +38,7 @@ def check(config: Train) -> RunConfig:
     Raises:
         InputError: the first option that is out of range, or does not fit the others.
     """
-    _check_ranges(config)
+    check_ranges(config)
     require("label_smoothing", config.label_smoothing, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
     require("replay_share", config.replay_share, "above 0 and below 1", lambda v: 0 < v < 1)
     if config.replay is not None and config.init_from is None:
@@ -48,6 +49,8 @@ def check(config: Train) -> RunConfig:
     if chosen_augmentations(config.augment) and streamed:
         raise InputError("--augment goes with --dataset-size or --dataset: a stream never repeats, so it gains nothing")
     _check_instruction(config)
+    if config.tokenizer is not None and config.init_from is not None:
+        raise InputError("--tokenizer and --init-from exclude each other: both say what the embedding starts from")
     setting = get_setting(config.setting)
     language = setting.language(config.pairs)
     if config.replay is not None:
@@ -71,6 +74,8 @@ def _check_instruction(config: Train) -> None:
     for name in ("labelled_pairs", "unlabelled_batch"):
         if getattr(config, name) is not None:
             raise InputError(f"{flag(name)} goes with --instruction")
+    if config.ncl_adapter != "none":
+        raise InputError("--ncl-adapter goes with --instruction")
     if config.dataset_size == "0":
         raise InputError("--dataset-size 0 goes with --instruction: there is nothing to learn from otherwise")
 
@@ -83,7 +88,7 @@ def check_pretraining(config: Pretrain) -> RunConfig:
     """
     if config.objective not in ("clm", "mlm"):
         raise InputError(f"--objective must be clm or mlm, not {quote(config.objective)}")
-    _check_ranges(config)
+    check_ranges(config)
     fixed_size(config.words, "words")
     setting = get_setting(config.setting)
     run = _run_config("pretrain", config, setting, setting.language(config.pairs))
@@ -95,8 +100,8 @@ def check_pretraining(config: Pretrain) -> RunConfig:
     return run
 
 
-def _check_ranges(config: Train | Pretrain) -> None:
-    """What the options of both commands must satisfy, each by itself."""
+def check_ranges(config: Train | Pretrain | Adapt) -> None:
+    """What the options of all training commands must satisfy, each by itself."""
     for name, most in _MOST.items():
         require_whole(name, getattr(config, name), 1, most)
     require_whole("seed", config.seed, 0, 2**63 - 1)
@@ -121,12 +126,16 @@ def _check_ranges(config: Train | Pretrain) -> None:
 
 
 def _run_config(kind: str, config: Train | Pretrain, setting: Setting, language: BracketLanguage) -> RunConfig:
+    inherited = None
+    if config.init_from is not None:
+        source = RunFolder.open(config.init_from, root=config.runs_dir).config
+        inherited = source.params if source.architecture == config.arch else None
     return RunConfig(
         kind=kind,
         setting=config.setting,
         pairs=language.pairs,
         architecture=config.arch,
-        params=architecture_params(config, config.arch, longest_input(setting)),
+        params=architecture_params(config, config.arch, longest_input(setting), inherited),
         masked=False,
         options=asdict(config),
     )

@@ -20,19 +20,20 @@ import os
 import secrets
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
+from supervised.compression.quantization import compute_in_int8
+from supervised.compression.storage import Stored, unpack
 from supervised.models import SequenceModel, build_model, check_params
 from supervised.solver import ModelSolver
 
@@ -47,7 +48,8 @@ class RunConfig:
     """What defines the model of a run, and the options it was trained with."""
 
     kind: str
-    """``ppo``, ``supervised`` or ``pretrain``: the command that resumes it."""
+    """``ppo``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress``: nothing is to be
+    resumed."""
     setting: str
     pairs: tuple[str, ...]
     architecture: str
@@ -94,29 +96,28 @@ class RunFolder:
         *,
         root: str | Path = DEFAULT_ROOT,
         replace: bool = False,
+        fill: Callable[[RunFolder], None] | None = None,
     ) -> RunFolder:
         """Make ``root/name`` with its configuration.
 
         Args:
             replace: remove a run of that name first.
+            fill: writes what else the folder is to have from the beginning.
 
         Raises:
             InputError: the run exists already, the folder holds something else, or it cannot be written.
         """
-        path = Path(root) / name
-        if Path(name).name != name or name in ("", ".."):
-            raise InputError(f"a run's name is one folder name, not {quote(name)}")
-        if os.path.exists(path):
-            if not replace:
-                raise InputError(f"run {path} exists: choose another --name, or go on with --resume {name}")
-            if not (path / CONFIG).is_file():
-                raise InputError(f"{path} is not a run folder, so it is not replaced")
+        path = checked_path(name, root)
+        if os.path.exists(path) and not replace:
+            raise InputError(f"run {path} exists: choose another --name, or go on with --resume {name}")
         # Made beside and then renamed: whatever happens, a folder of that name is a whole run.
         beside = Path(root) / f".{secrets.token_hex(8)}.tmp"
         try:
             (beside / "checkpoint").mkdir(parents=True)
             write_text(beside / COMMAND, shlex.join(command) + "\n")
             write_text(beside / CONFIG, _dump({"format": FORMAT, **asdict(config)}))
+            if fill is not None:
+                fill(cls(beside, config))
             if path.exists():
                 shutil.rmtree(path)
             os.rename(beside, path)
@@ -186,13 +187,18 @@ class RunFolder:
         kept = [entry for entry in self.metrics() if entry.get(key, 0) <= value]
         write_text(self.path / METRICS, "".join(json.dumps(entry) + "\n" for entry in kept))
 
-    def save_best(self, model: SequenceModel, metadata: Mapping[str, Any]) -> None:
+    def save_best(self, model: SequenceModel, metadata: Mapping[str, Any], packed: bytes | None = None) -> None:
         """Replace the best model. The metadata names the digest of the weights it belongs to.
+
+        Args:
+            packed: the model's weights as :func:`supervised.compression.storage.pack` makes them; plain by default.
 
         A kill between the two files leaves the new weights beside the old figures: :meth:`load_best` needs the weights
         alone, :meth:`best_metadata` refuses figures of others, and a resumed run writes both again.
         """
-        weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()})
+        weights = packed
+        if weights is None:
+            weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()})
         write_bytes(self.path / WEIGHTS, weights)
         described = {
             **metadata,
@@ -219,8 +225,12 @@ class RunFolder:
             raise InputError(f"{self.path / METADATA} does not belong to {WEIGHTS} beside it: the sha256 differ")
         return metadata
 
-    def load_best(self, *, device: str | torch.device = "cpu") -> SequenceModel:
+    def load_best(self, *, device: str | torch.device = "cpu", floats: bool = False) -> SequenceModel:
         """The best model, ready to use.
+
+        Args:
+            floats: floats also for weights that are to be computed with as int8: for training on. A device that is not
+                the CPU has no int8 kernels and takes floats in any case.
 
         Raises:
             InputError: missing or damaged weights, or weights that do not fit the run's configuration.
@@ -228,23 +238,40 @@ class RunFolder:
         path = self.path / WEIGHTS
         if not path.is_file():
             raise InputError(f"{self.path} holds no trained model yet: no {WEIGHTS}")
-        model = self.config.build()
         try:
-            weights = safetensors.torch.load_file(path)
-        except (SafetensorError, OSError) as error:
+            stored = unpack(path.read_bytes())
+        except (ValueError, OSError) as error:
             raise InputError(f"{path} is damaged: {error}") from None
-        expected = model.state_dict()
-        for name in sorted({*expected, *weights}):
-            if name not in weights or name not in expected:
-                place = "is missing" if name in expected else "is not known to it"
-                raise InputError(f"{path} does not fit the {self.config.architecture} of {CONFIG}: {name} {place}")
-            if weights[name].shape != expected[name].shape:
-                found, wanted = tuple(weights[name].shape), tuple(expected[name].shape)
-                raise InputError(
-                    f"{path} does not fit the {self.config.architecture} of {CONFIG}: {name} is {found}, not {wanted}"
-                )
-        model.load_state_dict(weights)
-        return model.to(device).eval()
+        try:
+            return model_of(self.config, stored, device=device, floats=floats)
+        except InputError as error:
+            raise InputError(f"{path} {error}") from None
+
+
+def model_of(
+    config: RunConfig, stored: Stored, *, device: str | torch.device = "cpu", floats: bool = False
+) -> SequenceModel:
+    """The model of a run with these weights, ready to use.
+
+    Args:
+        floats: see :meth:`RunFolder.load_best`.
+
+    Raises:
+        InputError: the weights do not fit the configuration, without the file's name.
+    """
+    model = config.build()
+    weights, expected = stored.weights, model.state_dict()
+    for name in sorted({*expected, *weights}):
+        if name not in weights or name not in expected:
+            place = "is missing" if name in expected else "is not known to it"
+            raise InputError(f"does not fit the {config.architecture} of {CONFIG}: {name} {place}")
+        if weights[name].shape != expected[name].shape:
+            found, wanted = tuple(weights[name].shape), tuple(expected[name].shape)
+            raise InputError(f"does not fit the {config.architecture} of {CONFIG}: {name} is {found}, not {wanted}")
+    model.load_state_dict(weights)
+    if stored.compute == "int8" and not floats and torch.device(device).type == "cpu":
+        compute_in_int8(model, stored.quantized)
+    return model.to(device).eval()
 
 
 def load(
@@ -272,6 +299,20 @@ def load(
         temperature=temperature,
         seed=seed,
     )
+
+
+def checked_path(name: str, root: str | Path = DEFAULT_ROOT) -> Path:
+    """The folder of a run to be made.
+
+    Raises:
+        InputError: it is not the name of one folder, or of one that is there and no run.
+    """
+    path = Path(root) / name
+    if Path(name).name != name or name in ("", ".."):
+        raise InputError(f"a run's name is one folder name, not {quote(name)}")
+    if os.path.exists(path) and not (path / CONFIG).is_file():
+        raise InputError(f"{path} is not a run folder, so it is not replaced")
+    return path
 
 
 def free_name(stem: str, root: str | Path = DEFAULT_ROOT) -> str:

@@ -22,12 +22,14 @@ from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from bracket_env.settings import Setting, get_setting
 from bracket_env.tokenizer import BracketTokenizer
+from supervised.adapt import Adapt
 from supervised.data import TrainingBatches
 from supervised.devices import choose_device
 from supervised.durations import format_duration, parse_duration
 from supervised.finish import report_interruption
 from supervised.history import plot_history
 from supervised.interrupt import GracefulInterrupt
+from supervised.models import SequenceModel
 from supervised.options import custom_pairs, resumed
 from supervised.pretrain import Pretrain
 from supervised.progress import Display
@@ -36,7 +38,7 @@ from supervised.train import Train
 from supervised.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.transplant import initialise_from
 
-Config = TypeVar("Config", Train, Pretrain)
+Config = TypeVar("Config", Train, Pretrain, Adapt)
 CHECKPOINT = "supervised.safetensors"
 _SAVE_EVERY_SECONDS = 15.0
 
@@ -55,7 +57,7 @@ def to_resume(config: Config, kind: str) -> tuple[RunFolder | None, Config]:
     return folder, resumed(config, folder.config.options)
 
 
-def _check_files(config: Train | Pretrain, processes: int) -> None:
+def _check_files(config: Train | Pretrain | Adapt, processes: int) -> None:
     """What would only be missed at the end of the training, or in the middle.
 
     Raises:
@@ -67,7 +69,7 @@ def _check_files(config: Train | Pretrain, processes: int) -> None:
         raise InputError(f"--batch-size {config.batch_size} is less than the {processes} processes that share a batch")
 
 
-def _accelerator(config: Train | Pretrain) -> Accelerator:
+def _accelerator(config: Train | Pretrain | Adapt) -> Accelerator:
     device = choose_device(config.device)
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
     if config.precision == "bf16" and not half:
@@ -107,6 +109,7 @@ class Session(ABC, Generic[Config]):
     ) -> None:
         self.config: Config = config
         self.folder, self.trainer, self.setting, self.console = folder, trainer, setting, console
+        self.architecture = run.architecture
         self.pairs = custom_pairs(config.pairs, setting)
         self.main = trainer.accelerator.is_main_process
         self.tokenizer = BracketTokenizer(run.language)
@@ -133,7 +136,7 @@ class Session(ABC, Generic[Config]):
         parameters = sum(p.numel() for p in trainer.model.parameters())
         begun = f", from step {trainer.step:,}" if trainer.step else ""
         where = self.folder.path if self.folder is not None else ""
-        self._say(f"run {where}: {config.arch} of {parameters:,} parameters on {self.setting.id}{begun}")
+        self._say(f"run {where}: {self.architecture} of {parameters:,} parameters on {self.setting.id}{begun}")
         self.begin()
         self._began = self._saved_at = time.monotonic()
         with (
@@ -239,12 +242,13 @@ class Session(ABC, Generic[Config]):
         if math.isfinite(loss) and rank > self.best:
             self.best, self.waited = rank, 0
             told = {"step": step, "best_loss": loss, **{name: figures[name] for name in self.shares}}
-            folder.save_best(
-                self.trainer.model,
-                {**told, "seconds": entry["seconds"], "split": "validation", "objective": self.objective},
-            )
+            self.keep(folder, {**told, "seconds": entry["seconds"], "split": "validation", "objective": self.objective})
         self.display.evaluated(step, first, second, loss)
         self.evaluated(step, figures)
+
+    def keep(self, folder: RunFolder, metadata: Mapping[str, Any]) -> None:
+        """Save the model as the best one so far."""
+        folder.save_best(self.trainer.model, metadata)
 
     def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
         """Called after each evaluation; what it raises ends the training."""
@@ -264,6 +268,18 @@ class Session(ABC, Generic[Config]):
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @classmethod
+    def model(cls, config: Config, run: RunConfig, *, begun: bool) -> SequenceModel:
+        """The model to train.
+
+        Args:
+            begun: a checkpoint will overwrite its weights.
+        """
+        model = run.build()
+        if config.init_from is not None and not begun:
+            initialise_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
+        return model
 
     @classmethod
     @abstractmethod
@@ -313,11 +329,9 @@ def run_session(
     _check_files(config, accelerator.num_processes)
     data = batches()
     torch.manual_seed(key(config.seed, "supervised/weights") >> 1)
-    model = run.build()
     # A run that was killed before its first checkpoint starts at the beginning.
     begun = folder is not None and (folder.checkpoint / CHECKPOINT).exists()
-    if config.init_from is not None and not begun:
-        initialise_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
+    model = session.model(config, run, begun=begun)
     trainer = Trainer(config, model, data, accelerator, getattr(data, "objective", None))
     restored: dict[str, Any] = {}
     if folder is not None and begun:
@@ -328,5 +342,5 @@ def run_session(
         name = config.name or free_name(session.stem(config), config.runs_dir)
         folder = RunFolder.create(name, run, command, root=config.runs_dir)
     folder = folder if main else None
-    session(config, run, folder, trainer, get_setting(config.setting), console, restored).run()
+    session(config, run, folder, trainer, get_setting(run.setting), console, restored).run()
     return folder

@@ -130,11 +130,13 @@ def answer_loss(
                 answer[len(case.prefix) + 2 : len(row)] = True
             tokens = torch.as_tensor(ids, device=device)
             lengths = torch.as_tensor([len(row) - 1 for row in rows], device=device)
-            logits = model(tokens[:, :-1], lengths)
             chosen = torch.as_tensor(scored[:, 1:], device=device)
+            # A BERT reads a sentence for every position asked for, so no others are.
+            logits = model.head(model.encoder.at(tokens[:, :-1], lengths, *chosen.nonzero(as_tuple=True)))
             if masked:
-                logits = logits.masked_fill(~_still_asked_for(tokens[:, 1:], chosen, logits.shape[-1]), -torch.inf)
-            log_p = logits[chosen].log_softmax(-1).gather(1, tokens[:, 1:][chosen][:, None])
+                possible = _still_asked_for(tokens[:, 1:], chosen, logits.shape[-1])[chosen]
+                logits = logits.masked_fill(~possible, -torch.inf)
+            log_p = logits.log_softmax(-1).gather(1, tokens[:, 1:][chosen][:, None])
             total -= log_p.sum(dtype=torch.float64).cpu()
             count += len(log_p)
     finally:

@@ -20,12 +20,14 @@ from bracket_env.atomic import write_text
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
+from ncl_reward.adapter import tuned_priors
 from ncl_reward.bracket_rules import BRACKET_RULES
 from ncl_reward.bracket_state import BracketInputs
 from ncl_reward.encoders import make_encoder
-from ncl_reward.evidence import posterior_weights
+from ncl_reward.evidence import bayes_factor, posterior
 from ncl_reward.grounding import Grounded, ground
-from ncl_reward.instruction import parse_instruction
+from ncl_reward.head import fitted_head, read_sentences
+from ncl_reward.instruction import masked, parse_instruction
 from ncl_reward.modified import WeightedRule
 from supervised.data import EncodedCases
 from supervised.train import Train
@@ -42,7 +44,11 @@ class StatedRule:
     sentence: str
     rule: str
     prior: float
+    """What the sentence's vector gives it."""
+    tuned_prior: float
+    """The same after ``--ncl-adapter`` has tuned the vector; without one, the prior."""
     weight: float
+    """What the labels leave of it."""
     pairs: tuple[str, ...] | None
     """The pairs it is narrowed to; ``None``: all."""
     noise: float
@@ -87,17 +93,24 @@ def stated_rules(config: Train, language: BracketLanguage, labelled: EncodedCase
                 if name not in best or best[name].weight < entry.weight:
                     best[name] = entry
     chosen = list(best.values())
-    weights = _weigh(chosen, language, labelled)
+    factors = _bayes_factors(chosen, language, labelled)
+    priors = [entry.weight for entry in chosen]
+    tuned = priors
+    if config.ncl_adapter != "none":
+        read = read_sentences([masked(entry.instruction.text, language) for entry in chosen], encoder)
+        rules = [entry.rule for entry in chosen]
+        tuned = tuned_priors(config.ncl_adapter, fitted_head(encoder), read, rules, factors, seed=config.seed)
     return [
         StatedRule(
             entry.instruction.text,
             entry.rule,
             entry.weight,
-            weight,
+            prior,
+            posterior(prior, factor),
             _named(entry, language),
             entry.instruction.noise,
         )
-        for entry, weight in zip(chosen, weights, strict=True)
+        for entry, prior, factor in zip(chosen, tuned, factors, strict=True)
     ]
 
 
@@ -114,12 +127,14 @@ def weighted(rules: Sequence[StatedRule], language: BracketLanguage) -> list[Wei
 def rules_table(rules: Sequence[StatedRule]) -> Table:
     """One line a rule."""
     table = Table(title="what the sentences state", title_justify="left")
-    for heading in ("rule", "pairs", "noise", "prior", "weight", "sentence"):
-        numeric = heading in ("noise", "prior", "weight")
+    tuned = any(r.tuned_prior != r.prior for r in rules)
+    for heading in ("rule", "pairs", "noise", "prior", *(["tuned"] if tuned else []), "weight", "sentence"):
+        numeric = heading in ("noise", "prior", "tuned", "weight")
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for r in rules:
         pairs = "all" if r.pairs is None else " ".join(r.pairs)
-        table.add_row(r.rule, pairs, f"{r.noise:g}", f"{r.prior:.3f}", f"{r.weight:.3f}", r.sentence)
+        priors = (r.prior, r.tuned_prior) if tuned else (r.prior,)
+        table.add_row(r.rule, pairs, f"{r.noise:g}", *(f"{x:.3f}" for x in (*priors, r.weight)), r.sentence)
     return table
 
 
@@ -134,15 +149,18 @@ def _named(entry: Grounded, language: BracketLanguage) -> tuple[str, ...] | None
     return None if numbers is None else tuple(language.pairs[i] for i in numbers)
 
 
-def _weigh(chosen: Sequence[Grounded], language: BracketLanguage, labelled: EncodedCases | None) -> list[float]:
-    priors = [entry.weight for entry in chosen]
-    if labelled is None or not chosen:
-        return priors
+def _bayes_factors(chosen: Sequence[Grounded], language: BracketLanguage, labelled: EncodedCases | None) -> list[float]:
+    """What the labels say of each rule; 1 when there are none."""
+    if labelled is None:
+        return [1.0] * len(chosen)
     cases = labelled.take(np.arange(min(len(labelled.length), MOST_EVIDENCE)))
     columns = np.arange(cases.ids.shape[1] - 1)
     rows, positions = np.nonzero((columns >= cases.prompt_length[:, None] - 1) & (columns < cases.length[:, None] - 1))
     inputs = BracketInputs(cases.ids, rows, positions, BracketTokenizer(language).vocab_size)
-    slots = [entry.instruction.slots(language) for entry in chosen]
-    targets = [BRACKET_RULES[entry.rule].target(inputs, s) for entry, s in zip(chosen, slots, strict=True)]
     labels = cases.ids[rows, positions + 1].astype(np.int64)
-    return posterior_weights(priors, targets, [s.noise for s in slots], labels, inputs.state.types_open)
+    factors = []
+    for entry in chosen:
+        slots = entry.instruction.slots(language)
+        target = BRACKET_RULES[entry.rule].target(inputs, slots)
+        factors.append(bayes_factor(target, labels, inputs.state.types_open, slots.noise))
+    return factors

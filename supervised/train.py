@@ -59,6 +59,8 @@ class Train:
     """With --instruction: weight of what the sentences say, beside the labels."""
     ncl_encoder: str = "default"
     """With --instruction: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME)."""
+    ncl_adapter: Literal["none", "linear", "mlp"] = "none"
+    """With --instruction: tune the sentences' vectors by how well the labels bear them out."""
     unlabelled: str = "stream"
     """With --instruction: prefixes without a label, fresh ones for ever (stream) or that many."""
     unlabelled_batch: int | None = None
@@ -92,6 +94,8 @@ class Train:
     """gpt, bert, transformer with learned positions: the longest input (the setting's longest)."""
     dropout: float | None = None
     """Share of features dropped in training (0)."""
+    tokenizer: str | None = None
+    """Start the symbols' embedding from a language model's: lm:FOLDER, or lm:bert for the packaged English one."""
 
     loss: Literal["answer", "all"] = "answer"
     """answer: the tokens after the prefix; all: the next token everywhere (needed for the closing measure)."""

@@ -23,6 +23,7 @@ from torch import Tensor
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from supervised import checkpoint
+from supervised.adapt import Adapt
 from supervised.data import TrainingBatches
 from supervised.models import SequenceModel
 from supervised.objective import Objective, objective_of
@@ -52,7 +53,7 @@ class Trainer:
 
     def __init__(
         self,
-        config: Train | Pretrain,
+        config: Train | Pretrain | Adapt,
         model: SequenceModel,
         batches: TrainingBatches,
         accelerator: Accelerator,
@@ -247,11 +248,14 @@ class Trainer:
 
 
 def parameter_groups(model: SequenceModel, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight matrices decay; embeddings, biases and norms do not."""
+    """Weight matrices decay; embeddings, biases and norms do not. What is frozen has no place here."""
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
-    decaying = [p for p in model.parameters() if p.ndim >= 2 and id(p) not in embeddings]
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    # peft keeps the trained rows of an embedding in a table of its own.
+    rows = {id(p) for name, p in trained.items() if "trainable_tokens" in name}
+    decaying = [p for p in trained.values() if p.ndim >= 2 and id(p) not in embeddings | rows]
     chosen = {id(p) for p in decaying}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
+    rest = [p for p in trained.values() if id(p) not in chosen]
     return [{"params": decaying, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
 
 

@@ -14,11 +14,14 @@ from bracket_env.scoring import share_answered
 from bracket_env.settings import Setting, get_setting
 from bracket_env.splits import split_of
 from bracket_env.tokenizer import BracketTokenizer
+from supervised.adapt import Adapt
 from supervised.augmentation import AugmentedSource
 from supervised.data import Batches, EncodedCases, FixedSource, MixedSource, Source, StreamSource, encode_cases
 from supervised.dataset_folder import read_dataset
 from supervised.finish import report_old_task, report_scores
 from supervised.instructed import InstructedBatches
+from supervised.lm_embeddings import SYMBOLS_FILE, describe, lm_symbols, start_embedding, write_starts
+from supervised.models import SequenceModel
 from supervised.objective import NextToken
 from supervised.options import check, chosen_augmentations, custom_pairs, fixed_size
 from supervised.params_file import options_of
@@ -34,6 +37,7 @@ from supervised.stated_rules import (
     write_rules,
 )
 from supervised.train import PROG, Train
+from supervised.transplant import with_architecture
 
 
 def train(config: Train, command: Sequence[str], console: Console | None = None) -> RunFolder | None:
@@ -54,6 +58,8 @@ def train(config: Train, command: Sequence[str], console: Console | None = None)
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     folder, config = to_resume(config, "supervised")
+    if folder is None:
+        config = with_architecture(config, "arch")
     if config.instruction and folder is None:
         config = with_introduced_pairs(config)
     with options_of(config.params):
@@ -111,7 +117,7 @@ def unlabelled_source(config: Train, run: RunConfig, setting: Setting) -> Source
     return FixedSource(encode_cases(sampler.cases(seed, size), BracketTokenizer(run.language)), seed)
 
 
-def _fixed_cases(config: Train, run: RunConfig, setting: Setting) -> list[Case] | None:
+def _fixed_cases(config: Train | Adapt, run: RunConfig, setting: Setting) -> list[Case] | None:
     """The labelled cases of a fixed set; ``None`` for a stream."""
     if config.dataset is not None:
         return _train_cases(config.dataset, run)
@@ -121,12 +127,12 @@ def _fixed_cases(config: Train, run: RunConfig, setting: Setting) -> list[Case] 
     return _labelled_sampler(config, setting).cases(key(config.seed, f"supervised/dataset/{setting.id}/train"), size)
 
 
-def _labelled_sampler(config: Train, setting: Setting) -> PrefixSampler:
+def _labelled_sampler(config: Train | Adapt, setting: Setting) -> PrefixSampler:
     pairs = config.labelled_pairs or config.pairs
     return setting.sampler(split="train", pairs=custom_pairs(pairs, setting))
 
 
-def training_source(config: Train, run: RunConfig, setting: Setting) -> Source:
+def training_source(config: Train | Adapt, run: RunConfig, setting: Setting) -> Source:
     """Where the run's training cases come from.
 
     Raises:
@@ -169,6 +175,17 @@ def _train_cases(folder: str, run: RunConfig) -> list[Case]:
     return cases
 
 
+def completion_figures(model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case]) -> dict[str, float]:
+    """How well a model completes cases, decoding freely: ``exact``, ``share`` and the ``loss`` in nats a token."""
+    answers = ModelSolver(model, tokenizer).complete([case.prefix for case in cases])
+    shares = [share_answered(a, case.completion) for a, case in zip(answers, cases, strict=True)]
+    return {
+        "exact": sum(share == 1 for share in shares) / len(shares),
+        "share": sum(shares) / len(shares),
+        "loss": answer_loss(model, tokenizer, cases),
+    }
+
+
 class TrainingSession(Session[Train]):
     """Learns to complete prefixes: measured by answers that are decoded freely."""
 
@@ -176,7 +193,15 @@ class TrainingSession(Session[Train]):
     unit = "cases"
     shares = ("exact", "share")
 
+    @classmethod
+    def model(cls, config: Train, run: RunConfig, *, begun: bool) -> SequenceModel:
+        model = super().model(config, run, begun=begun)
+        if config.tokenizer is not None and not begun:
+            start_embedding(model, lm_symbols(config.tokenizer, run.language))
+        return model
+
     def begin(self) -> None:
+        self._tell_symbols()
         batches = self.trainer.batches
         if isinstance(batches, InstructedBatches):
             self.console.print(rules_table(batches.rules))
@@ -187,6 +212,14 @@ class TrainingSession(Session[Train]):
         elif self.config.instruction:
             self._say("nothing grounded: the sentences state no rule about brackets that the labels allow")
 
+    def _tell_symbols(self) -> None:
+        tokenizer = self.config.tokenizer
+        if tokenizer is None or self.folder is None or (self.folder.path / SYMBOLS_FILE).exists():
+            return
+        symbols = lm_symbols(tokenizer, self.tokenizer.language)
+        self._say(describe(symbols.starts, tokenizer))
+        write_starts(self.folder.path, tokenizer, symbols.starts)
+
     @classmethod
     def stem(cls, config: Train) -> str:
         return config.arch
@@ -196,13 +229,7 @@ class TrainingSession(Session[Train]):
         return self.config.loss
 
     def figures(self) -> dict[str, float]:
-        answers = ModelSolver(self.trainer.model, self.tokenizer).complete([case.prefix for case in self.cases])
-        shares = [share_answered(a, case.completion) for a, case in zip(answers, self.cases, strict=True)]
-        return {
-            "exact": sum(share == 1 for share in shares) / len(shares),
-            "share": sum(shares) / len(shares),
-            "loss": answer_loss(self.trainer.model, self.tokenizer, self.cases),
-        }
+        return completion_figures(self.trainer.model, self.tokenizer, self.cases)
 
     def rank(self, figures: Mapping[str, float]) -> tuple[float, float]:
         return figures["exact"], -figures["loss"]

@@ -98,6 +98,8 @@ def described_model(text: str, vocab_size: int) -> Any:
         InputError: transformers is not installed, or refuses the configuration.
     """
     transformers = import_transformers()
+    from huggingface_hub.errors import StrictDataclassError
+
     values = _described(text)
     kind = values.pop("model_type")
     # transformers freezes the embedding of padding, which a mask hides here; RoBERTa counts its positions from that id.
@@ -107,8 +109,9 @@ def described_model(text: str, vocab_size: int) -> Any:
     try:
         config = transformers.AutoConfig.for_model(kind, **values, **special, vocab_size=vocab_size)
         return transformers.AutoModel.from_config(config, attn_implementation=ATTENTION, **options)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"transformers refuses the configuration of {quote(kind)}: {quote(str(error), 200)}") from None
+    except (ValueError, TypeError, AttributeError, StrictDataclassError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"transformers refuses the configuration of {quote(kind)}: {reason}") from None
 
 
 def check_type(text: str, arch: str, types: Sequence[str]) -> None:

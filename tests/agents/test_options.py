@@ -179,8 +179,9 @@ def test_an_option_given_again_as_it_was_is_fine() -> None:
 OTHER: dict[type, Any] = {
     bool: lambda value: not value,
     int: lambda value: value + 1,
-    float: lambda value: value / 2,
+    float: lambda value: value / 2 or 0.5,
     str: lambda value: f"other {value}",
+    tuple: lambda value: (*value, "other"),
 }
 
 

@@ -12,7 +12,7 @@ from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.bracket_rules import BRACKET_RULES
 from ncl_reward.bracket_state import BracketInputs
-from ncl_reward.evidence import bayes_factor, beta_above, posterior_weights
+from ncl_reward.evidence import bayes_factor, beta_above, posterior
 from ncl_reward.rules import NOISE, Slots, Target
 
 SETTING = get_setting("bracket/Close-v0")
@@ -35,7 +35,7 @@ def weight(name: str, n: int, certainty: str | None = None, prior: float = 0.9) 
     inputs, labels = labelled(n)
     noise = NOISE[certainty]
     target = BRACKET_RULES[name].target(inputs, Slots(noise=noise))
-    return posterior_weights([prior], [target], [noise], labels, inputs.state.types_open)[0]
+    return posterior(prior, bayes_factor(target, labels, inputs.state.types_open, noise))
 
 
 @given(st.floats(0.01, 0.99), st.integers(0, 300), st.integers(0, 300))
@@ -64,13 +64,14 @@ def test_without_labels_the_prior_stands() -> None:
     inputs, labels = labelled(3)
     target = BRACKET_RULES["nesting"].target(inputs, Slots())
     none = Target(target.log_q[:0], target.applies[:0], target.allowed[:0])
-    assert posterior_weights([0.3], [none], [0.05], labels[:0], labels[:0]) == pytest.approx([0.3])
+    assert posterior(0.3, bayes_factor(none, labels[:0], labels[:0], 0.05)) == pytest.approx(0.3)
 
 
 def test_a_prior_of_zero_stays_zero_and_one_can_be_overruled() -> None:
     inputs, labels = labelled(300)
     target = BRACKET_RULES["queue"].target(inputs, Slots(noise=0.05))
-    weights = posterior_weights([0.0, 1.0], [target, target], [0.05, 0.05], labels, inputs.state.types_open)
+    factor = bayes_factor(target, labels, inputs.state.types_open, 0.05)
+    weights = [posterior(0.0, factor), posterior(1.0, factor)]
     assert weights == [0.0, pytest.approx(0, abs=1e-3)]
 
 

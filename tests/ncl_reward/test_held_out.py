@@ -18,8 +18,8 @@ from ncl_reward.instruction import parse_instruction
 SENTENCES: dict[str, Any] = json.loads((Path(__file__).parent / "held_out_sentences.json").read_text("utf-8"))
 LANGUAGE = BracketLanguage()
 REQUIRED = 0.95
-REACHED = 0.85  # what the vectors of the default encoder are good for so far
-CONTRADICTIONS_REACHED = 0.6
+REACHED = 0.9  # what the default encoder and the words of order are good for so far
+CONTRADICTIONS_REACHED = 0.7
 
 
 @cache
@@ -49,7 +49,7 @@ def test_most_sentences_are_understood() -> None:
     assert share_right() >= REACHED
 
 
-@pytest.mark.xfail(strict=True, reason="the default encoder's vectors hardly tell nesting from queue")
+@pytest.mark.xfail(strict=True, reason="90.9 % so far; nesting, queue and closers_only lose most")
 def test_as_many_sentences_as_required_are_understood() -> None:
     assert share_right() >= REQUIRED
 

@@ -35,7 +35,7 @@ SOUP = "Add a pinch of salt to the soup."
 
 
 def rule(name: str, weight: float = 1.0) -> StatedRule:
-    return StatedRule("The brackets are as they are.", name, weight, weight, None, 0.01)
+    return StatedRule("The brackets are as they are.", name, weight, weight, weight, None, 0.01)
 
 
 def batches(labelled: int | None = 8, everywhere: bool = False) -> InstructedBatches:

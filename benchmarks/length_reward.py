@@ -1,0 +1,55 @@
+"""A control for the shaped reward: a potential that knows nothing but how much has been written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorWrapper
+
+from bracket_env.vector import CloseVectorEnv
+
+
+class LengthReward(VectorWrapper):
+    """Φ(s) = base + weight · symbols of the answer so far, Φ(terminal) = 0, in mode SAME_STEP.
+
+    Args:
+        env: in mode SAME_STEP.
+        weight: of a symbol.
+        base: Φ before the first one.
+        gamma: the agent's discount.
+    """
+
+    def __init__(self, env: CloseVectorEnv, weight: float, base: float, gamma: float) -> None:
+        super().__init__(env)
+        self.weight, self.base, self.gamma = weight, base, gamma
+        self._written = np.zeros(env.num_envs, dtype=np.int64)
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """As the wrapped environment."""
+        self._written[:] = 0
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """As the wrapped environment, with shaped rewards."""
+        obs, rewards, terminated, truncated, infos = self.env.step(actions)
+        after = np.where(terminated, 0.0, self.base + self.weight * (self._written + 1))
+        shaped = rewards + (self.gamma * after - (self.base + self.weight * self._written))
+        self._written = np.where(terminated | truncated, 0, self._written + 1)
+        return obs, shaped, terminated, truncated, {**infos, "unshaped_reward": rewards}
+
+    def action_masks(self) -> np.ndarray:
+        """The wrapped environment's, bool ``(n, k + 1)``."""
+        masks: np.ndarray = self.env.action_masks()  # type: ignore[attr-defined]
+        return masks
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """The wrapped environment's; how much is written is part of it."""
+        state: dict[str, np.ndarray] = self.env.get_state()  # type: ignore[attr-defined]
+        return state
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where :meth:`get_state` was called."""
+        self.env.set_state(state)  # type: ignore[attr-defined]
+        self._written = np.where(state["over"], 0, state["written"])

@@ -1,0 +1,239 @@
+"""``python -m benchmarks.ncl_reward``: how much sooner PPO succeeds when sentences shape a sparse reward.
+
+On ``CloseDeep`` with ``on_mistake="continue"`` and ``reward="sparse"``: 1 for a perfect answer, nothing before, and a
+mistake does not end the episode, so being alive says nothing about being right. Arms, at the same steps and seeds:
+
+- ``none``: the sparse reward alone; ``dense``: 1/m for each right action, an upper bound.
+- ``right``: sentences that are true of the task; ``contradicting``: "first opened, first closed".
+- ``unrelated``: a sentence about soup, which grounds to nothing.
+- ``base``: the constant that all these potentials give an unfinished answer, and no rule.
+- ``length``: a potential that grows with every symbol written, whatever it is.
+- ``random``: the weights of ``right`` on rules drawn from the others.
+
+Success is the share of 1000 validation cases answered perfectly, decoded freely; the final column is the best model on
+1000 cases of the test split. A seed that does not reach a level within N steps counts as ">N". All weights are frozen.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.grid import GridOptions, run_grid
+from benchmarks.ppo_learning_curve import median_and_worst, reached
+from bracket_env.atomic import write_bytes, write_text
+from bracket_env.command import run
+from bracket_env.settings import get_setting
+
+if TYPE_CHECKING:
+    from agents.shaping import Shape
+    from agents.train_ppo import TrainPPO
+
+SENTENCES = {
+    "right": ("The bracket opened last is always closed first.",),
+    "unrelated": ("Add a pinch of salt to the soup.",),
+    "contradicting": ("The bracket opened first is closed first.",),
+}
+ARMS = ("none", "right", "base", "length", "random", "unrelated", "contradicting", "dense")
+COLOURS = ("#666666", "#0072B2", "#000000", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#009E73")
+LEVELS = (0.50, 0.90)
+
+
+@dataclass(frozen=True)
+class NCLRewardJob:
+    """One training run."""
+
+    arm: str
+    seed: int
+    encoder: Literal["gru", "tree"] = "gru"
+    total_timesteps: int = 400_000
+    weight: float = 0.3
+    base: float = 0.5
+    mask: bool = True
+    eval_every: int = 20_000
+    setting: str = "bracket/CloseDeep-v0"
+
+
+@dataclass(frozen=True)
+class NCLRewardOptions(GridOptions):
+    """Sparse CloseDeep with and without sentences in the reward, beside controls: steps to 50 and 90 % success."""
+
+    arms: tuple[str, ...] = ARMS
+    """Which arms."""
+    encoder: Literal["gru", "tree"] = "gru"
+    """The network; tree is given the structure, so that only finding the reward is left to learn."""
+    total_timesteps: int = 400_000
+    """Environment steps of a run."""
+    weight: float = 0.3
+    """--ncl-weight: what one violation costs."""
+    base: float = 0.5
+    """--ncl-base: the potential of an answer without a violation."""
+    mask: bool = True
+    """Forbid syntactically impossible actions: what is left to find is the order and the END."""
+    plot: str | None = None
+    """Draw the curves into this PNG."""
+
+
+def jobs(config: NCLRewardOptions) -> list[NCLRewardJob]:
+    """Seeds 0-4 with --full, else 0 and 1; the first seed of every arm comes first."""
+    return [
+        NCLRewardJob(arm, seed, config.encoder, config.total_timesteps, config.weight, config.base, config.mask)
+        for seed in (range(5) if config.full else range(2))
+        for arm in config.arms
+    ]
+
+
+def work(job: NCLRewardJob) -> dict[str, Any]:
+    """Train once; the curve and the final scores."""
+    from agents.train_ppo import TrainPPO
+    from agents.training import train
+
+    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
+        scores = Path(folder) / "scores.json"
+        config = TrainPPO(
+            name="run",
+            runs_dir=folder,
+            setting=job.setting,
+            encoder=job.encoder,
+            on_mistake="continue",
+            reward="dense" if job.arm == "dense" else "sparse",
+            instruction=SENTENCES.get(job.arm, ()),
+            ncl_weight=job.weight,
+            ncl_base=job.base,
+            mask=job.mask,
+            seed=job.seed,
+            total_timesteps=job.total_timesteps,
+            eval_every=job.eval_every,
+            json=str(scores),
+        )
+        run_folder = train(config, ["benchmarks.ncl_reward"], Console(file=silence), shape=shape_of(job, config))
+        curve = [[e["timesteps"], e["seconds"], e["exact"]] for e in run_folder.metrics()]
+        solver = json.loads(scores.read_text(encoding="utf-8"))["solvers"][0]
+    return {"curve": curve, "exact": solver["exact"]["value"], "needs_stack": solver["needs_stack"]["value"]}
+
+
+def shape_of(job: NCLRewardJob, config: TrainPPO) -> Shape | None:
+    """The reward of the arms without sentences; ``None`` leaves it to the sentences."""
+    from agents.options import check
+    from agents.shaping import shaping, stated
+    from benchmarks.length_reward import LengthReward
+    from bracket_env.random_streams import below, bits, key
+    from ncl_reward.bracket_rules import BRACKET_RULES
+    from ncl_reward.potential import Potential
+    from ncl_reward.shaping import VectorNCLReward
+
+    if job.arm == "base":
+        pairs = len(get_setting(job.setting).pairs)
+        return partial(VectorNCLReward, potential=Potential((), pairs, base=job.base), gamma=config.gamma)
+    if job.arm == "length":
+        return partial(LengthReward, weight=job.weight, base=job.base, gamma=config.gamma)
+    if job.arm != "random":
+        return None
+    right = replace(config, instruction=SENTENCES["right"])
+    task, _ = check(right)
+    rules = stated(right, task, None)
+    others = sorted(set(BRACKET_RULES) - {rule.rule for rule in rules})
+    stream = key(job.seed, "benchmarks/ncl_reward/random")
+    drawn = [replace(rule, rule=others.pop(below(bits(stream, i), len(others)))) for i, rule in enumerate(rules)]
+    return shaping(right, task, drawn)
+
+
+def rows(results: Sequence[tuple[NCLRewardJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One row an arm, for each encoder, budget and weight."""
+    groups: dict[NCLRewardJob, list[tuple[NCLRewardJob, dict[str, Any]]]] = {}
+    for job, result in results:
+        groups.setdefault(replace(job, seed=0), []).append((job, result))
+    table = []
+    for job, members in groups.items():
+        levels = {level: [reached(result["curve"], level) for _, result in members] for level in LEVELS}
+        table.append(
+            {
+                "arm": job.arm,
+                "encoder": job.encoder,
+                "budget": job.total_timesteps,
+                "weight": job.weight,
+                "base": job.base,
+                "mask": job.mask,
+                "seeds": [member.seed for member, _ in members],
+                "steps": {str(level): [hit and hit[0] for hit in hits] for level, hits in levels.items()},
+                "last": [result["curve"][-1][2] for _, result in members],
+                "exact": [result["exact"] for _, result in members],
+                "needs_stack": [result["needs_stack"] for _, result in members],
+                "seconds": [result["curve"][-1][1] for _, result in members],
+            }
+        )
+    return table
+
+
+def show(table: Sequence[dict[str, Any]], console: Console) -> None:
+    """Median and, in parentheses, worst seed."""
+    view = Table(
+        title="Sparse CloseDeep: median (worst) seed; first evaluation at a level, best model on 1000 test cases",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for heading in ("arm", "seeds", "to 50 %", "to 90 %", "last %", "exact %", "stack %", "seconds"):
+        view.add_column(heading, justify="left" if heading == "arm" else "right", no_wrap=True)
+    for row in table:
+        steps = [median_and_worst(row["steps"][str(level)], row["budget"]) for level in LEVELS]
+        shares = [
+            f"{100 * statistics.median_low(row[name]):.1f} ({100 * min(row[name]):.1f})"
+            for name in ("last", "exact", "needs_stack")
+        ]
+        view.add_row(row["arm"], str(len(row["seeds"])), *steps, *shares, f"{statistics.median(row['seconds']):.0f}")
+    console.print(view)
+
+
+def plot(results: Sequence[tuple[NCLRewardJob, dict[str, Any]]], path: Path) -> None:
+    """Success over steps: the median seed as a line, the range of all seeds shaded."""
+    import io
+
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    for arm, colour in zip(ARMS, COLOURS, strict=True):
+        curves = [result["curve"] for job, result in results if job.arm == arm]
+        if not curves:
+            continue
+        length = min(map(len, curves))
+        steps = [point[0] for point in curves[0][:length]]
+        exact = 100 * np.array([[point[2] for point in curve[:length]] for curve in curves])
+        axis.fill_between(steps, exact.min(0), exact.max(0), color=colour, alpha=0.2, linewidth=0)
+        axis.plot(steps, np.median(exact, 0), color=colour, label=f"{arm} ({len(curves)} seeds)")
+    axis.set(title="CloseDeep, sparse", xlabel="environment steps", ylabel="success, %", ylim=(0, 101))
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left")
+    image = io.BytesIO()
+    figure.savefig(image, dpi=110)
+    write_bytes(path, image.getvalue())
+
+
+def main(config: NCLRewardOptions) -> None:
+    """Run what is missing and print the table."""
+    results = run_grid("ncl_reward", jobs(config), work, config)
+    table = rows(results)
+    show(table, Console())
+    if config.json is not None:
+        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    if config.plot is not None:
+        plot(results, Path(config.plot))
+
+
+if __name__ == "__main__":
+    sys.exit(run(NCLRewardOptions, main, prog="python -m benchmarks.ncl_reward"))

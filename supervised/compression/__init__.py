@@ -1,0 +1,1 @@
+"""Smaller models: pruning, quantisation, distillation, export. The command is :mod:`supervised.compress`."""

@@ -124,6 +124,7 @@ def run_commands(commands: list[list[str]], folder: Path) -> None:
     quick = {"agents.train_ppo": TINY, "agents.evaluate": ["--n", "20"], "agents.predict": []}
     quick |= {"supervised.train": few, "supervised.evaluate": ["--n", "20"], "supervised.predict": []}
     quick |= {"supervised.dataset": ["--n-test", "20"], "supervised.pretrain": few, "ncl_reward.explain": []}
+    quick |= {"supervised.adapt": few, "supervised.compress": ["--fine-tune-steps", *few[1:]]}
     (folder / "cases.jsonl").write_text('{"input": "({", "target": "})"}\n', "utf-8")
     for command in [["agents.train_ppo"], *commands]:
         assert run(["-m", *command, *quick[command[0]]], folder).strip()
@@ -154,6 +155,11 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
         "few",
         "told",
         "words",
+        "urged",
+        "warm",
+        "base",
+        "angles",
+        "small",
     }
 
 

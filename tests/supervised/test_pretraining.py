@@ -245,6 +245,7 @@ def test_options_that_train_has_too_are_the_same() -> None:
         assert (ours[field.name], field.default) == (theirs[field.name], defaults[field.name]), field.name
 
 
+@pytest.mark.slow
 def test_the_commands_run_as_modules(tmp_path: Path) -> None:
     def typed(*words: str) -> str:
         command = [sys.executable, "-W", "error", "-m", *words, "--runs-dir", str(tmp_path), "--units", "8"]

@@ -255,7 +255,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._over = ended.copy()
         if self.autoreset_mode != AutoresetMode.SAME_STEP or not ended.any():
             return self._obs.copy(), rewards, terminated, truncated, self._infos(self._all, success)
-        final_obs, final_infos = self._obs.copy(), self._infos(ended, success)
+        final_obs, final_infos = self._obs, self._infos(ended, success)  # _begin goes on with copies
         self._begin(np.flatnonzero(ended))
         infos = self._infos(self._all, np.zeros(self.num_envs, dtype=bool), about=~ended)
         infos.update(final_obs=final_obs, _final_obs=ended.copy(), final_info=final_infos, _final_info=ended.copy())

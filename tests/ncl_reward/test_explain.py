@@ -1,11 +1,10 @@
-"""The command: what it shows, what it writes, what it refuses, how long it takes."""
+"""The command: what it shows, what it writes, what it refuses, what it does not do twice."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -98,15 +97,18 @@ def test_bad_input_is_one_line(argv: list[str], message: str, capsys: pytest.Cap
     assert error.count("\n") == 1
 
 
-@pytest.mark.slow
-def test_a_new_sentence_is_explained_in_two_seconds() -> None:
-    """The best of three, each with a sentence of its own: the machine may be busy with other things."""
-    seconds = []
-    for number in range(3):
-        start = time.perf_counter()
-        sentence = f"The bracket that was opened last is closed first, case {number}."
-        subprocess.run(
-            [sys.executable, "-m", "ncl_reward.explain", sentence], cwd=ROOT, check=True, capture_output=True
-        )
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 2
+def test_explaining_a_new_sentence_fits_nothing_and_imports_no_learning_library() -> None:
+    """What keeps the answer under a second once the head is in the cache (``benchmarks/explain_time.py``)."""
+    code = (
+        "import sys; from ncl_reward import explain, head\n"
+        "if sys.argv[1] == 'again': head.fit = None  # to call it would raise\n"
+        "explain.main(explain.Explain((sys.argv[2],)))\n"
+        "print(sorted({'torch', 'transformers', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    for when in ("first", "again"):
+        shown = subprocess.run(
+            [sys.executable, "-c", code, when, f"Asked {when}: the bracket that was opened last is closed first."],
+            cwd=ROOT, check=True, capture_output=True, encoding="utf-8",
+        ).stdout  # fmt: skip
+        assert "nesting" in shown
+        assert shown.endswith("[]\n")

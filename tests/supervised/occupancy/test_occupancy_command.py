@@ -111,20 +111,16 @@ def test_what_cannot_be_used_is_named(options: dict[str, object], message: str) 
 
 
 @pytest.mark.slow
-def test_a_year_of_minutes_is_read_resampled_and_predicted_in_time(tmp_path: Path) -> None:
+def test_a_year_of_minutes_is_read_resampled_and_predicted_in_a_gibibyte(tmp_path: Path) -> None:
     import resource
     import subprocess
     import sys
-    import time
 
     path = tmp_path / "year.csv"
     write_predictions(str(path), simulate(0, 0, 365, minutes=1), {})
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "supervised.occupancy", "--csv", str(path), "--predict-out", str(tmp_path / "out.csv")],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr
-    assert seconds < 60  # 30 on a machine with nothing else to do
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1024 * 1024

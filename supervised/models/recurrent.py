@@ -126,7 +126,7 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         return self.dropout(newest)
 
     def at(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-        if self.attend is not None or not self._shares_prefixes(ids):
+        if self.attend is not None or self._computes_every_cell(ids):
             return super().at(ids, lengths, rows, positions)
         states, nodes = self._tree_states(ids, lengths)
         check_positions(lengths, rows, positions)
@@ -172,13 +172,17 @@ class RecurrentEncoder(Encoder[RecurrentState]):
 
     def _states(self, ids: Tensor, lengths: Tensor | None) -> Tensor:
         """The last layer's states ``(B, longest, units)``."""
-        if lengths is None or not self._shares_prefixes(ids):
+        if lengths is None or self._computes_every_cell(ids):
             return self.rnn(self.embedding(ids[:, : longest(ids, lengths)]))[0]
         return _rectangle(*self._tree_states(ids, lengths))
 
     def _shares_prefixes(self, ids: Tensor) -> bool:
         """Whether rows may share states; on other devices torch's layer is one fused kernel."""
         return ids.device.type == "cpu" and self._is_plain()
+
+    def _computes_every_cell(self, ids: Tensor) -> bool:
+        """Whether the states of all positions come cheaper from torch's layer, padding and repetitions included."""
+        return not self._shares_prefixes(ids)
 
     def _is_plain(self) -> bool:
         """Whether the layers follow from their weights alone.

@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_table import LENGTHS, batch, make
 from torch import Tensor
@@ -47,9 +47,16 @@ def test_an_id_outside_the_vocabulary_is_no_other_prefix(bad: int) -> None:
         prefix_tree(torch.tensor([[0, 3], [1, bad]]), torch.tensor([2, 2]), 4)
 
 
+@pytest.fixture
+def by_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tree also where torch's layer would be faster: which one is, depends on the CPU."""
+    monkeypatch.setattr("supervised.models.lstm._FUSED", False)
+
+
+@pytest.mark.usefixtures("by_tree")
 @pytest.mark.parametrize("arch", ["gru", "lstm"])
 @given(ragged, st.integers(1, 3))
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])  # it sets the same every time
 def test_states_and_gradients_of_the_tree_are_those_of_torch(arch: str, rows: list[list[int]], layers: int) -> None:
     torch.manual_seed(1)
     ids, lengths = padded(rows)
@@ -63,6 +70,19 @@ def test_states_and_gradients_of_the_tree_are_those_of_torch(arch: str, rows: li
     (expected * weight).sum().backward()
     for (key, mine), reference in zip(shared.named_parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, reference.grad, rtol=0, atol=1e-12, msg=key)
+
+
+@pytest.mark.parametrize("name", ["lstm", "lstm-2"])
+def test_an_lstm_says_the_same_by_the_tree_and_by_torchs_layer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, ids = make(name).encoder, batch()
+    rows, positions = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0])
+    answers = []
+    for fused in (True, False):
+        monkeypatch.setattr("supervised.models.lstm._FUSED", fused)
+        answers.append((encoder(ids, LENGTHS), encoder.at(ids, LENGTHS, rows, positions)))
+    inside = (torch.arange(ids.shape[1]) < LENGTHS[:, None])[..., None]
+    torch.testing.assert_close(answers[0][0] * inside, answers[1][0] * inside)
+    torch.testing.assert_close(answers[0][1], answers[1][1])
 
 
 @pytest.mark.parametrize("name", ["gru-2", "lstm-2"])

@@ -17,12 +17,22 @@ from agents.training import train
 from agents.tune import PROG, TunePPO
 from bracket_env.errors import InputError, quote
 from supervised.checks import require_whole
-from supervised.search_spaces import SIZES, usual_size
+from supervised.search_spaces import SIZES, sample_sentence_weight, usual_size
 from supervised.study_problem import Problem, Watch
 from supervised.study_run import run_study
 
 EVALUATIONS = 10
-_TUNED = ("n_envs", "n_steps", "n_epochs", "learning_rate", "gamma", "gae_lambda", "clip_range", "ent_coef")
+_TUNED = (
+    "n_envs",
+    "n_steps",
+    "n_epochs",
+    "learning_rate",
+    "gamma",
+    "gae_lambda",
+    "clip_range",
+    "ent_coef",
+    "ncl_weight",
+)
 
 
 def sample_ppo_params(trial: BaseTrial, encoders: tuple[str, ...] = ("gru",)) -> dict[str, Any]:
@@ -83,7 +93,8 @@ class PPOProblem(Problem[TunePPO]):
             check(self._command({"encoder": encoder}, Path(), None, 1))
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
-        return sample_ppo_params(trial, self.options.encoders)
+        drawn = sample_ppo_params(trial, self.options.encoders)
+        return {**drawn, **sample_sentence_weight(trial)} if self.options.instruction else drawn
 
     def usual(self) -> dict[str, Any]:
         return usual_params(self.options.encoders)
@@ -108,9 +119,15 @@ class PPOProblem(Problem[TunePPO]):
 
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         options = self.options
-        fixed = {"setting": options.setting, "total_timesteps": options.total_timesteps, "mask": options.mask}
+        fixed: dict[str, Any] = {
+            "setting": options.setting,
+            "total_timesteps": options.total_timesteps,
+            "mask": options.mask,
+        }
         if options.pairs is not None:
             fixed["pairs"] = list(options.pairs)
+        if options.instruction:
+            fixed["instruction"] = list(options.instruction)
         every = {"eval_every": self.budget()[1], "eval_cases": options.eval_cases}
         return {**fixed, **drawn, "seed": options.seed, **every}
 
@@ -122,6 +139,7 @@ class PPOProblem(Problem[TunePPO]):
             runs_dir=str(study / "trials"),
             setting=options.setting,
             pairs=options.pairs,
+            instruction=options.instruction,
             mask=options.mask,
             total_timesteps=options.total_timesteps,
             eval_every=self.budget()[1],

@@ -1,20 +1,28 @@
 """``python -m benchmarks.tuning_gain``: what tuning brings, and what pruning saves.
 
 One study a row, on CloseDeep: 40 trials of the GRU with at most 20 000 parameters, with the median pruner and without,
-and with --full 15 short trials of PPO. The first trial of a study is the shipped default, which is larger; it and the
-best trial have the same number of optimiser (or environment) steps and are scored on the same test cases. ``steps`` are
-those of all trials together.
+and with --full 15 short trials of PPO. The first trial of a study is the shipped default, which is larger, so it is
+compared with and never chosen; it and the best trial have the same number of optimiser (or environment) steps and are
+scored on the same test cases. ``steps`` are those of all trials together. Two studies never draw the same trials, so
+the last columns let the pruner look once more at the learning curves of the study without one: what it would have
+saved there, and the best value that would have been left.
+
+Then the best parameters, the default ones and the default made as narrow as the limit asks for are trained with five
+seeds, each of which brings its own data and weights, again with equal steps: what was tuned on the data of one seed
+must hold on the others.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -24,7 +32,18 @@ from benchmarks.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
+if TYPE_CHECKING:
+    import optuna
+    from optuna.pruners import BasePruner
+
+    from supervised.study_problem import Problem
+
 Pruner = Literal["median", "none"]
+SETTING = "bracket/CloseDeep-v0"
+MOST_PARAMETERS = 20_000
+CASES, STEPS, PPO_STEPS = 3000, 400, 150_000
+NARROW = 64  # units of the widest GRU of the default depth and embedding within the limit: 19 883 parameters
+AGAIN = range(5)
 
 
 @dataclass(frozen=True)
@@ -36,9 +55,22 @@ class StudyJob:
     n_trials: int
     steps: int
     seed: int
-    setting: str = "bracket/CloseDeep-v0"
-    max_parameters: int = 20_000
-    dataset_size: int = 3000
+    setting: str = SETTING
+    max_parameters: int = MOST_PARAMETERS
+    dataset_size: int = CASES
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One training with parameters that are given."""
+
+    name: str
+    options: str
+    """JSON of options of the training command."""
+    steps: int
+    seed: int
+    setting: str = SETTING
+    dataset_size: int = CASES
 
 
 @dataclass(frozen=True)
@@ -46,70 +78,148 @@ class TuningGain(GridOptions):
     """Tuned against default on CloseDeep at an equal step budget, and the steps that pruning saves."""
 
     seeds: tuple[int, ...] = (0,)
-    """Of the samplers, data sets and trainings."""
+    """Of the studies: their samplers, data sets and trainings."""
 
 
 def jobs(config: TuningGain) -> list[StudyJob]:
     """With and without pruning; PPO with --full."""
     found = []
     for seed in config.seeds:
-        found += [StudyJob("gru", pruner, 40, 600, seed) for pruner in ("median", "none")]
+        found += [StudyJob("gru", pruner, 40, STEPS, seed) for pruner in ("median", "none")]
         if config.full:
-            found.append(StudyJob("ppo", "median", 15, 150_000, seed))
+            found.append(StudyJob("ppo", "median", 15, PPO_STEPS, seed))
     return found
 
 
-def work(job: StudyJob) -> dict[str, Any]:
-    """Run the study; the scores of its best and its default model on the test split, and what all trials cost."""
-    import optuna
+def train_jobs(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[TrainJob]:
+    """What each study of the GRU found, and what it is held against, with every seed."""
+    arms = [("default", "{}"), (f"default, {NARROW} units", json.dumps({"units": NARROW}))]
+    for job, result in results:
+        if job.family == "gru":
+            arms.append((f"tuned, pruner {job.pruner}, seed {job.seed}", json.dumps(result["options"])))
+    return [TrainJob(name, options, STEPS, seed) for name, options in arms for seed in AGAIN]
 
-    with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "study.json"
-        shared: dict[str, Any] = {
-            "name": "study",
-            "studies_dir": folder,
-            "setting": job.setting,
-            "n_trials": job.n_trials,
-            "pruner": job.pruner,
-            "seed": job.seed,
-            "threads": 1,
-            "max_parameters": job.max_parameters,
-            "json": str(told),
-        }
-        with open("/dev/null", "w", encoding="utf-8") as silence:
-            budget = _tune(job, shared, Console(file=silence))
-        study = optuna.load_study(study_name="study", storage=f"sqlite:///{folder}/study/optuna.db")
-        result = json.loads(told.read_text(encoding="utf-8"))
-        steps = 0
-        for trial in study.trials:
-            complete = trial.state == optuna.trial.TrialState.COMPLETE
-            steps += budget if complete else max(trial.intermediate_values, default=0)
-        solvers = {solver["name"]: solver["exact"] for solver in result["test"]["solvers"]}
-    return {
+
+def work(job: StudyJob | TrainJob) -> dict[str, Any]:
+    """Run a job."""
+    with open(os.devnull, "w", encoding="utf-8") as silence, tempfile.TemporaryDirectory() as folder:
+        told, console = Path(folder) / "told.json", Console(file=silence)
+        return _train(job, told, console) if isinstance(job, TrainJob) else _study(job, told, console)
+
+
+def _train(job: TrainJob, told: Path, console: Console) -> dict[str, Any]:
+    """The scores on the test split."""
+    from supervised.train import Train
+    from supervised.training import train
+
+    options = json.loads(job.options)
+    options["augment"] = tuple(options.get("augment", ("none",)))
+    config = Train(
+        name="run",
+        runs_dir=str(told.parent),
+        setting=job.setting,
+        dataset_size=str(job.dataset_size),
+        steps=job.steps,
+        eval_every=max(1, job.steps // 10),
+        seed=job.seed,
+        json=str(told),
+        **options,
+    )
+    run = train(config, ["benchmark"], console)
+    assert run is not None
+    exact = json.loads(told.read_text(encoding="utf-8"))["solvers"][0]["exact"]
+    return {"exact": exact, "parameters": run.best_metadata()["parameters"]}
+
+
+def _study(job: StudyJob, told: Path, console: Console) -> dict[str, Any]:
+    """The scores of the best and the default model on the test split, and what all trials cost."""
+    import optuna
+    from optuna.trial import TrialState
+
+    from supervised.study import OPTIONS, TOO_LARGE, make_pruner
+    from supervised.study_run import run_study
+
+    shared: dict[str, Any] = {
+        "name": "study",
+        "studies_dir": str(told.parent),
+        "setting": job.setting,
+        "n_trials": job.n_trials,
+        "pruner": job.pruner,
+        "seed": job.seed,
+        "threads": 1,
+        "max_parameters": job.max_parameters,
+        "json": str(told),
+    }
+    problem = _problem(job, shared)
+    folder = run_study(type(problem), problem.options, console)
+    study = optuna.load_study(study_name="study", storage=f"sqlite:///{folder}/optuna.db")
+    result = json.loads(told.read_text(encoding="utf-8"))
+    # The default is trained for the comparison alone; of the other large ones nothing was trained.
+    trials = [trial for trial in study.trials if TOO_LARGE not in trial.user_attrs]
+    complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
+    solvers = {solver["name"]: solver["exact"] for solver in result["test"]["solvers"]}
+    found = {
         "value": result["value"],
         "best": solvers["best"],
         "default": solvers["default"],
         "params": result["params"],
-        "steps": steps,
-        "complete": sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials),
+        "options": study.trials[result["trial"]].user_attrs[OPTIONS],
+        "steps": sum(_steps(trial, job.steps) for trial in trials),
+        "complete": complete,
+        "trials": len(trials),
+        "too_large": len(study.trials) - len(trials),
     }
+    if job.pruner == "none" and complete == len(trials):
+        options = {**shared, "pruner": "median"}
+        found["replayed"] = replay(trials, make_pruner(_problem(job, options)), job.steps)
+    return found
 
 
-def _tune(job: StudyJob, shared: dict[str, Any], console: Console) -> int:
-    """Returns the steps of a whole trial."""
-    from supervised.study_run import run_study
-
+def _problem(job: StudyJob, shared: dict[str, Any]) -> Problem[Any]:
     if job.family == "ppo":
         from agents.tune import TunePPO
         from agents.tuning import PPOProblem
 
-        run_study(PPOProblem, TunePPO(total_timesteps=job.steps, **shared), console)
-    else:
-        from supervised.tune import Tune
-        from supervised.tuning import SupervisedProblem
+        return PPOProblem(TunePPO(total_timesteps=job.steps, **shared))
+    from supervised.tune import Tune
+    from supervised.tuning import SupervisedProblem
 
-        run_study(SupervisedProblem, Tune(dataset_size=job.dataset_size, steps=job.steps, **shared), console)
-    return job.steps
+    return SupervisedProblem(Tune(dataset_size=job.dataset_size, steps=job.steps, **shared))
+
+
+def _steps(trial: optuna.trial.FrozenTrial, budget: int) -> int:
+    from optuna.trial import TrialState
+
+    return budget if trial.state == TrialState.COMPLETE else max(trial.intermediate_values, default=0)
+
+
+def replay(trials: Sequence[optuna.trial.FrozenTrial], pruner: BasePruner, budget: int) -> dict[str, Any]:
+    """What a pruner would have made of trials that were all trained to the end, one after the other.
+
+    Args:
+        trials: complete ones; a smaller value is better.
+        budget: steps of each.
+
+    Returns:
+        The steps that would have been made, and the best value that would have been left.
+    """
+    import optuna
+
+    again = optuna.create_study(pruner=pruner)
+    steps, values = 0, list[float]()
+    for trial in trials:
+        asked = again.ask()
+        for step, value in sorted(trial.intermediate_values.items()):
+            asked.report(value, step)
+            if asked.should_prune():
+                again.tell(asked, state=optuna.trial.TrialState.PRUNED)
+                steps += step
+                break
+        else:
+            values.append(trial.values[0])
+            again.tell(asked, values[-1])
+            steps += budget
+    return {"steps": steps, "value": min(values)}
 
 
 def rows(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -117,34 +227,82 @@ def rows(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[dict[str, A
     return [{"family": job.family, "pruner": job.pruner, "seed": job.seed, **result} for job, result in results]
 
 
-def main(config: TuningGain) -> None:
-    """Run what is missing and print the table."""
-    table = rows(run_grid("tuning_gain", jobs(config), work, config))
-    view = Table(
-        title="tuning on CloseDeep: exact % of 1000 test cases (95 %)",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for heading in ("family", "pruner", "seed", "default", "best", "validation", "trials to the end", "steps"):
-        view.add_column(heading, justify="left" if heading in ("family", "pruner") else "right", no_wrap=True)
-    for row in table:
-        shares = (
-            f"{100 * row[name]['value']:.1f} ({100 * row[name]['low']:.1f}-{100 * row[name]['high']:.1f})"
-            for name in ("default", "best")
-        )
-        view.add_row(
+def seed_rows(results: Sequence[tuple[TrainJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One row for each set of parameters."""
+    found: dict[str, dict[str, Any]] = {}
+    for job, result in results:
+        row = found.setdefault(job.name, {"name": job.name, "parameters": result["parameters"], "exact": {}})
+        row["exact"][job.seed] = result["exact"]
+    return list(found.values())
+
+
+def _percent(exact: dict[str, float]) -> str:
+    return f"{100 * exact['value']:.1f} ({100 * exact['low']:.1f}-{100 * exact['high']:.1f})"
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("family", "pruner", "parameters of") else "right")
+    return table
+
+
+def study_table(found: Sequence[dict[str, Any]]) -> Table:
+    """What :func:`rows` gives."""
+    title = "tuning on CloseDeep: exact % of 1000 test cases (95 %)"
+    headings = ("family", "pruner", "seed", "default", "best", "validation loss", "to the end", "steps", "saved")
+    table = _table(title, (*headings, "saved on the same curves", "best left there"))
+    for row in found:
+        # Without a pruner every trial takes all its steps.
+        whole = next((r["steps"] for r in found if _without_pruner(r, row)), None)
+        saved = "" if whole is None or row["pruner"] == "none" else f"{1 - row['steps'] / whole:.0%}"
+        again = row.get("replayed")
+        table.add_row(
             row["family"],
             row["pruner"],
             str(row["seed"]),
-            *shares,
+            _percent(row["default"]),
+            _percent(row["best"]),
             f"{row['value']:.4f}",
-            str(row["complete"]),
+            f"{row['complete']} of {row['trials']}",
             f"{row['steps']:,}",
+            saved,
+            "" if again is None else f"{1 - again['steps'] / row['steps']:.0%}",
+            "" if again is None else f"{again['value']:.4f}",
         )
-    Console().print(view)
+    return table
+
+
+def _without_pruner(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    return row["pruner"] == "none" and all(row[name] == other[name] for name in ("family", "seed"))
+
+
+def seed_table(found: Sequence[dict[str, Any]]) -> Table:
+    """What :func:`seed_rows` gives."""
+    title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases (95 %)"
+    table = _table(title, ("parameters of", "size", *(f"seed {seed}" for seed in AGAIN), "median", "worst"))
+    for row in found:
+        values = [exact["value"] for exact in row["exact"].values()]
+        table.add_row(
+            row["name"],
+            f"{row['parameters']:,}",
+            *(_percent(row["exact"][seed]) if seed in row["exact"] else "" for seed in AGAIN),
+            f"{100 * median(values):.1f}",
+            f"{100 * min(values):.1f}",
+        )
+    return table
+
+
+def main(config: TuningGain) -> None:
+    """Run what is missing and print the tables."""
+    studies = run_grid("tuning_gain", jobs(config), work, config)
+    trained = run_grid("tuning_gain", train_jobs(studies), work, config)
+    found, again = rows(studies), seed_rows(trained)
+    console = Console()
+    console.print(study_table(found))
+    console.print(seed_table(again))
     if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+        write_text(config.json, json.dumps({"rows": found, "seeds": again}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
+
+import tyro
 
 from bracket_env.command import parse
 from bracket_env.errors import InputError, quote
@@ -38,6 +40,7 @@ def read_params(path: str, config_class: type[Config], prog: str) -> Config:
         raise InputError(f"{path} is not a JSON object of options")
     defaults: dict[str, Any] = {field.name: field.default for field in fields(config_class)}  # type: ignore[arg-type]
     argv: list[str] = []
+    hints = get_type_hints(config_class, include_extras=True)
     for name, value in content.items():
         if name not in defaults:
             raise InputError(f"{path}: {quote(name)} is no option of {prog}")
@@ -45,7 +48,8 @@ def read_params(path: str, config_class: type[Config], prog: str) -> Config:
             raise InputError(f"{path}: option {name} cannot come from a file")
         if isinstance(value, dict) or isinstance(value, bool) != isinstance(defaults[name], bool):
             raise InputError(f"{path}: option {name} cannot be {quote(value)}")
-        argv += _typed(name, value, defaults[name])
+        several = tyro.conf.UseAppendAction in getattr(hints[name], "__metadata__", ())
+        argv += _typed(name, value, defaults[name], several=several)
     try:
         config = parse(config_class, argv, prog)
     except InputError as error:
@@ -64,11 +68,16 @@ def options_of(params: str | None) -> Iterator[None]:
         raise InputError(f"with the options of {params}: {error}") from None
 
 
-def _typed(name: str, value: Any, default: Any) -> list[str]:
-    """An option as it would be typed; nothing where it is the default."""
+def _typed(name: str, value: Any, default: Any, *, several: bool) -> list[str]:
+    """An option as it would be typed; nothing where it is the default.
+
+    Args:
+        several: a list is typed as the option again and again.
+    """
     option = name.replace("_", "-")
     if value is None or value == default:
         return []
     if isinstance(value, bool):
         return [f"--{option}" if value else f"--no-{option}"]
-    return [f"--{option}", *(map(str, value) if isinstance(value, list) else [str(value)])]
+    values = [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    return [word for one in values for word in (f"--{option}", one)] if several else [f"--{option}", *values]

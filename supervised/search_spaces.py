@@ -145,6 +145,11 @@ SEARCH_SPACES: dict[str, Callable[[BaseTrial], dict[str, Any]]] = {
 """Architecture -> its search space; each that is registered has one."""
 
 
+def sample_sentence_weight(trial: BaseTrial) -> dict[str, Any]:
+    """With ``--instruction``, for both families: how much the sentences weigh."""
+    return {"ncl_weight": trial.suggest_float("ncl_weight", 0.05, 20.0, log=True)}
+
+
 def usual_size(arch: str) -> dict[str, Any]:
     """The parameters with which ``SIZES[arch]`` gives the architecture's defaults."""
     defaults: dict[str, Any] = {field.name: field.default for field in fields(ENCODERS[arch][0])}
@@ -156,5 +161,6 @@ def usual_size(arch: str) -> dict[str, Any]:
 def usual_params(arch: str) -> dict[str, Any]:
     """The parameters with which ``SEARCH_SPACES[arch]`` gives the defaults of ``supervised.train --arch ARCH``."""
     command: Mapping[str, Any] = {field.name: field.default for field in fields(Train)}
-    learning = {name: command[name] for name in ("learning_rate", "batch_size", "weight_decay", "label_smoothing")}
+    names = ("learning_rate", "batch_size", "weight_decay", "label_smoothing", "ncl_weight")
+    learning = {name: command[name] for name in names}
     return {**usual_size(arch), **learning, "augment": "none"}

@@ -13,7 +13,7 @@ without a word when a study is loaded; here it is compared and refused by name.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib.util import find_spec
 from typing import Any
@@ -36,7 +36,9 @@ from supervised.study_problem import Options, Problem
 FORMAT = 1
 MOST_RETRIES = 2
 STUDY = "bracketgym"  # attribute of a study
-USUAL, TRIES, WORKER, SURPLUS, ERROR, OPTIONS = "usual", "tries", "worker", "surplus", "error", "options"  # of a trial
+# Attributes of a trial.
+USUAL, TRIES, WORKER, SURPLUS, ERROR, OPTIONS = "usual", "tries", "worker", "surplus", "error", "options"
+TOO_LARGE = "too_large"  # it has more than --max-parameters
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _MOST = {"n_trials": 10**6, "jobs": 1024, "eval_cases": 10**7, "heartbeat": 10**5, "grace": 10**6}
 
@@ -189,9 +191,18 @@ def make_pruner(problem: Problem[Any]) -> BasePruner:
     return NopPruner()
 
 
-def counted(study: optuna.Study) -> int:
-    """Trials that count towards ``--n-trials``."""
-    return len(study.get_trials(deepcopy=False, states=COUNTED))
+def counted(study: optuna.Study, states: Sequence[TrialState] = COUNTED) -> int:
+    """Trials that count towards ``--n-trials``: a draw that is too large to be tried is no trial.
+
+    Args:
+        states: only these of them.
+    """
+    return sum(is_counted(trial) for trial in study.get_trials(deepcopy=False, states=tuple(states)))
+
+
+def is_counted(trial: FrozenTrial) -> bool:
+    """Whether it is one of ``--n-trials``, unless it failed."""
+    return not trial.user_attrs.get(SURPLUS) and not trial.user_attrs.get(TOO_LARGE)
 
 
 def retry(study: optuna.Study, trial: FrozenTrial, *, blamed: bool = True) -> None:
@@ -200,8 +211,11 @@ def retry(study: optuna.Study, trial: FrozenTrial, *, blamed: bool = True) -> No
     Args:
         blamed: the trial may be the reason; it is not when somebody stopped the worker.
     """
-    tries = trial.user_attrs.get(TRIES, 0) + blamed
-    if tries > MOST_RETRIES or trial.user_attrs.get(SURPLUS):
+    surplus = trial.user_attrs.get(SURPLUS)
+    if surplus and not trial.params and "fixed_params" not in trial.system_attrs:
+        return  # it had not come out of the queue
+    tries = trial.user_attrs.get(TRIES, 0) + (blamed and not surplus)
+    if tries > MOST_RETRIES:
         return
     attributes = {TRIES: tries} | ({USUAL: True} if trial.user_attrs.get(USUAL) else {})
     queued = create_trial(

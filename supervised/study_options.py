@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import tyro
+
 from bracket_env.settings import DEFAULT_SETTING
 
 
@@ -28,12 +30,15 @@ class StudyOptions:
     """The task, a registered environment id."""
     pairs: tuple[str, ...] | None = None
     """Other bracket pairs than the setting's, such as --pairs '()' '[]'."""
+    instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A sentence in Japanese or English about the answers, for every trial; how much it weighs is tuned too. May be
+    given several times."""
     objective: Literal["loss", "exact"] = "loss"
     """What decides, on the validation split: loss (smallest) or exact match (largest)."""
     second: Literal["none", "parameters", "latency"] = "none"
     """With --objective exact, also small: the parameters, or the milliseconds of one answer."""
     max_parameters: int | None = None
-    """Models with more parameters are pruned before they are trained."""
+    """Larger models are drawn anew and not counted; only the default one is still trained, to be compared with."""
 
     n_trials: int = 50
     """Trials of the study, counted over all its workers: finished, pruned and running ones."""

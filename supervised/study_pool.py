@@ -110,7 +110,7 @@ class Pool:
     def _start_missing(self) -> None:
         if counted(self._study) >= self._task.problem.options.n_trials:
             return
-        finished = len(self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+        finished = counted(self._study, (TrialState.COMPLETE, TrialState.PRUNED))
         wanted = min(self._jobs, self._task.problem.options.n_trials - finished)
         for index in range(self._jobs):
             if index not in self._workers and len(self._workers) < wanted:

@@ -20,7 +20,7 @@ from rich.text import Text
 from bracket_env.scoring import Scores
 from supervised.best_trial import rank
 from supervised.durations import format_duration
-from supervised.study import ERROR, SURPLUS, USUAL
+from supervised.study import ERROR, TOO_LARGE, USUAL, is_counted
 from supervised.study_problem import Problem
 
 _SHOWN_BEST = 10
@@ -39,7 +39,7 @@ class StudyDisplay:
         self._study, self._problem, self._console, self._deadline = study, problem, console, deadline
         self._began = time.time()
         self._shown = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
-        self._before = len(self._shown)
+        self._before = _done(study.get_trials(deepcopy=False))
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     def __enter__(self) -> StudyDisplay:
@@ -64,7 +64,7 @@ class StudyDisplay:
         for trial in trials:
             if trial.state.is_finished() and trial.number not in self._shown:
                 self._shown.add(trial.number)
-                if not trial.user_attrs.get(SURPLUS):
+                if is_counted(trial) or trial.user_attrs.get(USUAL):
                     self.say(self._line(trial, best))
         if self._live is not None:
             self._live.update(self._table(trials, best), refresh=True)
@@ -78,25 +78,32 @@ class StudyDisplay:
             words.append(str(trial.user_attrs.get(ERROR, "stopped before its end")))
         elif trial.user_attrs.get(ERROR):
             words.append(str(trial.user_attrs[ERROR]))
+        elif TOO_LARGE in trial.user_attrs:
+            words.append(f"(only to compare with: {trial.user_attrs[TOO_LARGE]:,} parameters are too many)")
         if best:
             words.append(f"(best: trial {best[0].number}, {values_text(best[0].values, self._problem)})")
         return "  ".join(words)
 
     def _table(self, trials: Sequence[FrozenTrial], best: Sequence[FrozenTrial]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        for heading in ("done", "running", "pruned", "failed", "of", "left"):
-            table.add_column(heading, justify="right")
-        table.add_column("best so far")
         numbers = counts(trials)
         total = self._problem.options.n_trials
+        headings = ["done", "running", "pruned", "failed", "of", "left"]
+        cells = [*map(str, numbers), str(total), self._left(trials, total)]
+        if self._problem.options.max_parameters is not None:
+            headings.insert(4, "too large")
+            cells.insert(4, str(sum(TOO_LARGE in trial.user_attrs for trial in trials)))
+        for heading in headings:
+            table.add_column(heading, justify="right")
+        table.add_column("best so far")
         found = f"trial {best[0].number}: {values_text(best[0].values, self._problem)}; " if best else "–"
         params = params_text(best[0].params) if best else ""
-        table.add_row(*map(str, numbers), str(total), self._left(numbers, total), Text(found + params))
+        table.add_row(*cells, Text(found + params))
         return table
 
-    def _left(self, numbers: Sequence[int], total: int) -> str:
-        done, now = numbers[0] + numbers[2], time.time()
-        here = len(self._shown) - self._before
+    def _left(self, trials: Sequence[FrozenTrial], total: int) -> str:
+        done, now = _done(trials), time.time()
+        here = done - self._before
         rest = (total - done) * (now - self._began) / here if here else float("inf")
         rest = min(rest, self._deadline - now)
         return format_duration(max(rest, 0)) if rest < float("inf") else "–"
@@ -104,9 +111,14 @@ class StudyDisplay:
 
 def counts(trials: Sequence[FrozenTrial]) -> tuple[int, int, int, int]:
     """How many are done, running, pruned and failed."""
-    states = [trial.state for trial in trials if not trial.user_attrs.get(SURPLUS)]
+    states = [trial.state for trial in trials if is_counted(trial)]
     order = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.FAIL)
     return tuple(states.count(state) for state in order)  # type: ignore[return-value]
+
+
+def _done(trials: Sequence[FrozenTrial]) -> int:
+    done, _, pruned, _ = counts(trials)
+    return done + pruned
 
 
 def best_trials(trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:

@@ -27,7 +27,7 @@ from supervised.options import custom_pairs
 from supervised.runs import RunFolder
 from supervised.runs import load as load_run
 from supervised.storages import find_location, new_location, one_line, remember_location, shown
-from supervised.study import OPTIONS, USUAL, check_options, create, load, resumed
+from supervised.study import OPTIONS, check_options, create, load, resumed
 from supervised.study_best import MODEL, PARAMS, USUAL_MODEL, keep_model, refresh
 from supervised.study_options import StudyOptions
 from supervised.study_plots import plot_history, plot_importances, plot_pareto, plot_slices
@@ -44,7 +44,7 @@ from supervised.study_report import (
     pareto_table,
     what_is_there,
 )
-from supervised.study_trials import Task
+from supervised.study_trials import Task, usual_trial
 
 _ENOUGH_TO_TELL = 10
 
@@ -206,10 +206,10 @@ class _StudyRun:
         """The one look at test cases: the best model, and the default one if it was another."""
         options, best = self.options, RunFolder.open(self.folder / MODEL)
         runs = {"best": best}
-        usual = [t for t in best_trials(self.study.get_trials(), self.study.directions) if t.user_attrs.get(USUAL)]
-        if usual:
+        usual = usual_trial(self.study.get_trials())
+        if usual is not None:
             runs["default"] = keep_model(
-                self.problem, self.folder, usual[0].number, usual[0].user_attrs[OPTIONS], USUAL_MODEL, self.threads,
+                self.problem, self.folder, usual.number, usual.user_attrs[OPTIONS], USUAL_MODEL, self.threads,
                 lambda text: _say(console, text),
             )  # fmt: skip
         setting = get_setting(options.setting)
@@ -219,7 +219,7 @@ class _StudyRun:
         solvers = {name: load_run(run.path, device=device) for name, run in runs.items()}
         scores = evaluate_solvers(solvers, cases, best.config.language, setting, pairs)
         console.print(score_table(scores, f"{setting.id}, test split"))
-        if usual:
+        if usual is not None:
             _say(console, gain_line(scores[0], scores[1], [case.completion for case in cases]))
         write_evaluation_result(best.path / "evaluation_result.txt", cases, scores[0].answers)
         metrics = best.metrics()

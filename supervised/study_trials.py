@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from supervised.best_trial import rank
 from supervised.latency import milliseconds_an_answer
-from supervised.study import COUNTED, ERROR, OPTIONS, SURPLUS, USUAL, WORKER
+from supervised.study import COUNTED, ERROR, OPTIONS, SURPLUS, TOO_LARGE, USUAL, WORKER, is_counted
 from supervised.study_problem import Problem
 
 
@@ -97,9 +97,12 @@ class TrialRunner:
             raise SurplusError
         drawn = problem.sample(trial)
         trial.set_user_attr(OPTIONS, drawn)
-        most = problem.options.max_parameters
-        if most is not None and not trial.user_attrs.get(USUAL) and problem.parameters(drawn) > most:
-            raise optuna.TrialPruned
+        too_large = self._too_large(drawn)
+        if too_large is not None:
+            trial.set_user_attr(TOO_LARGE, too_large)
+            # The usual configuration is trained all the same, to be compared with; pruned, it is never the best one.
+            if not trial.user_attrs.get(USUAL):
+                raise optuna.TrialPruned
         watcher = Watcher(trial, task, self._stop)
         shutil.rmtree(run_folder(task.folder, trial.number), ignore_errors=True)
         try:
@@ -112,8 +115,8 @@ class TrialRunner:
         except Exception as error:
             trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}".splitlines()[0])
             raise
-        if not watcher.best:
-            raise optuna.TrialPruned  # its loss was never finite
+        if not watcher.best or too_large is not None:  # without a best one its loss was never finite
+            raise optuna.TrialPruned
         values = [watcher.best[problem.options.objective]]
         if problem.options.second == "parameters":
             values.append(float(problem.parameters(drawn)))
@@ -124,7 +127,16 @@ class TrialRunner:
     def _surplus(self, trial: Trial) -> bool:
         """Whether enough trials were begun before this one: two workers may have asked for the last one at once."""
         trials = trial.study.get_trials(deepcopy=False, states=COUNTED)
-        return sum(other.number < trial.number for other in trials) >= self._task.problem.options.n_trials
+        before = sum(other.number < trial.number and is_counted(other) for other in trials)
+        return before >= self._task.problem.options.n_trials
+
+    def _too_large(self, drawn: Mapping[str, Any]) -> int | None:
+        """The parameters of a model that has more than allowed."""
+        most = self._task.problem.options.max_parameters
+        if most is None:
+            return None
+        parameters = self._task.problem.parameters(drawn)
+        return parameters if parameters > most else None
 
 
 def run_folder(folder: Path, number: int) -> Path:
@@ -132,12 +144,24 @@ def run_folder(folder: Path, number: int) -> Path:
     return folder / "trials" / str(number)
 
 
+def usual_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """The trial of the usual configuration that was trained to the end, if there is one."""
+    for trial in trials:
+        whole = trial.state == TrialState.COMPLETE or (
+            trial.state == TrialState.PRUNED and TOO_LARGE in trial.user_attrs
+        )
+        if whole and trial.user_attrs.get(USUAL):
+            return trial
+    return None
+
+
 def tidy(study: optuna.Study, folder: Path) -> None:
     """Remove the run folders of finished trials but the best one's and the usual one's."""
     trials = study.get_trials(deepcopy=False)
     finished = {trial.number: trial for trial in trials if trial.state.is_finished()}
     complete = [trial for trial in finished.values() if trial.state == TrialState.COMPLETE]
-    kept = {trial.number for trial in complete if trial.user_attrs.get(USUAL)}
+    usual = usual_trial(list(finished.values()))
+    kept = set() if usual is None else {usual.number}
     if complete:
         kept.add(min(complete, key=lambda trial: (*rank(trial.values, study.directions), trial.number)).number)
     for path in (folder / "trials").glob("*"):

@@ -22,16 +22,16 @@ from pathlib import Path
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.study import MaxTrialsCallback
 from optuna.trial import FrozenTrial, TrialState
 
 from bracket_env.errors import InputError
 from supervised.interrupt import GracefulInterrupt
 from supervised.storages import GRACE_SECONDS, heartless, on_server, one_line
 from supervised.study import (
-    COUNTED,
     ERROR,
     SURPLUS,
+    TOO_LARGE,
+    USUAL,
     WORKER,
     counted,
     load,
@@ -42,6 +42,7 @@ from supervised.study import (
 from supervised.study_trials import Stop, Task, TrialRunner, tidy
 
 MOST_FAILURES = 12  # in a row: four configurations, three times each
+MOST_TOO_LARGE = 500  # in a row
 _LOCKS = "workers"
 
 
@@ -83,29 +84,40 @@ def work(task: Task, stop: Stop) -> None:
         study.pruner = make_pruner(task.problem)
         runner = TrialRunner(task, token, stop)
         failures: list[str] = []
+        too_large: list[int] = []
 
         def after(study: optuna.Study, trial: FrozenTrial) -> None:
             runner.running = None
+            if TOO_LARGE in trial.user_attrs and not trial.user_attrs.get(USUAL):
+                too_large.append(trial.user_attrs[TOO_LARGE])
+            else:
+                too_large.clear()
             if trial.state != TrialState.FAIL:
                 failures.clear()
-            elif not trial.user_attrs.get(SURPLUS):
-                failures.append(trial.user_attrs.get(ERROR, "no value"))
+            else:
+                if not trial.user_attrs.get(SURPLUS):
+                    failures.append(trial.user_attrs.get(ERROR, "no value"))
                 retry(study, trial)
             tidy(study, task.folder)
-            if stop.value or time.time() >= task.deadline or len(failures) >= MOST_FAILURES:
+            hopeless = len(failures) >= MOST_FAILURES or len(too_large) >= MOST_TOO_LARGE
+            if stop.value or time.time() >= task.deadline or hopeless or counted(study) >= options.n_trials:
                 study.stop()
 
         if stop.value or counted(study) >= options.n_trials:
             return
-        enough = MaxTrialsCallback(options.n_trials, states=COUNTED)
         try:
-            study.optimize(runner, catch=(Exception,), callbacks=[after, enough])
+            study.optimize(runner, catch=(Exception,), callbacks=[after])
         except KeyboardInterrupt:
             if runner.running is not None:
                 retry(study, study.get_trials()[runner.running], blamed=False)
                 tidy(study, task.folder)
         if len(failures) >= MOST_FAILURES:
             raise InputError(f"{len(failures)} trials in a row failed, the last one with {failures[-1]}")
+        if len(too_large) >= MOST_TOO_LARGE:
+            raise InputError(
+                f"{len(too_large)} models in a row have more than --max-parameters {options.max_parameters}: "
+                f"the smallest one has {min(too_large)}"
+            )
 
 
 def recover(study: optuna.Study, folder: Path, location: str, grace: int = GRACE_SECONDS) -> None:

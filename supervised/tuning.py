@@ -15,7 +15,7 @@ from supervised.checks import require_whole
 from supervised.dataset_folder import MOST_CASES, generate_dataset
 from supervised.options import check, custom_pairs
 from supervised.runs import RunFolder
-from supervised.search_spaces import SEARCH_SPACES, usual_params
+from supervised.search_spaces import SEARCH_SPACES, sample_sentence_weight, usual_params
 from supervised.session import run_session
 from supervised.study_problem import Problem, Watch
 from supervised.study_run import run_study
@@ -42,7 +42,8 @@ class SupervisedProblem(Problem[Tune]):
         check(self._command({}, Path("dataset"), None, 1))
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
-        return SEARCH_SPACES[self.options.arch](trial)
+        drawn = SEARCH_SPACES[self.options.arch](trial)
+        return {**drawn, **sample_sentence_weight(trial)} if self.options.instruction else drawn
 
     def usual(self) -> dict[str, Any]:
         return usual_params(self.options.arch)
@@ -95,9 +96,16 @@ class SupervisedProblem(Problem[Tune]):
 
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         options = self.options
-        fixed = {"arch": options.arch, "setting": options.setting, "steps": options.steps, "loss": options.loss}
+        fixed: dict[str, Any] = {
+            "arch": options.arch,
+            "setting": options.setting,
+            "steps": options.steps,
+            "loss": options.loss,
+        }
         if options.pairs is not None:
             fixed["pairs"] = list(options.pairs)
+        if options.instruction:
+            fixed["instruction"] = list(options.instruction)
         every = {"eval_every": self.budget()[1], "eval_cases": options.eval_cases}
         # The same cases as in the data set folder: both come from the stream of this seed.
         return {**fixed, **drawn, "dataset_size": str(options.dataset_size), "seed": options.seed, **every}
@@ -111,6 +119,7 @@ class SupervisedProblem(Problem[Tune]):
             runs_dir=str(study / "trials"),
             setting=options.setting,
             pairs=options.pairs,
+            instruction=options.instruction,
             arch=options.arch,
             dataset=str(study / "dataset"),
             loss=options.loss,

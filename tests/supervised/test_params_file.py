@@ -32,6 +32,12 @@ def test_the_file_takes_the_place_of_the_defaults(tmp_path: Path) -> None:
     assert typed("--params", path) == replace(expected, pairs=("()", "[]"), params=path)
 
 
+def test_an_option_that_is_given_several_times(tmp_path: Path) -> None:
+    sentences = ["The bracket opened last is closed first.", "Stop when all are closed."]
+    assert typed("--params", file(tmp_path / "p.json", {"instruction": sentences})).instruction == tuple(sentences)
+    assert typed("--params", file(tmp_path / "q.json", {"instruction": sentences[:1]})).instruction == (sentences[0],)
+
+
 def test_what_is_typed_wins_even_if_it_is_the_default(tmp_path: Path) -> None:
     path = file(tmp_path / "p.json", {"learning_rate": 0.02, "batch_size": 32, "augment": ["all"]})
     config = typed("--learning-rate", "0.004", "--params", path, "--augment", "none")

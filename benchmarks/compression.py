@@ -72,15 +72,15 @@ class CompressionBenchmark(GridOptions):
     """Which models; gru-256: the gru with 256 units."""
     settings: tuple[str, ...] = ("Close", "CloseDeep")
     """Which tasks; CloseDeep for the gru only, with --full for all."""
-    seeds: tuple[int, ...] = (0,)
-    """Of the models; with --full 0 to 4."""
+    seeds: tuple[int, ...] | None = None
+    """Of the models; by default 0, with --full 0 to 4."""
     plot: str | None = None
     """Draw size against exact match into this PNG."""
 
 
 def jobs(config: CompressionBenchmark) -> list[CompressionJob]:
     """One a model, task and seed."""
-    seeds = config.seeds if config.seeds != (0,) or not config.full else tuple(range(5))
+    seeds = config.seeds or range(5 if config.full else 1)
     found = []
     for setting in config.settings:
         steps, batch_size = (1500, 256) if setting == "Close" else (3000, 128)

@@ -57,6 +57,8 @@ class WarmStarts(GridOptions):
 
     families: tuple[str, ...] = ("ppo", "adapt")
     """Which of the two parts."""
+    seeds: tuple[int, ...] | None = None
+    """By default 0; with --full 0 to 4."""
 
 
 def jobs(config: WarmStarts) -> list[WarmStartJob]:
@@ -64,7 +66,7 @@ def jobs(config: WarmStarts) -> list[WarmStartJob]:
     folder = str(Path(config.results_dir) / "warm_start_models")
     tasks = [task for task in BUDGETS if config.full or task != "CloseDeep-free"]
     found = []
-    for seed in range(5 if config.full else 1):
+    for seed in config.seeds or range(5 if config.full else 1):
         if "ppo" in config.families:
             for task in tasks:
                 found.append(WarmStartJob("ppo", task, "scratch", seed, BUDGETS[task], folder))

@@ -42,7 +42,7 @@ from benchmarks.compression_tables import (
     plot,
     zeros,
 )
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.grid import GridOptions, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -169,7 +169,7 @@ def main(config: CompressionBenchmark) -> None:
     """Run what is missing and print the tables."""
     table = table_rows(run_grid("compression", jobs(config), work, config))
     for view in (by_sparsity(table), marks(table), all_models(table)):
-        Console().print(view)
+        table_console().print(view)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
     if config.plot is not None:

@@ -24,7 +24,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, code_version, run_grid
+from benchmarks.grid import GridOptions, code_version, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -189,7 +189,7 @@ def main(config: Transfer) -> None:
             str(row["steps"]),
             _median_worst(row["seconds"], 1, max),
         )
-    Console().print(view)
+    table_console().print(view)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, ensure_ascii=False, indent=2) + "\n")
 

@@ -25,7 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, code_version, run_grid
+from benchmarks.grid import GridOptions, code_version, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -214,7 +214,7 @@ def main(config: WarmStarts) -> None:
             row["family"], row["task"], row["start"], str(row["seed"]), f"{row['steps']:,}", _percent(row["level"]),
             reached, *(_percent(row[name]) for name in shares), f"{row['seconds']:.0f}",
         )  # fmt: skip
-    Console().print(view)
+    table_console().print(view)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, ensure_ascii=False, indent=2) + "\n")
 

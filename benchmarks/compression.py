@@ -1,16 +1,20 @@
-"""``python -m benchmarks.compression``: what pruning, int8 and distillation cost and save.
+"""``python -m benchmarks.compression``: what pruning, int8, distillation and export cost and save.
 
-A run trains one architecture on one task and compresses the same model in every way that the architecture can take,
-each with the defaults of ``supervised.compress``:
+A job trains one model on one task and compresses that same model in every way that it can take, each with the defaults
+of ``supervised.compress``:
 
-    50 % ... 95 %       that share of the weights zero, after fine-tuning
+    50% ... 95% zeros   that share of the weights zero, after fine-tuning
     half the units      removed, so that the network is smaller (gru, transformer)
     int8-weights, -dynamic
-    80 % and int8       both: pruned, then quantised
+    80% zeros, int8     the pruned one, quantised
     gru of 32 units     a student that learned the model's answers; beside it the same network on 300 labels (gru only)
 
+``gru-256`` is the gru with 256 units, on ``Close`` and without the zeros: what halving and int8 are worth at that
+width. Every model is also exported to ONNX and compared with onnxruntime, where that is installed.
+
 Figures are exact match on 1 000 cases of the test split and on the 1 000 longest of 10 000, the size of the weights'
-file, and prefixes answered a second in batches of 256.
+file, and prefixes answered a second in batches of 256. Tables: exact match by sparsity, what the marks ask for, all
+models (:mod:`benchmarks.compression_tables`).
 """
 
 from __future__ import annotations
@@ -19,22 +23,32 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
-from bracket_env.atomic import write_bytes, write_text
+from benchmarks.compression_tables import (
+    EIGHTY,
+    HALF,
+    LABELS,
+    SPARSITIES,
+    STUDENT,
+    WIDE,
+    all_models,
+    by_sparsity,
+    marks,
+    plot,
+    zeros,
+)
+from benchmarks.grid import GridOptions, run_grid, table_console
+from bracket_env.atomic import write_text
 from bracket_env.command import run
 
 Way = dict[str, Any]
-SPARSITIES = (0.5, 0.8, 0.9, 0.95)
-STUDENT: Way = {"distill_to": "gru", "units": 32}
-STRUCTURED = ("gru", "transformer")
+STUDENT_OPTIONS: Way = {"distill_to": "gru", "units": 32}
+STRUCTURED = ("gru", WIDE, "transformer")
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,7 @@ class CompressionJob:
     """One model and everything that is made of it."""
 
     arch: str
+    """An architecture, or gru-256."""
     setting: str
     seed: int
     steps: int
@@ -53,45 +68,46 @@ class CompressionJob:
 class CompressionBenchmark(GridOptions):
     """Size, speed and exact match of compressed models."""
 
-    archs: tuple[str, ...] = ("gru", "transformer", "gpt", "stack")
-    """Which architectures."""
+    archs: tuple[str, ...] = ("gru", WIDE, "stack", "transformer", "gpt")
+    """Which models; gru-256: the gru with 256 units."""
     settings: tuple[str, ...] = ("Close", "CloseDeep")
     """Which tasks; CloseDeep for the gru only, with --full for all."""
-    seeds: tuple[int, ...] = (0,)
-    """Of the models."""
+    seeds: tuple[int, ...] | None = None
+    """Of the models; by default 0, with --full 0 to 4."""
     plot: str | None = None
     """Draw size against exact match into this PNG."""
 
 
 def jobs(config: CompressionBenchmark) -> list[CompressionJob]:
-    """One an architecture, task and seed."""
+    """One a model, task and seed."""
+    seeds = config.seeds or range(5 if config.full else 1)
     found = []
     for setting in config.settings:
         steps, batch_size = (1500, 256) if setting == "Close" else (3000, 128)
         for arch in config.archs:
-            if setting != "Close" and arch != "gru" and not config.full:
+            if setting != "Close" and (arch == WIDE or (arch != "gru" and not config.full)):
                 continue
-            rate = 2e-3 if arch in ("transformer", "gpt") else 4e-3
-            found += [
-                CompressionJob(arch, f"bracket/{setting}-v0", seed, steps, batch_size, rate) for seed in config.seeds
-            ]
+            rate = {"transformer": 2e-3, "gpt": 2e-3, WIDE: 2e-3}.get(arch, 4e-3)
+            found += [CompressionJob(arch, f"bracket/{setting}-v0", seed, steps, batch_size, rate) for seed in seeds]
     return found
 
 
 def ways(arch: str) -> dict[str, Way]:
-    """What an architecture can take: name -> options of ``supervised.compress``."""
-    found: dict[str, Way] = {f"{sparsity:.0%} zeros": {"prune": sparsity} for sparsity in SPARSITIES}
+    """What a model can take: name -> options of ``supervised.compress``."""
+    found: dict[str, Way] = {}
+    if arch != WIDE:
+        found = {zeros(sparsity): {"prune": sparsity} for sparsity in SPARSITIES}
+        found["80% zeros, int8"] = {"run": EIGHTY, "quantize": "int8-weights"}
     if arch in STRUCTURED:
-        found["half the units"] = {"prune": 0.5, "structured": True}
+        found[HALF] = {"prune": 0.5, "structured": True}
     found |= {method: {"quantize": method} for method in ("int8-weights", "int8-dynamic")}
-    found["80% zeros, int8"] = {"prune": 0.8, "quantize": "int8-weights"}
     if arch == "gru":
-        found["gru of 32 units"] = STUDENT
+        found[STUDENT] = STUDENT_OPTIONS
     return found
 
 
 def work(job: CompressionJob) -> dict[str, Any]:
-    """Train, compress in every way; the rows that ``supervised.compress`` tells."""
+    """Train, compress in every way; the rows that ``supervised.compress`` tells, and how far the ONNX file agrees."""
     from supervised.compress import Compress
     from supervised.compression.pipeline import compress
     from supervised.train import Train
@@ -102,20 +118,41 @@ def work(job: CompressionJob) -> dict[str, Any]:
         console, told = Console(file=silence), Path(folder) / "rows.json"
         shared: dict[str, Any] = {"runs_dir": folder, "setting": job.setting, "seed": job.seed}
         shared |= {"steps": job.steps, "batch_size": job.batch_size, "learning_rate": job.learning_rate}
-        train(Train(name="model", arch=job.arch, **shared), command, console)  # type: ignore[arg-type]
+        size: dict[str, Any] = {"arch": "gru", "units": 256} if job.arch == WIDE else {"arch": job.arch}
+        train(Train(name="as trained", **size, target=1.0, **shared), command, console)
         rows: dict[str, Any] = {}
         for name, way in ways(job.arch).items():
-            config = Compress(run="model", runs_dir=folder, name="small", force=True, json=str(told), **way)
+            config = Compress(**{"run": "as trained", "runs_dir": folder, "name": name, "json": str(told), **way})
             compress(config, command, console)
             before, after = json.loads(told.read_text(encoding="utf-8"))["rows"]
             rows.setdefault("as trained", before)
             rows[name] = after
         if job.arch == "gru":
-            labels = {"dataset_size": "300", "units": STUDENT["units"], "json": str(told)}
+            labels = {"dataset_size": "300", "units": STUDENT_OPTIONS["units"], "json": str(told)}
             train(Train(name="labels", **labels, **shared), command, console)
             solver = json.loads(told.read_text(encoding="utf-8"))["solvers"][0]
-            rows["gru of 32 units, 300 labels"] = {"exact": solver["exact"]}
-    return {"rows": rows}
+            rows[LABELS] = {"exact": solver["exact"]}
+        return {"rows": rows, "onnx": _exported(Path(folder) / "as trained", job.setting)}
+
+
+def _exported(path: Path, setting: str) -> dict[str, Any] | None:
+    """How far the ONNX file of a run agrees with it on 1000 test cases; None without the packages."""
+    from bracket_env.errors import InputError
+    from bracket_env.settings import get_setting
+    from bracket_env.tokenizer import BracketTokenizer
+    from supervised.compression.onnx_check import compare
+    from supervised.compression.onnx_export import check_packages, export
+    from supervised.runs import RunFolder
+
+    try:
+        check_packages()
+    except InputError:
+        return None
+    folder = RunFolder.open(path)
+    model, config = folder.load_best(floats=True), folder.config
+    prefixes = [case.prefix for case in get_setting(setting).evaluation_cases("test", 1000)]
+    data = export(model, config.pairs, masked=config.masked)
+    return asdict(compare(data, model, BracketTokenizer(config.language), prefixes, masked=config.masked))
 
 
 def table_rows(results: Sequence[tuple[CompressionJob, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -123,69 +160,16 @@ def table_rows(results: Sequence[tuple[CompressionJob, dict[str, Any]]]) -> list
     return [
         {"setting": job.setting, "arch": job.arch, "seed": job.seed, "way": way, **row}
         for job, result in results
-        for way, row in result["rows"].items()
+        for way, row in [*result["rows"].items(), ("onnx", result["onnx"])]
+        if row is not None
     ]
 
 
-def show(table: Sequence[dict[str, Any]], console: Console) -> None:
-    """A section a model."""
-    view = Table(title="compression", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("task", "arch", "seed", "model", "exact %", "longest %", "kB", "parameters", "prefixes/s"):
-        view.add_column(heading, justify="left" if heading in ("task", "arch", "model") else "right", no_wrap=True)
-    previous = None
-    for row in table:
-        model = (row["setting"].removeprefix("bracket/").removesuffix("-v0"), row["arch"], str(row["seed"]))
-        if previous not in (None, model):
-            view.add_section()
-        cells = [f"{100 * row['exact']['value']:.1f}"]
-        if "bytes" in row:
-            cells += [f"{100 * row['longest']['value']:.1f}", f"{row['bytes'] / 1000:.1f}"]
-            cells += [f"{row['parameters']:,}", f"{row['prefixes_per_s']:,.0f}"]
-        view.add_row(*(model if model != previous else ("", "", "")), row["way"], *cells)
-        previous = model
-    console.print(view)
-
-
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The (size, exact) points that no other one beats in both, the smallest first."""
-    front: list[tuple[float, float]] = []
-    for size, exact in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or exact > front[-1][1]:
-            front.append((size, exact))
-    return front
-
-
-def plot(table: Sequence[dict[str, Any]], path: Path) -> None:
-    """Size of the weights' file against exact match, a panel a task, with the Pareto front over all architectures."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    known = [row for row in table if "bytes" in row]
-    settings = sorted({row["setting"] for row in known})
-    figure = Figure(figsize=(6 * len(settings), 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    colours = {"gru": "#0072B2", "transformer": "#D55E00", "gpt": "#009E73", "stack": "#CC79A7"}
-    for axis, setting in zip(figure.subplots(1, len(settings), squeeze=False)[0], settings, strict=True):
-        here = [row for row in known if row["setting"] == setting]
-        for arch in sorted({row["arch"] for row in here}):
-            mine = [(row["bytes"] / 1000, 100 * row["exact"]["value"]) for row in here if row["arch"] == arch]
-            axis.scatter(*zip(*mine, strict=True), color=colours.get(arch, "#666666"), label=arch, s=24, zorder=3)
-        front = pareto_front([(row["bytes"] / 1000, 100 * row["exact"]["value"]) for row in here])
-        axis.step(*zip(*front, strict=True), where="post", color="#666666", linewidth=1, label="Pareto front")
-        axis.set(title=setting, xlabel="size of the weights' file, kB", ylabel="exact match, %", xscale="log")
-        axis.grid(alpha=0.3)
-        axis.legend(loc="lower right")
-    image = io.BytesIO()
-    figure.savefig(image, dpi=110)
-    write_bytes(path, image.getvalue())
-
-
 def main(config: CompressionBenchmark) -> None:
-    """Run what is missing and print the table."""
+    """Run what is missing and print the tables."""
     table = table_rows(run_grid("compression", jobs(config), work, config))
-    show(table, Console())
+    for view in (by_sparsity(table), marks(table), all_models(table)):
+        table_console().print(view)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
     if config.plot is not None:

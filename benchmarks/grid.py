@@ -31,6 +31,7 @@ from bracket_env.errors import InputError
 
 Job = TypeVar("Job")
 CODE = ("bracket_env", "ncl_reward", "supervised", "agents")
+_FILE_WIDTH = 180
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -131,6 +132,12 @@ def run_grid(
         _run(path, version, todo, work, options.workers, console)
         done = _usable(path, version, options.any_commit)
     return [(job, done[key]) for key, job in zip(keys, jobs, strict=True) if key in done]
+
+
+def table_console() -> Console:
+    """Where tables go: standard output, and in a file, which has no width, as wide as a table may need."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, _FILE_WIDTH))
 
 
 def _usable(path: Path, version: str, any_commit: bool) -> dict[str, dict[str, Any]]:

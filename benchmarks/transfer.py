@@ -24,7 +24,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, code_version, run_grid
+from benchmarks.grid import GridOptions, code_version, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -61,19 +61,21 @@ class Transfer(GridOptions):
     """Which of the methods."""
     labels: tuple[int, ...] = LABELS
     """How many labelled cases; without --full bert takes the most only."""
+    seeds: tuple[int, ...] | None = None
+    """By default 0 and 1 for gpt, 0 for bert; with --full 0 to 4, and 0 and 1."""
 
 
 def jobs(config: Transfer) -> list[TransferJob]:
     """With --full seeds 0-4 (bert: 0-1); without, gpt with seeds 0-1 and bert with seed 0 at the most labels."""
     found = []
     for model in config.models:
-        seeds = {"gpt": (2, 5), "bert": (1, 2)}[model][config.full]
+        seeds = config.seeds or range({"gpt": (2, 5), "bert": (1, 2)}[model][config.full])
         labels = config.labels if config.full or model == "gpt" else config.labels[-1:]
         for count in labels:
             for method in config.methods:
                 steps, batch_size = (1500, 256) if method == "scratch" else STEPS[model]
                 folder = str(Path(config.results_dir) / "transfer_models")
-                found += [TransferJob(model, method, count, seed, steps, batch_size, folder) for seed in range(seeds)]
+                found += [TransferJob(model, method, count, seed, steps, batch_size, folder) for seed in seeds]
     return found
 
 
@@ -187,7 +189,7 @@ def main(config: Transfer) -> None:
             str(row["steps"]),
             _median_worst(row["seconds"], 1, max),
         )
-    Console().print(view)
+    table_console().print(view)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, ensure_ascii=False, indent=2) + "\n")
 

@@ -25,7 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, code_version, run_grid
+from benchmarks.grid import GridOptions, code_version, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -57,6 +57,8 @@ class WarmStarts(GridOptions):
 
     families: tuple[str, ...] = ("ppo", "adapt")
     """Which of the two parts."""
+    seeds: tuple[int, ...] | None = None
+    """By default 0; with --full 0 to 4."""
 
 
 def jobs(config: WarmStarts) -> list[WarmStartJob]:
@@ -64,7 +66,7 @@ def jobs(config: WarmStarts) -> list[WarmStartJob]:
     folder = str(Path(config.results_dir) / "warm_start_models")
     tasks = [task for task in BUDGETS if config.full or task != "CloseDeep-free"]
     found = []
-    for seed in range(5 if config.full else 1):
+    for seed in config.seeds or range(5 if config.full else 1):
         if "ppo" in config.families:
             for task in tasks:
                 found.append(WarmStartJob("ppo", task, "scratch", seed, BUDGETS[task], folder))
@@ -212,7 +214,7 @@ def main(config: WarmStarts) -> None:
             row["family"], row["task"], row["start"], str(row["seed"]), f"{row['steps']:,}", _percent(row["level"]),
             reached, *(_percent(row[name]) for name in shares), f"{row['seconds']:.0f}",
         )  # fmt: skip
-    Console().print(view)
+    table_console().print(view)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, ensure_ascii=False, indent=2) + "\n")
 

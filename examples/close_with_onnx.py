@@ -23,6 +23,14 @@ def close(session: onnxruntime.InferenceSession, prefixes: list[str]) -> list[st
     said = json.loads(session.get_modelmeta().custom_metadata_map["bracketgym"])
     special, symbols = said["special"], "".join(said["pairs"])
     number = {symbol: special["FIRST_SYMBOL"] + i for i, symbol in enumerate(symbols)}
+    for prefix in prefixes:
+        if unknown := [symbol for symbol in prefix if symbol not in number]:
+            raise ValueError(f"{unknown[0]!r} in {prefix!r} is none of {' '.join(symbols)}")
+        # BOS, SEP and an answer that may be as long as the prefix, without EOS, which is not read
+        if said["max_length"] is not None and 2 * len(prefix) + 2 > said["max_length"]:
+            raise ValueError(
+                f"{prefix!r} and its answer may be longer than the {said['max_length']} tokens that it reads"
+            )
     rows = [[special["BOS"], *(number[symbol] for symbol in prefix), special["SEP"]] for prefix in prefixes]
     prompts = [len(row) for row in rows]
     states = {
@@ -68,6 +76,10 @@ def possible(row: list[int], vocabulary: int, special: dict[str, int]) -> np.nda
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit("usage: close_with_onnx.py FILE PREFIX...")
-    model = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-    for prefix, answer in zip(sys.argv[2:], close(model, sys.argv[2:]), strict=True):
+    try:
+        model = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+        answers = close(model, sys.argv[2:])
+    except Exception as error:  # onnxruntime's own errors have no class in common
+        sys.exit(f"error: {error}")
+    for prefix, answer in zip(sys.argv[2:], answers, strict=True):
         print(prefix, answer)

@@ -57,10 +57,10 @@ class Compress:
     """With --distill-to gpt, bert, transformer with learned positions: the longest input (the setting's longest)."""
     dropout: float | None = None
     """With --distill-to: share of features dropped in training (0)."""
-    distill_steps: int = 1500
+    distill_steps: int = 3000
     """Optimiser steps of the student."""
-    distill_temperature: float = 2.0
-    """What both networks' logits are divided by."""
+    distill_temperature: float = 1.0
+    """What both networks' logits are divided by; above 1 the teacher's doubts count for more."""
 
     prune: float | None = None
     """Share of the weights to make zero, the smallest ones; with --structured share of the units to remove."""

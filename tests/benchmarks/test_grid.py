@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import grid
-from benchmarks.grid import GridOptions, code_version, config_hash, load_results, run_grid
+from benchmarks.grid import GridOptions, code_version, config_hash, load_results, run_grid, table_console
 from bracket_env.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,3 +188,8 @@ def test_a_stopped_benchmark_goes_on(tmp_path: Path, number: signal.Signals) -> 
     entries = [json.loads(line) for line in path.read_text().splitlines()]
     assert sorted(entry["config"]["number"] for entry in entries) == list(range(30))
     assert entries[: len(kept)] == kept
+
+
+def test_a_table_in_a_file_is_not_cut_to_the_width_of_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    table_console().print("x" * 150)
+    assert capsys.readouterr().out == "x" * 150 + "\n"

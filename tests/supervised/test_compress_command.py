@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -337,6 +338,18 @@ def test_the_longest_cases_are_the_longest_of_ten_times_as_many() -> None:
     cut = min(len(case.prefix) for case in longest)
     assert sum(len(case.prefix) > cut for case in drawn) <= 20
     assert max(len(case.prefix) for case in drawn) == max(len(case.prefix) for case in longest)
+
+
+def test_what_a_model_waits_for_is_not_its_own_time() -> None:
+    class Waits:
+        def complete(self, prefixes: list[str]) -> list[str]:
+            time.sleep(0.02)
+            return prefixes
+
+    solver: Any = Waits()
+    [speed] = measure.speeds([solver], ["("] * 3)
+    assert speed.milliseconds < 10
+    assert speed.prefixes_per_s > 256 / 0.01
 
 
 def test_only_what_became_slower_is_warned_of(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import runpy
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,16 @@ def test_the_command_exports_a_run_and_the_example_closes_with_it(
     found = runpy.run_path(str(EXAMPLE))["close"](session, asked_for)
     for answer, right in zip(found, load(folder.path).complete(asked_for), strict=True):
         assert "<" in right or answer == right
+    for arguments, message in (
+        ([file, "([", "{"], "'{' in '{' is none of ( ) [ ]"),
+        ([tmp_path / "no.onnx", "("], "no.onnx"),
+    ):
+        done = subprocess.run([sys.executable, EXAMPLE, *arguments], capture_output=True, encoding="utf-8", check=False)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+        assert message in done.stderr
     with pytest.raises(InputError, match="exists: choose another file, or replace it with --force"):
         compress(Compress(**asked), ["compress"], Console(file=StringIO()))
 

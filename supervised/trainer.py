@@ -63,7 +63,7 @@ class Trainer:
         self.batches = batches
         self.accelerator = accelerator
         self.objective = objective or objective_of(config.loss, config.label_smoothing)
-        optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.learning_rate)
+        optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
         self._loss, self.optimizer = accelerator.prepare(self.objective.loss(model), optimizer)
         self.model: SequenceModel = accelerator.unwrap_model(self._loss).model
         self.micro_batch = config.micro_batch or config.batch_size
@@ -225,9 +225,8 @@ class Trainer:
         self._loss.train(learning)
         self.optimizer.zero_grad(set_to_none=True)
         if learning:
-            torch.manual_seed(
-                key(self.config.seed, f"supervised/dropout/{self.accelerator.process_index}", self.step) >> 1
-            )
+            purpose = f"supervised/dropout/{self.accelerator.process_index}"
+            seed_device(self.accelerator.device, key(self.config.seed, purpose, self.step) >> 1)
         rows = torch.arange(mine.start, mine.stop, mine.step).numpy()
         parts = [rows[low : low + self.micro_batch] for low in range(0, max(len(rows), 1), self.micro_batch)]
         loss = torch.zeros((), device=self.accelerator.device)
@@ -257,6 +256,16 @@ def parameter_groups(model: SequenceModel, weight_decay: float) -> list[dict[str
     chosen = {id(p) for p in decaying}
     rest = [p for p in trained.values() if id(p) not in chosen]
     return [{"params": decaying, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def seed_device(device: torch.device, seed: int) -> None:
+    """Seed the generator that a device draws from.
+
+    ``torch.manual_seed`` would seed those of every kind of device that torch knows, and for each that is not there it
+    notes the whole call stack: a twentieth of a training step.
+    """
+    generator = torch.cuda.default_generators[device.index or 0] if device.type == "cuda" else torch.default_generator
+    generator.manual_seed(seed)
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

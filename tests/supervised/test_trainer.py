@@ -19,7 +19,7 @@ from supervised.data import Batches, StreamSource
 from supervised.objective import TokenLoss
 from supervised.options import check
 from supervised.train import Train
-from supervised.trainer import MOST_ROLLBACKS, DivergedError, Trainer
+from supervised.trainer import MOST_ROLLBACKS, DivergedError, Trainer, seed_device
 
 SETTING = get_setting("bracket/CloseTiny-v0")
 SMALL = Train(setting=SETTING.id, units=6, embedding_size=4, batch_size=12, steps=40, warmup_steps=5)
@@ -232,3 +232,10 @@ def test_only_weight_matrices_decay() -> None:
     assert (decaying["weight_decay"], rest["weight_decay"]) == (0.5, 0.0)
     assert all(parameter.ndim == 2 for parameter in decaying["params"])
     assert any(parameter is trainer.model.get_parameter("encoder.embedding.weight") for parameter in rest["params"])
+
+
+def test_seeding_a_device_is_torchs_own_seeding_of_it() -> None:
+    seed_device(torch.device("cpu"), 2**62 + 5)
+    drawn = torch.rand(3)
+    torch.manual_seed(2**62 + 5)
+    assert torch.equal(drawn, torch.rand(3))

@@ -126,10 +126,12 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         return self.dropout(newest)
 
     def at(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-        if self.attend is not None or self._computes_every_cell(ids):
+        if self.attend is not None:
             return super().at(ids, lengths, rows, positions)
-        states, nodes = self._tree_states(ids, lengths)
         check_positions(lengths, rows, positions)
+        if self._computes_every_cell(ids):
+            return self.dropout(self._states(ids, lengths)[rows, positions])
+        states, nodes = self._tree_states(ids, lengths)
         return self.dropout(states.index_select(0, nodes[rows, positions]))
 
     def start(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, RecurrentState]:

@@ -1,9 +1,10 @@
 """Sentences as vectors: a built-in hash of character n-grams, or a file that a real encoder has filled.
 
 The hash (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning") counts the n-grams of one to
-three characters, the ends of the sentence marked; each n-gram has a place and a sign, both from its BLAKE2b digest, and
-the counts are scaled to length one. It needs nothing but NumPy, is the same everywhere, and knows spelling only: two
-sentences are near when they share characters.
+three characters, the ends of the sentence marked. Every n-gram counts twice: as such, and as one of the half of the
+sentence in which it begins, since "only ( as {" and "only { as (" have the same n-grams. Each has a place and a sign,
+both from its BLAKE2b digest, and the counts are scaled to length one. It needs nothing but NumPy, is the same
+everywhere, and knows spelling only: two sentences are near when they share characters.
 
 A file is a NumPy ``.npz`` without pickled objects:
 
@@ -57,9 +58,10 @@ def hash_vectors(sentences: Sequence[str], dim: int = HASH_DIM) -> np.ndarray:
         text = f"\2{sentence.casefold()}\3"
         for size in range(1, _MOST_CHARACTERS + 1):
             for start in range(len(text) - size + 1):
-                digest = hashlib.blake2b(text[start : start + size].encode(), digest_size=8).digest()
-                word = int.from_bytes(digest, "little")
-                row[word % dim] += 1.0 if word >> 63 else -1.0
+                gram = text[start : start + size]
+                for feature in (gram, f"{2 * start // len(text)}\0{gram}"):
+                    word = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
+                    row[word % dim] += 1.0 if word >> 63 else -1.0
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from bracket_env.errors import InputError
 
@@ -24,7 +24,7 @@ class VectorEnvAdapter(VecEnv):
     """Makes ``PPO(policy, VectorEnvAdapter(env))`` work.
 
     Args:
-        env: a vector environment in mode SAME_STEP whose final observations are indexable by member.
+        env: a vector environment in mode SAME_STEP whose final observations are indexable by member, or a dict of such.
         seeds: one for each member, used by the first ``reset``; a trainer passes keyed seeds here so that runs share
             no environment. They count more than :meth:`seed`, which SB3's algorithms call with their own seed when
             they are made. ``None`` leaves it to :meth:`seed`.
@@ -46,8 +46,8 @@ class VectorEnvAdapter(VecEnv):
         self._has_masks = hasattr(env, "action_masks")
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
-    def reset(self) -> np.ndarray:
-        """Observations ``(n, L)``. Uses the pending seeds once."""
+    def reset(self) -> VecEnvObs:
+        """Observations ``(n, L)``, or a dict of them. Uses the pending seeds once."""
         seeds: Any = self._keyed_seeds
         if seeds is None and any(seed is not None for seed in self._seeds):  # VecEnv.seed() was called
             seeds = list(self._seeds)
@@ -64,7 +64,7 @@ class VectorEnvAdapter(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Observations ``(n, L)``, rewards ``(n,)`` float32, dones ``(n,)`` and one info dict a member."""
+        """Observations as :meth:`reset`, rewards ``(n,)`` float32, dones ``(n,)`` and one info dict a member."""
         obs, rewards, terminated, truncated, vector_infos = self.env.step(self._actions)
         dones = terminated | truncated
         self.returns += vector_infos.get("unshaped_reward", rewards)
@@ -78,7 +78,7 @@ class VectorEnvAdapter(VecEnv):
             # Most of a step's time at a few hundred members goes into these dicts, so the loop only unpacks lists.
             columns = (self.returns[ended], self.lengths[ended], success[ended], limited[ended])
             for i, last_obs, episode_return, length, right, cut in zip(
-                ended.tolist(), final_obs[ended], *(column.tolist() for column in columns), strict=True
+                ended.tolist(), _rows(final_obs, ended), *(column.tolist() for column in columns), strict=True
             ):
                 infos[i] = {
                     "episode": {"r": episode_return, "l": length},
@@ -143,3 +143,11 @@ class VectorEnvAdapter(VecEnv):
         """The members' frames."""
         frames: Any = self.env.render()
         return [None] * self.num_envs if frames is None else list(frames)
+
+
+def _rows(obs: Any, members: np.ndarray) -> Any:
+    """The observation of each of ``members``."""
+    if isinstance(obs, Mapping):
+        parts = {name: part[members] for name, part in obs.items()}
+        return [{name: part[i] for name, part in parts.items()} for i in range(len(members))]
+    return obs[members]

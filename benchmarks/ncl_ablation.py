@@ -133,7 +133,7 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
     from supervised.instructed import InstructedBatches
     from supervised.objective import NextToken
     from supervised.stated_rules import StatedRule
-    from supervised.training import train_batches, unlabelled_source
+    from supervised.training import train_batches, unlabelled_batch, unlabelled_source
 
     labelled = train_batches(config, run_config)
     if job.arm not in ("rules", "random", "entropy"):
@@ -151,7 +151,7 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
         unlabelled_source(config, run_config, get_setting(config.setting)),
         rules,
         language=run_config.language,
-        batch_size=config.batch_size // 2,
+        batch_size=unlabelled_batch(config),
         weight=1.0,
         labels=NextToken(everywhere=False),
         seed=config.seed,

@@ -1,7 +1,7 @@
 """Gymnasium environments for bracket closing (Dyck languages).
 
-Importing this package registers every ``bracket/...`` id of :data:`bracket_env.settings.SETTINGS`;
-``gymnasium.make("bracket_env:bracket/Close-v0")`` imports it by itself.
+Importing this package registers every ``bracket/...`` id of :data:`bracket_env.settings.SETTINGS` and
+``bracket/Instruct-v0``; ``gymnasium.make("bracket_env:bracket/Close-v0")`` imports it by itself.
 """
 
 from gymnasium.envs.registration import register
@@ -9,7 +9,7 @@ from gymnasium.envs.registration import register
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
-from bracket_env.settings import DEFAULT_SETTING, SETTINGS, get_setting
+from bracket_env.settings import DEFAULT_SETTING, INSTRUCT, SETTINGS, get_setting
 from bracket_env.tokenizer import BracketTokenizer
 
 __all__ = [
@@ -30,3 +30,9 @@ for _id in SETTINGS:
         vector_entry_point="bracket_env.vector:CloseVectorEnv",
         kwargs={"setting": _id},
     )
+
+register(
+    id=INSTRUCT.id,
+    entry_point="bracket_env.instruct:InstructEnv",
+    vector_entry_point="bracket_env.instruct_vector:InstructVectorEnv",
+)

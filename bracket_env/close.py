@@ -20,19 +20,20 @@ import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
 
 from bracket_env.cases import Case
+from bracket_env.drawing.cells import Plan
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from bracket_env.rendering import render_ansi, render_rgb
 from bracket_env.settings import DEFAULT_SETTING
 from bracket_env.splits import Split
-from bracket_env.task import OnMistake, RewardKind, make_task
+from bracket_env.task import CloseTask, OnMistake, RewardKind, make_task
 from bracket_env.tokenizer import FIRST_SYMBOL
 
 EPISODES = "bracket_env/episodes"
 _BLOCK = 64  # cases drawn ahead; item i of a stream is the same however many are drawn at once
 
 
-class CloseEnv(gym.Env[np.ndarray, np.int64]):
+class CloseEnv(gym.Env[Any, np.int64]):
     """Close the open brackets of a prefix in the right order, then stop.
 
     ## Description
@@ -109,10 +110,7 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
         max_answer: int | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            modes = ", ".join(self.metadata["render_modes"])
-            raise InputError(f"unknown render_mode {render_mode!r}: use one of {modes}")
-        self.task = make_task(
+        task = make_task(
             setting,
             pairs=pairs,
             split=split,
@@ -121,6 +119,13 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
             penalty=penalty,
             max_answer=max_answer,
         )
+        self._set_up(task, render_mode)
+
+    def _set_up(self, task: CloseTask, render_mode: str | None) -> None:
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            modes = ", ".join(self.metadata["render_modes"])
+            raise InputError(f"unknown render_mode {render_mode!r}: use one of {modes}")
+        self.task = task
         self.render_mode = render_mode
         self.observation_space = self.task.observation_space()
         self.action_space = self.task.action_space()
@@ -129,7 +134,7 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
         self._ids = self.task.tokenizer.action_ids.tolist()
         self._rewards = self.task.rewards.tolist()
         self._mistake_rewards = self.task.mistake_rewards.tolist()
-        self._goes_on = on_mistake == "continue"
+        self._goes_on = self.task.on_mistake == "continue"
         self._stream: int | None = None
         self._next_item = 0
         self._block: list[tuple[Case, np.ndarray]] = []
@@ -137,9 +142,7 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
         self._case = Case("", "")
         self._return = 0.0
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start the next episode of the stream.
 
         Args:
@@ -157,17 +160,26 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
             self._stream = key(seed, f"{EPISODES}/{self.task.setting.id}")
             self._next_item = 0
             self._block = []
-        unknown = set(options or ()) - {"prefix"}
+        unknown = set(options or ()) - set(self._OPTIONS)
         if unknown:
-            raise InputError(f"unknown reset option {sorted(unknown)[0]!r}: use prefix")
-        if options and "prefix" in options:
-            case = self.task.check_case(options["prefix"])
-            self._begin(case, self.task.tokenizer.encode_prompts([case.prefix])[0][0])
-        else:
-            self._begin(*self._next_case())
+            raise InputError(f"unknown reset option {sorted(unknown)[0]!r}: use {' or '.join(self._OPTIONS)}")
+        self._begin(*self._chosen_case(options or {}))
         if self.render_mode == "human":
             self.render()
-        return self._obs.copy(), {"action_mask": self._mask.copy(), "case": self._case}
+        return self._observe(), self._info()
+
+    _OPTIONS: tuple[str, ...] = ("prefix",)
+
+    def _chosen_case(self, options: dict[str, Any]) -> tuple[Case, np.ndarray]:
+        """The case that the options ask for, by default the next one, and its prompt's ids."""
+        if "prefix" not in options:
+            return self._next_case()
+        case = self.task.check_case(options["prefix"])
+        return case, self._prompt(case)
+
+    def _prompt(self, case: Case) -> np.ndarray:
+        prompt: np.ndarray = self.task.tokenizer.encode_prompts([case.prefix])[0][0]
+        return prompt
 
     def _next_case(self) -> tuple[Case, np.ndarray]:
         offset = self._next_item % _BLOCK
@@ -185,18 +197,33 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
 
     def _begin(self, case: Case, prompt: np.ndarray) -> None:
         self._case = case
-        self._obs = np.zeros(self.task.observation_length, dtype=self.observation_space.dtype)
+        self._obs = np.zeros(self.task.observation_length, dtype=self.task.tokenizer.dtype)
         self._obs[: len(prompt)] = prompt
         self._cursor = len(case.prefix) + 2
         self._answer = [(i - FIRST_SYMBOL) // 2 for i in self.task.tokenizer.encode(case.completion)] + [self._end]
-        self._unmatched = [self._answer.count(i) for i in range(self._end)]
+        self._unmatched = self._possible_closers(case)
         self._mask = np.array([*(count > 0 for count in self._unmatched), True], dtype=np.int8)
         self._written = 0
         self._right = True
         self._live = True
         self._return = 0.0
 
-    def step(self, action: np.int64 | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def _possible_closers(self, case: Case) -> list[int]:
+        """How often each closer can still be written, as far as counting tells."""
+        return [self._answer.count(i) for i in range(self._end)]
+
+    def _count_down(self, closer: int) -> None:
+        """A closer was written: what can still be?"""
+        self._unmatched[closer] -= 1
+        self._mask[closer] = self._unmatched[closer] > 0
+
+    def _observe(self) -> Any:
+        return self._obs.copy()
+
+    def _info(self) -> dict[str, Any]:
+        return {"action_mask": self._mask.copy(), "case": self._case}
+
+    def step(self, action: np.int64 | int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Write one closer, or END.
 
         Raises:
@@ -226,14 +253,14 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
         terminated = act == self._end or not (right or self._goes_on)
         truncated = not terminated and written >= self.task.max_answer
         if act != self._end:
-            self._unmatched[act] -= 1
-            self._mask[act] = self._unmatched[act] > 0
+            self._count_down(act)
         self._live = not (terminated or truncated)
         success = right and act == self._end
-        info = {"action_mask": self._mask.copy(), "case": self._case, "is_success": success}
+        info = self._info()
+        info["is_success"] = success
         if self.render_mode == "human":
             self.render()
-        return self._obs.copy(), reward, terminated, truncated, info
+        return self._observe(), reward, terminated, truncated, info
 
     def action_masks(self) -> np.ndarray:
         """bool ``(k + 1,)``: what is syntactically possible now (the name MaskablePPO asks for).
@@ -258,17 +285,24 @@ class CloseEnv(gym.Env[np.ndarray, np.int64]):
         written = self._obs[self._cursor : self._cursor + self._written].tolist()
         answer = self.task.tokenizer.decode(written)
         ended = len(answer) < len(written)
-        note = f"return {self._return:.2f}"
+        asked, note = self._asked(), f"{self._remark()}return {self._return:.2f}"
+        language, prefix = self.task.sampler.language, self._case.prefix
         if self.render_mode == "rgb_array":
             columns = self.task.observation_length - 2
-            return render_rgb(
-                self.task.sampler.language, self._case.prefix, answer, ended=ended, note=note, columns=columns
-            )
-        text = render_ansi(self.task.sampler.language, self._case.prefix, answer, ended=ended, note=note)
+            return render_rgb(language, prefix, answer, ended=ended, note=note, columns=columns, asked=asked)
+        text = render_ansi(language, prefix, answer, ended=ended, note=note, asked=asked)
         if self.render_mode == "human":
             print(text)
             return None
         return text
+
+    def _asked(self) -> Plan | None:
+        """The right answer for the renderers; ``None``: the completion."""
+        return None
+
+    def _remark(self) -> str:
+        """What a frame's note begins with."""
+        return ""
 
     def _need_episode(self) -> None:
         if not hasattr(self, "_mask"):

@@ -23,7 +23,7 @@ import unicodedata
 import numpy as np
 
 from bracket_env.drawing.canvas import MIN_COLUMNS, TEXT, FrameLayout, Pen
-from bracket_env.drawing.cells import END, MISTAKE, Colour, State, episode_cells
+from bracket_env.drawing.cells import END, MISTAKE, Colour, Plan, State, episode_cells
 from bracket_env.drawing.glyphs import Point, arc
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
@@ -45,7 +45,15 @@ _SIGNS: dict[State, list[list[Point]]] = {
 }
 
 
-def render_ansi(language: BracketLanguage, prefix: str, answer: str, *, ended: bool = False, note: str = "") -> str:
+def render_ansi(
+    language: BracketLanguage,
+    prefix: str,
+    answer: str,
+    *,
+    ended: bool = False,
+    note: str = "",
+    asked: Plan | None = None,
+) -> str:
     """The episode as lines of text with ANSI colour codes: symbols, marks below them, and the note if there is one.
 
     Long episodes wrap, a line of symbols and a line of marks at a time. Combining characters, which a terminal would
@@ -57,11 +65,12 @@ def render_ansi(language: BracketLanguage, prefix: str, answer: str, *, ended: b
         answer: what has been written so far, right or wrong.
         ended: whether END was written after it.
         note: a status line; whitespace in it is collapsed.
+        asked: the right answer; see :func:`bracket_env.drawing.cells.episode_cells`.
 
     Raises:
         InputError: as :func:`episode_cells`.
     """
-    cells = episode_cells(language, prefix, answer, ended)
+    cells = episode_cells(language, prefix, answer, ended, asked)
     lines = []
     for start in range(0, len(cells) + 1, ANSI_CELLS_PER_LINE):
         symbols, marks = "", ""
@@ -106,6 +115,7 @@ def render_rgb(
     ended: bool = False,
     note: str = "",
     columns: int | None = None,
+    asked: Plan | None = None,
 ) -> np.ndarray:
     """The episode as a picture.
 
@@ -117,6 +127,7 @@ def render_rgb(
         note: a status line; whitespace in it is collapsed, and it is cut at the frame's width.
         columns: how many cells the frame has room for (END takes one); frames of equal ``columns`` have equal shapes.
             Default: enough for this episode and END, at least 8.
+        asked: the right answer; see :func:`bracket_env.drawing.cells.episode_cells`.
 
     Returns:
         ``(height, width, 3)`` uint8, height and width even.
@@ -124,14 +135,14 @@ def render_rgb(
     Raises:
         InputError: as :func:`episode_cells`; ``columns`` too small for the episode.
     """
-    cells = episode_cells(language, prefix, answer, ended)
+    cells = episode_cells(language, prefix, answer, ended, asked)
     needed = len(prefix) + len(answer) + 1
     if columns is None:
         columns = max(needed, MIN_COLUMNS)
     if columns < needed:
         raise InputError(f"columns={columns} has no room for {needed - 1} symbols and END")
     pen = Pen(FrameLayout(columns), lanes=max([5, *(cell.lane for cell in cells)]))
-    right = sum(cell.partner is not None for cell in cells)
+    right = sum(cell.symbol != END and cell.state in (State.CLOSED, State.OPEN) for cell in cells)
     if right == len(cells):
         pen.tile(right, None, TILE_EDGE)
     for index, cell in enumerate(cells):

@@ -48,7 +48,7 @@ class Setting:
 
     def sampler(self, *, split: Split = "all", pairs: Sequence[str] | None = None) -> PrefixSampler:
         """The sampler of one split (cached: its tables are built once a process)."""
-        return _sampler(self.id, split, self.language(pairs))
+        return _sampler(self, split, self.language(pairs))
 
     def evaluation_cases(
         self, split: Split, n: int, *, pairs: Sequence[str] | None = None, seed: int = 0
@@ -58,9 +58,8 @@ class Setting:
 
 
 @lru_cache(maxsize=64)
-def _sampler(setting: str, split: Split, language: BracketLanguage) -> PrefixSampler:
-    named = SETTINGS[setting]
-    return PrefixSampler(language, named.distribution, types=named.types, split=split)
+def _sampler(setting: Setting, split: Split, language: BracketLanguage) -> PrefixSampler:
+    return PrefixSampler(language, setting.distribution, types=setting.types, split=split)
 
 
 SETTINGS: dict[str, Setting] = {
@@ -99,6 +98,14 @@ SETTINGS: dict[str, Setting] = {
         ),
     )
 }
+
+INSTRUCT = Setting(
+    "bracket/Instruct-v0",
+    "an instruction says what a right answer is: prefix up to 8, 2-4 brackets open",
+    DEFAULT_PAIRS,
+    CountedWalk(lengths=(2, 8), max_depth=6, closers=(2, 4)),
+)
+"""The prefixes of the instructed task. It is none of :data:`SETTINGS`, whose answers are completions."""
 
 
 def get_setting(setting: str) -> Setting:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, Space
 
 from bracket_env.cases import Case
 from bracket_env.errors import InputError, quote
@@ -63,7 +63,7 @@ class CloseTask:
         """L: prompt and answer."""
         return self.max_prompt + self.max_answer
 
-    def observation_space(self) -> Box:
+    def observation_space(self) -> Space[Any]:
         """``Box(0, V-1, (L,))`` of the smallest unsigned type."""
         vocab = self.tokenizer.vocab_size
         return Box(0, vocab - 1, (self.observation_length,), self.tokenizer.dtype.type)
@@ -125,7 +125,7 @@ class CloseTask:
 
 
 def make_task(
-    setting: str,
+    setting: str | Setting,
     *,
     pairs: Sequence[str] | None,
     split: Split,
@@ -136,11 +136,14 @@ def make_task(
 ) -> CloseTask:
     """Validate the options of an environment.
 
+    Args:
+        setting: the id of a named task, or a task that has no id of its own.
+
     Raises:
         InputError: an unknown setting, split, ``on_mistake`` or ``reward``; impossible pairs; a penalty that is
             negative or not finite; a ``max_answer`` too short for the longest answer.
     """
-    named = get_setting(setting)
+    named = setting if isinstance(setting, Setting) else get_setting(setting)
     if on_mistake not in get_args(OnMistake):
         raise InputError(f"unknown on_mistake {quote(on_mistake)}: use one of {', '.join(get_args(OnMistake))}")
     if reward not in get_args(RewardKind):

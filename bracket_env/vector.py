@@ -8,7 +8,8 @@ an object array, and ``infos["case"]`` is a lazy sequence of cases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from gymnasium.vector.utils import batch_space
 from bracket_env.case_queue import ENDLESS, CaseQueue, put_rows
 from bracket_env.cases import Case
 from bracket_env.close import EPISODES, CloseEnv
+from bracket_env.drawing.cells import Plan
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
 from bracket_env.rendering import render_ansi, render_rgb
 from bracket_env.settings import DEFAULT_SETTING
 from bracket_env.splits import Split
-from bracket_env.task import OnMistake, RewardKind, make_task
+from bracket_env.task import CloseTask, OnMistake, RewardKind, make_task
 from bracket_env.tokenizer import BracketTokenizer
 
 
@@ -51,7 +53,7 @@ class LazyCases(Sequence[Case]):
         return f"LazyCases({len(self)} cases)"
 
 
-class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class CloseVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
     """Many episodes of :class:`~bracket_env.close.CloseEnv` at once; spaces, rewards and ends are documented there.
 
     Args:
@@ -81,6 +83,25 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
     ) -> None:
+        task = make_task(
+            setting,
+            pairs=pairs,
+            split=split,
+            on_mistake=on_mistake,
+            reward=reward,
+            penalty=penalty,
+            max_answer=max_answer,
+        )
+        self._set_up(num_envs, task, render_mode, autoreset_mode, max_episode_steps)
+
+    def _set_up(
+        self,
+        num_envs: int,
+        task: CloseTask,
+        render_mode: str | None,
+        autoreset_mode: AutoresetMode | str,
+        max_episode_steps: int | None,
+    ) -> None:
         super().__init__()
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise InputError(f"num_envs must be an integer of at least 1, not {quote(num_envs)}")
@@ -91,15 +112,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             modes = ", ".join(self.metadata["render_modes"])
             raise InputError(f"unknown render_mode {render_mode!r}: use one of {modes}")
-        self.task = make_task(
-            setting,
-            pairs=pairs,
-            split=split,
-            on_mistake=on_mistake,
-            reward=reward,
-            penalty=penalty,
-            max_answer=max_answer,
-        )
+        self.task = task
         self.num_envs = n = int(num_envs)
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
@@ -110,7 +123,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, n)
         self.action_space = batch_space(self.single_action_space, n)
 
-        self._queue = CaseQueue(self.task, n)
+        self._queue = self._make_queue()
         self._ids = self.task.tokenizer.action_ids
         self._end = self.task.end
         self._rewards = self.task.rewards.ravel()
@@ -131,11 +144,14 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._right = np.ones(n, dtype=bool)
         self._returns = np.zeros(n)
 
+    def _make_queue(self) -> CaseQueue:
+        return CaseQueue(self.task, self.num_envs)
+
     # -- starting -------------------------------------------------------------------------------------------------
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Start episodes.
 
         Args:
@@ -150,22 +166,30 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """
         options = dict(options or {})
         mask = options.pop("reset_mask", None)
-        prefixes = options.pop("prefix", None)
-        if options:
-            raise InputError(f"unknown reset option {sorted(options)[0]!r}: use prefix or reset_mask")
+        unknown = set(options) - set(self._OPTIONS)
+        if unknown:
+            raise InputError(
+                f"unknown reset option {sorted(unknown)[0]!r}: use {', '.join(self._OPTIONS)} or reset_mask"
+            )
         members = self._everyone if mask is None else np.flatnonzero(_check_mask(mask, self.num_envs))
-        cases = None if prefixes is None else self._check_prefixes(prefixes, members)
+        begin = self._chosen(options, members)
         if not self._begun and len(members) < self.num_envs:
             raise ResetNeeded("the first reset() must start every environment: leave reset_mask out")
 
         self._seed(seed, members)
-        if cases is None:
-            self._begin(members)
-        else:
-            self._begin_cases(members, cases)
+        begin()
         present = np.zeros(self.num_envs, dtype=bool)
         present[members] = True
-        return self._obs.copy(), self._infos(present)
+        return self._observe(), self._infos(present)
+
+    _OPTIONS: tuple[str, ...] = ("prefix",)
+
+    def _chosen(self, options: dict[str, Any], members: np.ndarray) -> Callable[[], None]:
+        """Checks the options; what it returns starts the episodes that they ask for."""
+        prefixes = options.get("prefix")
+        if prefixes is None:
+            return partial(self._begin, members)
+        return partial(self._begin_cases, members, self._check_prefixes(prefixes, members))
 
     def _seed(self, seed: int | Sequence[int | None] | None, members: np.ndarray) -> None:
         if seed is not None and not isinstance(seed, int | np.integer | Sequence | np.ndarray):
@@ -232,15 +256,19 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._over[members] = False
 
     def _check_prefixes(self, prefixes: object, members: np.ndarray) -> list[Case]:
-        if isinstance(prefixes, str):
-            return [self.task.check_case(prefixes)] * len(members)
-        if not isinstance(prefixes, Sequence) or len(prefixes) != self.num_envs:
-            raise InputError(f"option prefix must be one string or {self.num_envs} of them, not {quote(prefixes)}")
-        return [self.task.check_case(prefixes[i]) for i in members]
+        return [self.task.check_case(prefix) for prefix in self._one_each("prefix", prefixes, members)]
+
+    def _one_each(self, name: str, given: object, members: np.ndarray) -> list[Any]:
+        """An option that is one string for all or one for each environment: that of each of ``members``."""
+        if isinstance(given, str):
+            return [given] * len(members)
+        if not isinstance(given, Sequence) or len(given) != self.num_envs:
+            raise InputError(f"option {name} must be one string or {self.num_envs} of them, not {quote(given)}")
+        return [given[i] for i in members]
 
     # -- stepping -------------------------------------------------------------------------------------------------
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One action for every member.
 
         Raises:
@@ -254,16 +282,16 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         ended = terminated | truncated
         self._over = ended.copy()
         if self.autoreset_mode != AutoresetMode.SAME_STEP or not ended.any():
-            return self._obs.copy(), rewards, terminated, truncated, self._infos(self._all, success)
-        final_obs, final_infos = self._obs, self._infos(ended, success)  # _begin goes on with copies
+            return self._observe(), rewards, terminated, truncated, self._infos(self._all, success)
+        final_obs, final_infos = self._observe(self._obs), self._infos(ended, success)  # _begin goes on with copies
         self._begin(np.flatnonzero(ended))
         infos = self._infos(self._all, np.zeros(self.num_envs, dtype=bool), about=~ended)
         infos.update(final_obs=final_obs, _final_obs=ended.copy(), final_info=final_infos, _final_info=ended.copy())
-        return self._obs.copy(), rewards, terminated, truncated, infos
+        return self._observe(), rewards, terminated, truncated, infos
 
     def _step_with_resets(
         self, acts: np.ndarray, starting: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Mode NEXT_STEP: members that ended in the last step ignore their action and start anew."""
         self._begin(np.flatnonzero(starting))
         # Everybody advances, which is one array operation each; the new episodes are put back afterwards.
@@ -274,7 +302,11 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         for result in (rewards, terminated, truncated, success):
             result[starting] = 0
         self._over = terminated | truncated
-        return self._obs.copy(), rewards, terminated, truncated, self._infos(self._all, success, about=~starting)
+        return self._observe(), rewards, terminated, truncated, self._infos(self._all, success, about=~starting)
+
+    def _observe(self, tokens: np.ndarray | None = None) -> Any:
+        """What the members see; ``tokens`` are passed on as they are, by default a copy of the present ones."""
+        return self._obs.copy() if tokens is None else tokens
 
     def _progress(self) -> tuple[np.ndarray, ...]:
         """What a step changes, one row for each member in every array."""
@@ -294,8 +326,7 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if task.on_mistake == "penalty":
             rewards += task.mistake_rewards[self._needed] * (self._right & ~right)
         self._obs.reshape(-1)[self._obs_start + self._cursor + written] = self._ids.take(acts)
-        unmatched = self._unmatched.reshape(-1)
-        unmatched[self._mask_start + acts] -= 1
+        self._count_down(acts)
         self._right = right
         self._written = written = written + 1
         self._returns += rewards
@@ -309,6 +340,11 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if self.max_episode_steps is not None:
             truncated |= written >= self.max_episode_steps
         return rewards, terminated, truncated, success
+
+    def _count_down(self, acts: np.ndarray) -> None:
+        """These actions were written: what can still be, as far as counting tells?"""
+        unmatched = self._unmatched.reshape(-1)
+        unmatched[self._mask_start + acts] -= 1
 
     def _check_actions(self, actions: np.ndarray) -> np.ndarray:
         acts = np.asarray(actions)
@@ -360,7 +396,17 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         right = self._answer.reshape(-1).take(self._answer_start + column)
         return np.where(self._right & ~self._over, right, np.int64(-1))
 
-    _STATE = ("_seeded", "_over", "_obs", "_cursor", "_answer", "_needed", "_unmatched", "_written", "_right")
+    _STATE: tuple[str, ...] = (
+        "_seeded",
+        "_over",
+        "_obs",
+        "_cursor",
+        "_answer",
+        "_needed",
+        "_unmatched",
+        "_written",
+        "_right",
+    )
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Everything needed to go on exactly: the running episodes, and each member's stream and next item.
@@ -400,16 +446,27 @@ class CloseVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             start = self._cursor[i]
             written = self._obs[i, start : start + self._written[i]].tolist()
             answer = self.task.tokenizer.decode(written)
-            ended, note = len(answer) < len(written), f"return {self._returns[i]:.2f}"
+            ended, note = len(answer) < len(written), f"{self._remark(i)}return {self._returns[i]:.2f}"
+            asked = self._asked(i, case.prefix)
             if self.render_mode == "rgb_array":
                 columns = self.task.observation_length - 2
-                frames.append(render_rgb(language, case.prefix, answer, ended=ended, note=note, columns=columns))
+                frames.append(
+                    render_rgb(language, case.prefix, answer, ended=ended, note=note, columns=columns, asked=asked)
+                )
             else:
-                frames.append(render_ansi(language, case.prefix, answer, ended=ended, note=note))
+                frames.append(render_ansi(language, case.prefix, answer, ended=ended, note=note, asked=asked))
         if self.render_mode == "human":
             print("\n".join(frames))
             return None
         return tuple(frames)
+
+    def _asked(self, member: int, prefix: str) -> Plan | None:
+        """The right answer for the renderers; ``None``: the completion."""
+        return None
+
+    def _remark(self, member: int) -> str:
+        """What a frame's note begins with."""
+        return ""
 
 
 def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:

@@ -141,6 +141,12 @@ def _widened(ids: np.ndarray, width: int) -> np.ndarray:
     return np.pad(ids, ((0, 0), (0, width - ids.shape[1])))
 
 
+def bucket_order(seed: int, number: int) -> list[int]:
+    """Which of a bucket's batches, counted from the shortest, comes when."""
+    stream = key(seed, "supervised/bucket", number)
+    return sorted(range(BUCKET_BATCHES), key=lambda i: bits(stream, i))
+
+
 class TrainingBatches(Protocol):
     """Batch number s for every s; what is in it is its objective's business (:mod:`supervised.objective`)."""
 
@@ -167,9 +173,7 @@ class Batches:
         if self._bucket[0] != number:
             drawn = self._source.items(number * BUCKET_BATCHES * self.batch_size, BUCKET_BATCHES * self.batch_size)
             by_length = np.argsort(drawn.length, kind="stable").reshape(BUCKET_BATCHES, self.batch_size)
-            stream = key(self._seed, "supervised/bucket", number)
-            order = sorted(range(BUCKET_BATCHES), key=lambda i: bits(stream, i))
-            self._bucket = (number, drawn, by_length[order])
+            self._bucket = (number, drawn, by_length[bucket_order(self._seed, number)])
         _, cases, rows = self._bucket
         assert cases is not None
         return cases.take(rows[position])

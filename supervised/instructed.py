@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bracket_env.language import BracketLanguage
-from bracket_env.random_streams import bits, key, subkey
+from bracket_env.random_streams import key, subkey
 from bracket_env.tokenizer import PAD
 from ncl_reward.loss import NCLLoss
 from ncl_reward.modified import DrawnAnswers, draw_answers
-from supervised.data import BUCKET_BATCHES, Batches, EncodedCases, Source
+from supervised.data import BUCKET_BATCHES, Batches, EncodedCases, Source, bucket_order
 from supervised.models import SequenceModel
 from supervised.objective import LossInputs, NextToken, Objective, TokenLoss
 from supervised.stated_rules import StatedRule, weighted
@@ -135,8 +135,8 @@ class InstructedBatches:
                 prompt = prompts[rows, : int(lengths[rows].max())]
                 drawn = draw_answers(prompt, lengths[rows], self._weighted, pairs=self._pairs, streams=streams[rows])
                 found += _cut(lengths[rows], drawn, self._batch_size)
-            stream = key(self._seed, "ncl/bucket", number)
-            self._bucket = (number, [found[i] for i in sorted(range(len(found)), key=lambda i: bits(stream, i))])
+            # The shortest go with the shortest labelled ones: a batch of both kinds pads little and has few steps.
+            self._bucket = (number, [found[i] for i in bucket_order(self._seed, number)])
         return self._bucket[1][position]
 
 

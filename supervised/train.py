@@ -64,7 +64,7 @@ class Train:
     unlabelled: str = "stream"
     """With --instruction: prefixes without a label, fresh ones for ever (stream) or that many."""
     unlabelled_batch: int | None = None
-    """With --instruction: how many of them a step has (half of --batch-size)."""
+    """With --instruction: how many of them a step has (a third of --batch-size)."""
     replay: str | None = None
     """With --init-from: mix in cases of this setting, so that the old task is not forgotten."""
     replay_share: float = 0.5

@@ -33,6 +33,7 @@ from supervised.train import Train
 
 SNAPSHOT_EVERY = 25
 MOST_ROLLBACKS = 3
+WHOLE = 2**31 - 1  # a micro-batch that every batch fits in, whatever it adds to the cases of --batch-size
 EXPLODED = 20.0  # times the loss of guessing uniformly
 
 
@@ -66,7 +67,7 @@ class Trainer:
         optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
         self._loss, self.optimizer = accelerator.prepare(self.objective.loss(model), optimizer)
         self.model: SequenceModel = accelerator.unwrap_model(self._loss).model
-        self.micro_batch = config.micro_batch or config.batch_size
+        self.micro_batch = config.micro_batch or WHOLE
         self.step = 0
         self.rollbacks = 0
         self.loss_sum = 0.0  # since the last reading of mean_loss
@@ -215,6 +216,7 @@ class Trainer:
             except RuntimeError as error:  # torch.OutOfMemoryError is one
                 if not _out_of_memory(error):
                     raise
+                self.micro_batch = min(self.micro_batch, len(mine))
                 if self.micro_batch == 1:
                     raise InputError("out of memory with one case at a time: use a smaller model") from None
                 self.micro_batch = (self.micro_batch + 1) // 2

@@ -92,11 +92,16 @@ def train_batches(config: Train, run: RunConfig) -> Batches | InstructedBatches:
         unlabelled_source(config, run, setting),
         rules,
         language=run.language,
-        batch_size=config.unlabelled_batch or max(config.batch_size // 2, 1),
+        batch_size=unlabelled_batch(config),
         weight=config.ncl_weight,
         labels=NextToken(everywhere=config.loss == "all", label_smoothing=config.label_smoothing),
         seed=config.seed,
     )
+
+
+def unlabelled_batch(config: Train) -> int:
+    """How many prefixes without a label a step has."""
+    return config.unlabelled_batch or max(config.batch_size // 3, 1)
 
 
 def labels_of(config: Train, run: RunConfig, setting: Setting) -> EncodedCases:

@@ -14,6 +14,7 @@ mistakes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 
 Colour = tuple[int, int, int]
+Plan = Sequence[tuple[int, str]]
+"""A right answer: each symbol with the position of the opener that it closes."""
 
 PALETTE: tuple[Colour, ...] = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167))
 RIGHT_END: Colour = (0, 158, 115)
@@ -49,11 +52,17 @@ class Cell(NamedTuple):
     lane: int = 0
 
 
-def episode_cells(language: BracketLanguage, prefix: str, answer: str, ended: bool) -> list[Cell]:
+def episode_cells(
+    language: BracketLanguage, prefix: str, answer: str, ended: bool, asked: Plan | None = None
+) -> list[Cell]:
     """The cells of prefix, answer and, when ``ended``, END.
 
-    Colours and lanes come from the word that the prefix asks for, so they never change while an answer grows. The lane
-    of a pair is 1 plus the highest lane inside it: lines drawn at lane height do not cross.
+    Colours and lanes come from the completed prefix, so they never change while an answer grows. The lane of a pair is
+    1 plus the highest lane inside it: lines drawn at lane height do not cross.
+
+    Args:
+        asked: the right answer, by default the completion. A closer has the colour and lane of the opener that it
+            closes, and an opener that the answer leaves open has no partner.
 
     Raises:
         InputError: ``prefix`` cannot be completed, or ``answer`` holds a symbol outside the language.
@@ -65,17 +74,26 @@ def episode_cells(language: BracketLanguage, prefix: str, answer: str, ended: bo
                 f"answer symbol {quote(symbol)} at position {position} is not in the language "
                 f"{' '.join(language.pairs)}"
             )
+    matched, hue, lane = _match(language, prefix + completion)
+    partner: list[int | None] = list(matched)
+    if asked is not None:
+        completion = "".join(symbol for _, symbol in asked)
+        openers = [opener for opener, _ in asked]
+        partner = [*(None if i >= len(prefix) else i for i in matched[: len(prefix)]), *openers]
+        hue, lane = (row[: len(prefix)] + [row[opener] for opener in openers] for row in (hue, lane))
+        for i, opener in enumerate(openers, len(prefix)):
+            partner[opener] = i
     word = prefix + completion
-    partner, hue, lane = _match(language, word)
     right = len(prefix)
-    for written, asked in zip(answer, completion, strict=False):
-        if written != asked:
+    for written, wanted in zip(answer, completion, strict=False):
+        if written != wanted:
             break
         right += 1
-    cells = [
-        Cell(word[i], State.CLOSED if partner[i] < right else State.OPEN, PALETTE[hue[i]], partner[i], lane[i])
-        for i in range(right)
-    ]
+    cells = []
+    for i in range(right):
+        other = partner[i]
+        state = State.OPEN if other is None or other >= right else State.CLOSED
+        cells.append(Cell(word[i], state, PALETTE[hue[i]], other, lane[i]))
     rest: list[str] = [*answer[right - len(prefix) :], *([END] if ended else [])]
     if rest == [END] and answer == completion:
         return [*cells, Cell(END, State.CLOSED, RIGHT_END)]

@@ -16,11 +16,12 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import bracket_env
 from bracket_env.close import CloseEnv
+from bracket_env.instruct import InstructEnv
 from bracket_env.random_streams import below, bits, key
-from bracket_env.settings import SETTINGS
+from bracket_env.settings import INSTRUCT, SETTINGS
 from bracket_env.vector import CloseVectorEnv
 
-IDS = list(SETTINGS)
+IDS = [*SETTINGS, INSTRUCT.id]
 HEADINGS = [
     "Description",
     "Action Space",
@@ -35,9 +36,19 @@ HEADINGS = [
 OPTION_SETS: list[dict[str, Any]] = [{}, {"on_mistake": "penalty"}, {"on_mistake": "continue", "reward": "sparse"}]
 
 
-def test_the_registered_ids_are_the_settings() -> None:
+def plain(obs: Any) -> Any:
+    """An observation, or one of many, as lists."""
+    return {name: part.tolist() for name, part in obs.items()} if isinstance(obs, dict) else obs.tolist()
+
+
+def member(obs: Any, i: int) -> Any:
+    return {name: part[i] for name, part in obs.items()} if isinstance(obs, dict) else obs[i]
+
+
+def test_the_registered_ids_are_the_settings_and_the_instructed_task() -> None:
     registered = {id_ for id_ in gym.registry if id_.startswith("bracket/")}
-    assert registered == set(SETTINGS) == set(bracket_env.SETTINGS)
+    assert registered == set(IDS)
+    assert SETTINGS == bracket_env.SETTINGS
 
 
 @pytest.mark.parametrize("id_", IDS)
@@ -101,7 +112,7 @@ def test_every_vectorization_mode_plays_the_same_episodes(id_: str, mode: str) -
     assert env.observation_space.contains(obs)
     for i in range(4):
         alone, info = gym.make(id_).reset(seed=10 + i)
-        assert np.array_equal(obs[i], alone)
+        assert plain(member(obs, i)) == plain(alone)
         assert infos["case"][i] == info["case"]
     env.close()
 
@@ -126,9 +137,9 @@ def test_a_spec_survives_json(id_: str) -> None:
     again = gym.make(spec)
     assert again.spec is not None
     assert again.spec.kwargs == env.spec.kwargs
-    assert np.array_equal(again.reset(seed=5)[0], env.reset(seed=5)[0])
+    assert plain(again.reset(seed=5)[0]) == plain(env.reset(seed=5)[0])
     native = gym.make_vec(spec, num_envs=1)
-    assert np.array_equal(native.reset(seed=5)[0][0], env.reset(seed=5)[0])
+    assert plain(member(native.reset(seed=5)[0], 0)) == plain(env.reset(seed=5)[0])
 
 
 def trace(id_: str, seed: int, steps: int = 120) -> list[tuple[Any, ...]]:
@@ -138,7 +149,7 @@ def trace(id_: str, seed: int, steps: int = 120) -> list[tuple[Any, ...]]:
     seen: list[tuple[Any, ...]] = []
     for counter in range(steps):
         assert env.observation_space.contains(obs)
-        seen.append((obs.tolist(), info["action_mask"].tolist(), info["case"]))
+        seen.append((plain(obs), info["action_mask"].tolist(), info["case"]))
         right = env.get_wrapper_attr("right_action")
         random = below(bits(key(0, "test/registry"), counter), int(env.action_space.n))  # type: ignore[attr-defined]
         obs, reward, terminated, truncated, info = env.step(random if right is None or counter % 4 == 0 else right)
@@ -173,7 +184,8 @@ def test_the_oracle_earns_exactly_one(id_: str, options: dict[str, Any]) -> None
 @pytest.mark.parametrize("id_", IDS)
 @pytest.mark.parametrize("options", OPTION_SETS)
 def test_the_oracle_earns_exactly_one_in_the_vector_environment(id_: str, options: dict[str, Any]) -> None:
-    env = CloseVectorEnv(32, id_, autoreset_mode=AutoresetMode.SAME_STEP, **options)
+    env = gym.make_vec(id_, 32, autoreset_mode=AutoresetMode.SAME_STEP, **options)
+    assert isinstance(env, CloseVectorEnv)
     env.reset(seed=0)
     returns = np.zeros(32)
     ended = 0
@@ -196,9 +208,10 @@ def test_the_documentation_has_every_heading_in_order(id_: str) -> None:
     assert re.findall(r"^\s*## (.+)$", doc, re.MULTILINE) == HEADINGS
 
 
-def test_every_argument_is_documented() -> None:
-    doc = CloseEnv.__doc__ or ""
+@pytest.mark.parametrize("environment", [CloseEnv, InstructEnv])
+def test_every_argument_is_documented(environment: type[CloseEnv]) -> None:
+    doc = environment.__doc__ or ""
     section = doc.split("## Arguments")[1].split("##")[0]
     documented = re.findall(r"^\s*- `(\w+)`:", section, re.MULTILINE)
-    code = CloseEnv.__init__.__code__
+    code = environment.__init__.__code__
     assert documented == list(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])

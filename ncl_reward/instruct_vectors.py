@@ -1,0 +1,111 @@
+"""``python -m ncl_reward.instruct_vectors FILE``: the sentences of ``bracket/Instruct-v0`` through a real encoder.
+
+The file is what the environment's ``encoder=`` takes. Importing this module registers ``bracket/InstructUSE-v0``, the
+same task with the vectors of the multilingual Universal Sentence Encoder, which are made when they are first needed and
+kept in the cache folder:
+
+    import gymnasium as gym
+    import ncl_reward.instruct_vectors
+    env = gym.make("bracket/InstructUSE-v0", language="ja")
+
+With the same seed it has the same episodes as ``bracket/Instruct-v0``; only the vectors differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import tyro
+
+from bracket_env.command import run
+from bracket_env.errors import InputError
+from bracket_env.instruct import InstructEnv
+from bracket_env.instruct_vector import InstructVectorEnv
+from bracket_env.instructions import INSTRUCTIONS
+from bracket_env.sentence_vectors import write_vectors
+from ncl_reward.encoders import DEFAULT_ENCODER, make_encoder
+from ncl_reward.vector_cache import cache_folder
+
+PROG = "python -m ncl_reward.instruct_vectors"
+USE_ID = "bracket/InstructUSE-v0"
+
+
+@dataclass(frozen=True)
+class InstructVectors:
+    """Write the vectors of all instructions' sentences to a file, for encoder= of bracket/Instruct-v0."""
+
+    file: tyro.conf.Positional[str]
+    """The .npz file to write."""
+    encoder: str = DEFAULT_ENCODER
+    """default (multilingual), bert (English), or hf:FOLDER for any BERT or GPT of transformers."""
+
+
+def write_instruct_vectors(path: str | os.PathLike[str], encoder: str = DEFAULT_ENCODER) -> int:
+    """Encode every sentence and write the file. Returns the size of a vector.
+
+    Raises:
+        InputError: as :func:`ncl_reward.encoders.make_encoder`, or the file cannot be written.
+    """
+    sentences = [instruction.text for instruction in INSTRUCTIONS]
+    made = make_encoder(encoder)
+    write_vectors(path, sentences, made.encode(sentences), f"{made.name} {made.version}")
+    return made.dim
+
+
+def cached_instruct_vectors(encoder: str = DEFAULT_ENCODER) -> Path:
+    """The file of an encoder in the cache folder, written if it is not there.
+
+    Its name holds the encoder's version and a hash of the sentences, so a file of others is never taken.
+
+    Raises:
+        InputError: as :func:`write_instruct_vectors`.
+    """
+    made = make_encoder(encoder)
+    what = json.dumps([made.name, made.version, [instruction.text for instruction in INSTRUCTIONS]])
+    path = cache_folder() / "instructions" / f"{hashlib.blake2b(what.encode(), digest_size=10).hexdigest()}.npz"
+    if not path.exists():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the cache folder {path.parent}: {error.strerror}") from None
+        write_instruct_vectors(path, encoder)
+    return path
+
+
+def use_env(**options: Any) -> InstructEnv:
+    """The entry point of ``bracket/InstructUSE-v0``; options as for ``InstructEnv``, but for the encoder."""
+    return InstructEnv(encoder=cached_instruct_vectors(), **options)
+
+
+def use_vector_env(num_envs: int = 1, **options: Any) -> InstructVectorEnv:
+    """Its vector entry point; options as for ``InstructVectorEnv``."""
+    return InstructVectorEnv(num_envs, encoder=cached_instruct_vectors(), **options)
+
+
+use_env.metadata = InstructEnv.metadata  # type: ignore[attr-defined]  # where gymnasium.make looks for render modes
+use_vector_env.metadata = InstructVectorEnv.metadata  # type: ignore[attr-defined]
+
+# ``python -m`` runs the module a second time, under another name.
+if USE_ID not in gym.registry:
+    gym.register(
+        id=USE_ID,
+        entry_point="ncl_reward.instruct_vectors:use_env",
+        vector_entry_point="ncl_reward.instruct_vectors:use_vector_env",
+    )
+
+
+def main(config: InstructVectors) -> None:
+    """Write the file and say so."""
+    dim = write_instruct_vectors(config.file, config.encoder)
+    print(f"{config.file}: {len(INSTRUCTIONS)} sentences, {dim} numbers each, encoder {config.encoder}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(InstructVectors, main, prog=PROG))

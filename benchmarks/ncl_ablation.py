@@ -11,6 +11,9 @@ Arms, at the same labels, steps and seeds, each with and without augmentation:
 - ``entropy``: the model's own certainty on the same unlabelled prefixes and answers (Grandvalet & Bengio 2005).
 - ``oracle``: the right answers of the unlabelled prefixes, as labels: an upper bound.
 
+A second table has three of these over more numbers of labels (``--curve``): none, none with augmentation, and all
+sentences without it; under it stands how many labels the sentences save.
+
 Figures are the best model (chosen on 1000 validation cases) on 1000 cases of the test split, decoded freely.
 """
 
@@ -29,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.grid import GridOptions, run_grid
+from benchmarks.label_curves import Curve, plot_curves, saving
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -44,6 +48,8 @@ SENTENCES = {
     "contradicting": ("The bracket opened first is closed first.",),
 }
 ARMS = (*SENTENCES, "rules", "random", "entropy", "oracle")
+METHODS = {"none": ("none", False), "none + augmentation": ("none", True), "all sentences": ("all", False)}
+"""Lines of the curves -> arm, and whether labels are augmented."""
 UNLABELLED = 3000
 
 
@@ -71,18 +77,26 @@ class NCLAblation(GridOptions):
     """How many labelled cases."""
     augment: tuple[bool, ...] = (False, True)
     """Without augmentation, with it, or both."""
+    curve: tuple[int, ...] = (0, 100, 1000, 3000)
+    """Further numbers of labels, for none, none with augmentation and all sentences."""
+    seeds: tuple[int, ...] | None = None
+    """Which seeds (0, with --full 0 1 2 3 4)."""
+    plot: str | None = None
+    """Draw exact match by number of labels into this PNG."""
 
 
 def jobs(config: NCLAblation) -> list[NCLJob]:
-    """Seeds 0-4 with --full; without, seed 0 on the first task."""
+    """Both tasks with --full, else the first one; a seed is finished before the next one begins."""
     settings = config.settings if config.full else config.settings[:1]
+    seeds = config.seeds if config.seeds is not None else range(5) if config.full else range(1)
+    cells = [(arm, n, augment) for n in config.labels for augment in config.augment for arm in config.arms]
+    # Without labels and without sentences there is nothing to learn from.
+    cells += [(arm, n, augment) for n in config.curve for arm, augment in METHODS.values() if n or arm != "none"]
     return [
         NCLJob(f"bracket/{setting}-v0", arm, labels, augment, seed)
+        for seed in seeds
         for setting in settings
-        for labels in config.labels
-        for augment in config.augment
-        for arm in config.arms
-        for seed in (range(5) if config.full else range(1))
+        for arm, labels, augment in dict.fromkeys(cells)
     ]
 
 
@@ -178,16 +192,25 @@ def rows(results: Sequence[tuple[NCLJob, dict[str, Any]]]) -> list[dict[str, Any
     ]
 
 
-def main(config: NCLAblation) -> None:
-    """Run what is missing and print the table."""
-    table = rows(run_grid("ncl_ablation", jobs(config), work, config))
+def curves(table: Sequence[dict[str, Any]]) -> dict[str, dict[str, Curve]]:
+    """Task -> method -> labels -> exact match of each seed."""
+    found: dict[str, dict[str, dict[int, Sequence[float]]]] = {}
+    for method, (arm, augment) in METHODS.items():
+        for row in table:
+            if (row["arm"], row["augment"]) == (arm, augment):
+                found.setdefault(_task(row), {}).setdefault(method, {})[row["labels"]] = row["exact"]
+    return found  # type: ignore[return-value]
+
+
+def show(table: Sequence[dict[str, Any]], console: Console) -> None:
+    """All arms, then the curves with what sentences save."""
     view = Table(title="NCL: exact %, median (worst) seed, 1000 test cases", title_justify="left")
     for heading in ("task", "labels", "augmented", "arm", "seeds", "exact %", "stack %", "seconds"):
         view.add_column(heading, justify="left" if heading in ("task", "augmented", "arm") else "right")
-    for row in table:
+    for row in sorted(table, key=lambda row: (row["setting"], row["labels"], row["augment"])):
         known = [100 * value for value in row["needs_stack"] if value is not None]
         view.add_row(
-            row["setting"].removeprefix("bracket/").removesuffix("-v0"),
+            _task(row),
             str(row["labels"]),
             "yes" if row["augment"] else "",
             row["arm"],
@@ -196,9 +219,33 @@ def main(config: NCLAblation) -> None:
             _median_worst(known) if known else "-",
             f"{statistics.median(row['seconds']):.0f}",
         )
-    Console().print(view)
+    console.print(view)
+    for task, methods in curves(table).items():
+        by_labels = Table(title=f"{task}: exact % by labels, median (worst) seed", title_justify="left")
+        columns = sorted({n for curve in methods.values() for n in curve})
+        for heading in ("method", *map(str, columns)):
+            by_labels.add_column(heading, justify="left" if heading == "method" else "right")
+        for method, curve in methods.items():
+            cells = [_median_worst([100 * value for value in curve[n]]) if n in curve else "-" for n in columns]
+            by_labels.add_row(method, *cells)
+        console.print(by_labels)
+        told, untold = (methods.get(name, {}) for name in ("all sentences", "none + augmentation"))
+        for n in sorted(set(told) - {0}) if untold else []:
+            console.print(f"all sentences with {n} labels: {saving(told, untold, n)} of none + augmentation")
+
+
+def main(config: NCLAblation) -> None:
+    """Run what is missing and print the tables."""
+    table = rows(run_grid("ncl_ablation", jobs(config), work, config))
+    show(table, Console())
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    if config.plot is not None:
+        plot_curves(curves(table), Path(config.plot))
+
+
+def _task(row: dict[str, Any]) -> str:
+    return str(row["setting"]).removeprefix("bracket/").removesuffix("-v0")
 
 
 def _median_worst(values: Sequence[float]) -> str:

@@ -168,6 +168,14 @@ def _study(job: StudyJob, told: Path, console: Console) -> dict[str, Any]:
         "complete": complete,
         "trials": len(trials),
         "too_large": len(study.trials) - len(trials),
+        "curves": [
+            {
+                "value": trial.value if trial.state == TrialState.COMPLETE else None,
+                "steps": _steps(trial, job.steps),
+                "reports": {str(step): value for step, value in sorted(trial.intermediate_values.items())},
+            }
+            for trial in trials
+        ],
     }
     if job.pruner == "none" and complete == len(trials):
         options = {**shared, "pruner": "median"}

@@ -4,8 +4,8 @@ One study a row, on CloseDeep: 40 trials of the GRU with at most 20 000 paramete
 and with --full 15 short trials of PPO. The first trial of a study is the shipped default, which is larger, so it is
 compared with and never chosen; it and the best trial have the same number of optimiser (or environment) steps and are
 scored on the same test cases. ``steps`` are those of all trials together. Two studies never draw the same trials, so
-the last columns let the pruner look once more at the learning curves of the study without one: what it would have
-saved there, and the best value that would have been left.
+the pruner also looks once more at the learning curves of the study without one: what it would have saved there, and
+the best value that would have been left.
 
 Then the best parameters, the default ones and the default made as narrow as the limit asks for are trained with five
 seeds, each of which brings its own data and weights, again with equal steps: what was tuned on the data of one seed
@@ -257,28 +257,28 @@ def _table(title: str, headings: Sequence[str]) -> Table:
 
 def study_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`rows` gives."""
-    title = "tuning on CloseDeep: exact % of 1000 test cases (95 %)"
-    headings = ("family", "pruner", "seed", "default", "best", "validation loss", "to the end", "steps", "saved")
-    table = _table(title, (*headings, "saved on the same curves", "best left there"))
+    headings = ("family", "pruner", "default", "best", "loss", "to the end", "steps", "saved")
+    table = _table("tuning on CloseDeep: exact % of 1000 test cases (95 %); validation loss of the best", headings)
     for row in found:
         # Without a pruner every trial takes all its steps.
         whole = next((r["steps"] for r in found if _without_pruner(r, row)), None)
         saved = "" if whole is None or row["pruner"] == "none" else f"{1 - row['steps'] / whole:.0%}"
-        again = row.get("replayed")
-        table.add_row(
-            row["family"],
-            row["pruner"],
-            str(row["seed"]),
-            _percent(row["default"]),
-            _percent(row["best"]),
-            f"{row['value']:.4f}",
-            f"{row['complete']} of {row['trials']}",
-            f"{row['steps']:,}",
-            saved,
-            "" if again is None else f"{1 - again['steps'] / row['steps']:.0%}",
-            "" if again is None else f"{again['value']:.4f}",
-        )
+        counts = f"{row['complete']} of {row['trials']}"
+        shares = (_percent(row["default"]), _percent(row["best"]))
+        cells = (*shares, f"{row['value']:.4f}", counts, f"{row['steps']:,}", saved)
+        table.add_row(row["family"], row["pruner"], *cells)
     return table
+
+
+def replay_lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """What the pruner makes of the studies without one."""
+    return [
+        f"seed {row['seed']}: the median pruner on the curves of the study without one: {again['steps']:,} of "
+        f"{row['steps']:,} steps, {1 - again['steps'] / row['steps']:.0%} saved; best loss {again['value']:.4f}, "
+        f"without it {row['value']:.4f}"
+        for row in found
+        if (again := row.get("replayed")) is not None
+    ]
 
 
 def _without_pruner(row: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -287,14 +287,14 @@ def _without_pruner(row: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def seed_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`seed_rows` gives."""
-    title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases (95 %)"
+    title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases"
     table = _table(title, ("parameters of", "size", *(f"seed {seed}" for seed in AGAIN), "median", "worst"))
     for row in found:
         values = [exact["value"] for exact in row["exact"].values()]
         table.add_row(
             row["name"],
             f"{row['parameters']:,}",
-            *(_percent(row["exact"][seed]) if seed in row["exact"] else "" for seed in AGAIN),
+            *(f"{100 * row['exact'][seed]['value']:.1f}" if seed in row["exact"] else "" for seed in AGAIN),
             f"{100 * median(values):.1f}",
             f"{100 * min(values):.1f}",
         )
@@ -308,6 +308,8 @@ def main(config: TuningGain) -> None:
     found, again = rows(studies), seed_rows(trained)
     console = Console()
     console.print(study_table(found))
+    for line in replay_lines(found):
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(seed_table(again))
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": found, "seeds": again}, indent=2) + "\n")

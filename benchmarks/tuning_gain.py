@@ -96,7 +96,7 @@ def train_jobs(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[Train
     arms = [("default", "{}"), (f"default, {NARROW} units", json.dumps({"units": NARROW}))]
     for job, result in results:
         if job.family == "gru":
-            arms.append((f"tuned, pruner {job.pruner}, seed {job.seed}", json.dumps(result["options"])))
+            arms.append((f"tuned ({job.pruner}, {job.seed})", json.dumps(result["options"])))
     return [TrainJob(name, options, STEPS, seed) for name, options in arms for seed in AGAIN]
 
 
@@ -251,44 +251,54 @@ def _percent(exact: dict[str, float]) -> str:
 def _table(title: str, headings: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("family", "pruner", "parameters of") else "right")
+        table.add_column(heading, justify="left" if heading in ("study", "parameters of") else "right", no_wrap=True)
     return table
 
 
 def study_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`rows` gives."""
-    headings = ("family", "pruner", "default", "best", "loss", "to the end", "steps", "saved")
-    table = _table("tuning on CloseDeep: exact % of 1000 test cases (95 %); validation loss of the best", headings)
+    headings = ("study", "default", "best", "loss", "ended", "steps")
+    table = _table("tuning on CloseDeep: exact % of 1000 test cases (95 %), validation loss", headings)
     for row in found:
-        # Without a pruner every trial takes all its steps.
-        whole = next((r["steps"] for r in found if _without_pruner(r, row)), None)
-        saved = "" if whole is None or row["pruner"] == "none" else f"{1 - row['steps'] / whole:.0%}"
-        counts = f"{row['complete']} of {row['trials']}"
-        shares = (_percent(row["default"]), _percent(row["best"]))
-        cells = (*shares, f"{row['value']:.4f}", counts, f"{row['steps']:,}", saved)
-        table.add_row(row["family"], row["pruner"], *cells)
+        table.add_row(
+            f"{row['family']}, {row['pruner']}",
+            _percent(row["default"]),
+            _percent(row["best"]),
+            f"{row['value']:.4f}",
+            f"{row['complete']}/{row['trials']}",
+            f"{row['steps']:,}",
+        )
     return table
 
 
-def replay_lines(found: Sequence[dict[str, Any]]) -> list[str]:
-    """What the pruner makes of the studies without one."""
-    return [
-        f"seed {row['seed']}: the median pruner on the curves of the study without one: {again['steps']:,} of "
-        f"{row['steps']:,} steps, {1 - again['steps'] / row['steps']:.0%} saved; best loss {again['value']:.4f}, "
-        f"without it {row['value']:.4f}"
-        for row in found
-        if (again := row.get("replayed")) is not None
-    ]
+def pruning_lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """What the pruner saved beside each study without one, and what it would have saved on that one's own curves."""
+    lines = []
+    for row in found:
+        if "replayed" not in row:
+            continue
+        for other in found:
+            if other["pruner"] == "median" and all(other[name] == row[name] for name in ("family", "seed")):
+                lines.append(
+                    f"seed {row['seed']}: the study with the median pruner made {_saved(other, row)} fewer steps; best "
+                    f"loss {other['value']:.4f}, without pruner {row['value']:.4f}"
+                )
+        again = row["replayed"]
+        lines.append(
+            f"seed {row['seed']}: on the curves of the study without one it saves {_saved(again, row)} "
+            f"({again['steps']:,} steps); best loss {again['value']:.4f}, without pruner {row['value']:.4f}"
+        )
+    return lines
 
 
-def _without_pruner(row: dict[str, Any], other: dict[str, Any]) -> bool:
-    return row["pruner"] == "none" and all(row[name] == other[name] for name in ("family", "seed"))
+def _saved(row: dict[str, Any], whole: dict[str, Any]) -> str:
+    return f"{1 - row['steps'] / whole['steps']:.0%}"
 
 
 def seed_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`seed_rows` gives."""
     title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases"
-    table = _table(title, ("parameters of", "size", *(f"seed {seed}" for seed in AGAIN), "median", "worst"))
+    table = _table(title, ("parameters of", "size", *map(str, AGAIN), "median", "worst"))
     for row in found:
         values = [exact["value"] for exact in row["exact"].values()]
         table.add_row(
@@ -308,7 +318,7 @@ def main(config: TuningGain) -> None:
     found, again = rows(studies), seed_rows(trained)
     console = Console()
     console.print(study_table(found))
-    for line in replay_lines(found):
+    for line in pruning_lines(found):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(seed_table(again))
     if config.json is not None:

@@ -12,8 +12,8 @@ from benchmarks.tuning_gain import (
     SETTING,
     StudyJob,
     TrainJob,
+    pruning_lines,
     replay,
-    replay_lines,
     rows,
     seed_rows,
     train_jobs,
@@ -44,10 +44,12 @@ def test_a_pruner_that_looks_once_more() -> None:
     # The third one is above the median of 0.9 and 0.5 at its first look, and with it goes the best value.
     found = replay(study.get_trials(), pruner, 30)
     assert found == {"steps": 30 + 30 + 10 + 30, "value": 0.2}
-    row = {"seed": 7, "steps": 120, "value": 0.05, "replayed": found}
-    assert replay_lines([row, {"seed": 8}]) == [
-        "seed 7: the median pruner on the curves of the study without one: 100 of 120 steps, 17% saved; best loss "
-        "0.2000, without it 0.0500"
+    whole = {"family": "gru", "seed": 7, "pruner": "none", "steps": 120, "value": 0.05, "replayed": found}
+    other = {"family": "gru", "seed": 7, "pruner": "median", "steps": 60, "value": 0.04}
+    assert pruning_lines([other, {**other, "seed": 8}, whole]) == [
+        "seed 7: the study with the median pruner made 50% fewer steps; best loss 0.0400, without pruner 0.0500",
+        "seed 7: on the curves of the study without one it saves 17% (100 steps); best loss 0.2000, without pruner "
+        "0.0500",
     ]
 
 
@@ -56,7 +58,7 @@ def test_the_best_parameters_are_trained_with_five_seeds_beside_the_default_ones
     assert [(job.name, job.options) for job in jobs[::5]] == [
         ("default", "{}"),
         ("default, 64 units", '{"units": 64}'),
-        ("tuned, pruner median, seed 3", '{"units": 5}'),
+        ("tuned (median, 3)", '{"units": 5}'),
     ]
     assert [job.seed for job in jobs] == [0, 1, 2, 3, 4] * 3
     # The narrow default is the widest one within the limit.

@@ -4,8 +4,8 @@ One study a row, on CloseDeep: 40 trials of the GRU with at most 20 000 paramete
 and with --full 15 short trials of PPO. The first trial of a study is the shipped default, which is larger, so it is
 compared with and never chosen; it and the best trial have the same number of optimiser (or environment) steps and are
 scored on the same test cases. ``steps`` are those of all trials together. Two studies never draw the same trials, so
-the last columns let the pruner look once more at the learning curves of the study without one: what it would have
-saved there, and the best value that would have been left.
+the pruner also looks once more at the learning curves of the study without one: what it would have saved there, and
+the best value that would have been left.
 
 Then the best parameters, the default ones and the default made as narrow as the limit asks for are trained with five
 seeds, each of which brings its own data and weights, again with equal steps: what was tuned on the data of one seed
@@ -96,7 +96,7 @@ def train_jobs(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[Train
     arms = [("default", "{}"), (f"default, {NARROW} units", json.dumps({"units": NARROW}))]
     for job, result in results:
         if job.family == "gru":
-            arms.append((f"tuned, pruner {job.pruner}, seed {job.seed}", json.dumps(result["options"])))
+            arms.append((f"tuned ({job.pruner}, {job.seed})", json.dumps(result["options"])))
     return [TrainJob(name, options, STEPS, seed) for name, options in arms for seed in AGAIN]
 
 
@@ -168,6 +168,14 @@ def _study(job: StudyJob, told: Path, console: Console) -> dict[str, Any]:
         "complete": complete,
         "trials": len(trials),
         "too_large": len(study.trials) - len(trials),
+        "curves": [
+            {
+                "value": trial.value if trial.state == TrialState.COMPLETE else None,
+                "steps": _steps(trial, job.steps),
+                "reports": {str(step): value for step, value in sorted(trial.intermediate_values.items())},
+            }
+            for trial in trials
+        ],
     }
     if job.pruner == "none" and complete == len(trials):
         options = {**shared, "pruner": "median"}
@@ -243,50 +251,60 @@ def _percent(exact: dict[str, float]) -> str:
 def _table(title: str, headings: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("family", "pruner", "parameters of") else "right")
+        table.add_column(heading, justify="left" if heading in ("study", "parameters of") else "right", no_wrap=True)
     return table
 
 
 def study_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`rows` gives."""
-    title = "tuning on CloseDeep: exact % of 1000 test cases (95 %)"
-    headings = ("family", "pruner", "seed", "default", "best", "validation loss", "to the end", "steps", "saved")
-    table = _table(title, (*headings, "saved on the same curves", "best left there"))
+    headings = ("study", "default", "best", "loss", "ended", "steps")
+    table = _table("tuning on CloseDeep: exact % of 1000 test cases (95 %), validation loss", headings)
     for row in found:
-        # Without a pruner every trial takes all its steps.
-        whole = next((r["steps"] for r in found if _without_pruner(r, row)), None)
-        saved = "" if whole is None or row["pruner"] == "none" else f"{1 - row['steps'] / whole:.0%}"
-        again = row.get("replayed")
         table.add_row(
-            row["family"],
-            row["pruner"],
-            str(row["seed"]),
+            f"{row['family']}, {row['pruner']}",
             _percent(row["default"]),
             _percent(row["best"]),
             f"{row['value']:.4f}",
-            f"{row['complete']} of {row['trials']}",
+            f"{row['complete']}/{row['trials']}",
             f"{row['steps']:,}",
-            saved,
-            "" if again is None else f"{1 - again['steps'] / row['steps']:.0%}",
-            "" if again is None else f"{again['value']:.4f}",
         )
     return table
 
 
-def _without_pruner(row: dict[str, Any], other: dict[str, Any]) -> bool:
-    return row["pruner"] == "none" and all(row[name] == other[name] for name in ("family", "seed"))
+def pruning_lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """What the pruner saved beside each study without one, and what it would have saved on that one's own curves."""
+    lines = []
+    for row in found:
+        if "replayed" not in row:
+            continue
+        for other in found:
+            if other["pruner"] == "median" and all(other[name] == row[name] for name in ("family", "seed")):
+                lines.append(
+                    f"seed {row['seed']}: the study with the median pruner made {_saved(other, row)} fewer steps; best "
+                    f"loss {other['value']:.4f}, without pruner {row['value']:.4f}"
+                )
+        again = row["replayed"]
+        lines.append(
+            f"seed {row['seed']}: on the curves of the study without one it saves {_saved(again, row)} "
+            f"({again['steps']:,} steps); best loss {again['value']:.4f}, without pruner {row['value']:.4f}"
+        )
+    return lines
+
+
+def _saved(row: dict[str, Any], whole: dict[str, Any]) -> str:
+    return f"{1 - row['steps'] / whole['steps']:.0%}"
 
 
 def seed_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`seed_rows` gives."""
-    title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases (95 %)"
-    table = _table(title, ("parameters of", "size", *(f"seed {seed}" for seed in AGAIN), "median", "worst"))
+    title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases"
+    table = _table(title, ("parameters of", "size", *map(str, AGAIN), "median", "worst"))
     for row in found:
         values = [exact["value"] for exact in row["exact"].values()]
         table.add_row(
             row["name"],
             f"{row['parameters']:,}",
-            *(_percent(row["exact"][seed]) if seed in row["exact"] else "" for seed in AGAIN),
+            *(f"{100 * row['exact'][seed]['value']:.1f}" if seed in row["exact"] else "" for seed in AGAIN),
             f"{100 * median(values):.1f}",
             f"{100 * min(values):.1f}",
         )
@@ -300,6 +318,8 @@ def main(config: TuningGain) -> None:
     found, again = rows(studies), seed_rows(trained)
     console = Console()
     console.print(study_table(found))
+    for line in pruning_lines(found):
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(seed_table(again))
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": found, "seeds": again}, indent=2) + "\n")

@@ -158,8 +158,8 @@ def one_line(location: str) -> Iterator[None]:
         raise InputError(f"cannot use {shown(location)}: {_reason(error)}") from None
     except OSError as error:
         raise InputError(f"cannot use {shown(location)}: {error.strerror or error}") from None
-    except (KeyError, TypeError, AttributeError) as error:
-        if "://" in location:
+    except (LookupError, TypeError, AttributeError, ValueError, AssertionError) as error:
+        if "://" in location or isinstance(error, InputError):
             raise
         raise InputError(f"{location} is damaged: a line of it is no operation of a study ({error})") from None
 

@@ -49,7 +49,9 @@ def refresh(
         raise InputError(f"trial {best.number} of study {name} was not run by this command: it names no options")
     _write(folder / PARAMS, problem.command_options(options))
     model = keep_model(problem, folder, best.number, options, MODEL, threads, say)
-    figures = model.best_metadata()
+    figures = dict(model.best_metadata())
+    if problem.options.objective == "loss":
+        figures["best_loss"] = best.value  # whatever a file says
     _write(
         folder / METADATA,
         {

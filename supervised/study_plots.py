@@ -7,11 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import optuna
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -19,6 +21,7 @@ from bracket_env.atomic import write_bytes
 
 _DOT, _LINE = "#56B4E9", "#D55E00"
 _COLUMNS = 4
+_LABEL = 11  # characters of a line
 
 
 def plot_history(path: Path, study: optuna.Study, name: str) -> None:
@@ -36,6 +39,7 @@ def plot_history(path: Path, study: optuna.Study, name: str) -> None:
     axes.scatter(numbers, values, color=_DOT, label="trial")
     axes.step(numbers, list(accumulate(values, better)), where="post", color=_LINE, label="best so far")
     axes.set(xlabel="trial", ylabel=name, title=study.study_name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
     _save(figure, path)
@@ -65,14 +69,23 @@ def plot_slices(path: Path, study: optuna.Study, name: str) -> None:
         axes = figure.add_subplot(rows, _COLUMNS, index + 1)
         drawn = [trial for trial in trials if param in trial.params]
         distribution = drawn[-1].distributions[param]
+        xs: Sequence[Any] = [trial.params[param] for trial in drawn]
         if isinstance(distribution, optuna.distributions.CategoricalDistribution):
-            xs: Sequence[Any] = [str(trial.params[param]) for trial in drawn]
-        else:
-            xs = [trial.params[param] for trial in drawn]
-            axes.set_xscale("log" if distribution.log else "linear")  # type: ignore[attr-defined]
+            choices = list(distribution.choices)
+            xs = [choices.index(x) for x in xs]
+            axes.set_xticks(range(len(choices)), [fill(str(choice), _LABEL) for choice in choices])
+            axes.set_xlim(-0.5, len(choices) - 0.5)
+        elif distribution.log:  # type: ignore[attr-defined]
+            axes.set_xscale("log")
+            if isinstance(distribution, optuna.distributions.IntDistribution):
+                axes.xaxis.set_major_locator(LogLocator(base=2))
+                axes.xaxis.set_major_formatter(ScalarFormatter())
+                axes.xaxis.set_minor_locator(NullLocator())
+        elif isinstance(distribution, optuna.distributions.IntDistribution):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.scatter(xs, [trial.values[0] for trial in drawn], color=_DOT, s=12)
         axes.set(xlabel=param, ylabel=name if index % _COLUMNS == 0 else "")
-        axes.tick_params(axis="x", labelrotation=30)
+        axes.tick_params(axis="x", labelsize=8)
         axes.grid(alpha=0.3)
     _save(figure, path)
 

@@ -7,6 +7,7 @@ import math
 import os
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from supervised.evaluate import evaluate_solvers
 from supervised.evaluation_result import write_evaluation_result
 from supervised.history import plot_history as plot_training
 from supervised.options import custom_pairs
-from supervised.runs import RunFolder
+from supervised.runs import METADATA, RunFolder
 from supervised.runs import load as load_run
 from supervised.storages import find_location, new_location, one_line, remember_location, shown
 from supervised.study import OPTIONS, check_options, create, load, resumed
@@ -88,14 +89,19 @@ def _begun(kind: type[Problem[Options]], options: Options) -> _StudyRun:
     location = new_location(folder, options.storage, options.jobs)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # A data set alone was left by a command that was killed before its study began.
-        if {path.name for path in folder.iterdir()} - {"dataset"}:
+        if any(folder.iterdir()):
             raise InputError(f"study {folder} exists: choose another --name, or go on with --resume {name}")
     except OSError as error:
         raise InputError(f"cannot make study folder {folder}: {error.strerror}") from None
-    problem.prepare(folder)
-    study = create(problem, name, location)
+    try:
+        study = create(problem, name, location)
+    except InputError:
+        with suppress(OSError):  # something is in it after all
+            folder.rmdir()
+        raise
     remember_location(folder, location)
+    # Whoever is killed from here on leaves a study that --resume goes on with; it makes the data if they are missing.
+    problem.prepare(folder)
     return _StudyRun(problem, folder, location, study)
 
 
@@ -138,7 +144,7 @@ class _StudyRun:
         best = self._refreshed(console)
         if best is None:
             raise InputError(f"no trial of study {self.folder.name} has finished yet")
-        metadata = RunFolder.open(self.folder / MODEL).best_metadata()
+        metadata = json.loads((self.folder / METADATA).read_text(encoding="utf-8"))
         _say(console, f"best {objective_names(self.problem)[0]}: {best.value!r} (trial {best.number})")
         _say(console, f"best_loss: {metadata['best_loss']!r}")
         _say(console, f"parameters: {params_text(best.params)}")

@@ -42,7 +42,7 @@ from supervised.study import (
 from supervised.study_trials import Stop, Task, TrialRunner, tidy
 
 MOST_FAILURES = 12  # in a row: four configurations, three times each
-MOST_TOO_LARGE = 500  # in a row
+MOST_TOO_LARGE = 200  # in a row
 _LOCKS = "workers"
 
 

@@ -72,6 +72,17 @@ def test_the_defaults_lie_in_the_space(encoders: tuple[str, ...]) -> None:
         assert getattr(config, name) == getattr(TrainPPO(), name)
 
 
+def test_what_shaping_weighs_is_tuned_with_a_sentence() -> None:
+    sentences = ("The bracket opened last is closed first.",)
+    problem = PPOProblem(replace(SMALL, instruction=sentences))
+    assert set(problem.space()) - set(PPOProblem(SMALL).space()) == {"ncl_weight"}
+    drawn = problem.sample(FixedTrial({**problem.usual(), "ncl_weight": 2.5}))
+    config = problem._command(drawn, Path("study"), "0", 1)
+    assert (config.instruction, config.ncl_weight) == (sentences, 2.5)
+    assert problem.command_options(drawn).items() >= {"instruction": [*sentences], "ncl_weight": 2.5}.items()
+    assert problem.usual()["ncl_weight"] == TrainPPO().ncl_weight
+
+
 @pytest.mark.parametrize("encoders", [(), ("gru", "gru")])
 def test_bad_encoders(encoders: Any) -> None:
     with pytest.raises(InputError, match="--encoders names at least one network"):

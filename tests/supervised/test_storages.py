@@ -92,7 +92,8 @@ def test_an_unreachable_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"no database, but long enough to look like one" * 100, b'[1]\n"x"\n', b'{"a": 1}\n']
+    "content",
+    [b"no database, but long enough to look like one" * 100, b'[1]\n"x"\n', b'{"a": 1}\n', b'{"op_code": 99}\n'],
 )
 @pytest.mark.parametrize("name", [SQLITE, JOURNAL])
 def test_a_damaged_file_is_left_as_it_is(name: str, content: bytes, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,13 +26,14 @@ from toy_problem import (
 
 from bracket_env.errors import InputError
 from supervised.best_trial import best_from_database
+from supervised.runs import METADATA
 from supervised.storages import new_location
 from supervised.study import ERROR, SURPLUS, TRIES, USUAL, WORKER, check_options, create, load, resumed, retry
 from supervised.study_best import MODEL, PARAMS, keep_model, refresh
 from supervised.study_problem import Problem
 from supervised.study_report import counts, gain_line, paired_difference, what_is_there
-from supervised.study_trials import Task, Watcher, run_folder
-from supervised.study_workers import recover, work
+from supervised.study_trials import SurplusError, Task, TrialRunner, Watcher, run_folder, usual_trial
+from supervised.study_workers import MOST_TOO_LARGE, recover, work
 from supervised.tune import Tune
 
 SMALL = Tune(n_trials=6, eval_cases=10, pruner="none", sampler="random")
@@ -130,11 +133,41 @@ def test_a_diverged_trial_is_pruned(tmp_path: Path) -> None:
     assert trials(task)[1].user_attrs[ERROR] == "diverged"
 
 
-def test_models_that_are_too_large_are_pruned_before_they_are_trained(tmp_path: Path) -> None:
-    task = begin(tmp_path / "s", max_parameters=50, n_trials=12)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_models_that_are_too_large_are_drawn_anew_and_never_the_best(jobs: int, tmp_path: Path) -> None:
+    class LargestIsBest(Toy):
+        def train(self, drawn: Any, study: Path, name: str, threads: int, watch: Any) -> Path:
+            trained.append(drawn["x"])
+            better = lambda step, figures: watch(step, {**figures, "loss": figures["loss"] - drawn["x"]})  # noqa: E731
+            return super().train(drawn, study, name, threads, better)
+
+    trained: list[float] = []
+    task = begin(tmp_path / "s", LargestIsBest, jobs=jobs, max_parameters=50, n_trials=8)
     work(task, go())
-    for trial in trials(task)[1:]:
+    found = trials(task)
+    for trial in found:
         assert trial.state == (TrialState.PRUNED if int(100 * trial.params["x"]) > 50 else TrialState.COMPLETE)
+    assert states(task).count("COMPLETE") == 8
+    assert counts(found) == (8, 0, 0, 0)
+    # The usual configuration is too large: trained to be compared with, kept, and not the best one.
+    assert trained == [1.0, *(trial.params["x"] for trial in found if trial.state == TrialState.COMPLETE)]
+    assert usual_trial(found) == found[0]
+    best = best_from_database(task.location)
+    assert best is not None
+    assert best.value == load("s", task.location, SMALL).best_value
+    assert best.number != 0
+    assert {path.name for path in (tmp_path / "s" / "trials").iterdir()} == {"0", str(best.number)}
+
+
+def test_a_limit_that_no_model_keeps(tmp_path: Path) -> None:
+    class Large(Toy):
+        def parameters(self, drawn: Any) -> int:
+            return 51 + int(100 * drawn["x"])
+
+    task = begin(tmp_path / "s", Large, max_parameters=50)
+    message = f"{MOST_TOO_LARGE} models in a row have more than --max-parameters 50: the smallest one has 5"
+    with pytest.raises(InputError, match=message):
+        work(task, go())
 
 
 def test_a_stopped_trial_is_queued_again_and_not_blamed(tmp_path: Path) -> None:
@@ -212,8 +245,6 @@ def test_two_workers_that_ask_for_the_last_trial_at_once(tmp_path: Path) -> None
             raise AssertionError("it was one too many")
 
     task = replace(task, problem=Late(task.problem.options))
-    from supervised.study_trials import SurplusError, TrialRunner
-
     first = other.ask()
     second = other.ask()
     with pytest.raises(SurplusError):
@@ -222,8 +253,30 @@ def test_two_workers_that_ask_for_the_last_trial_at_once(tmp_path: Path) -> None
     other.tell(second, state=TrialState.FAIL)
     retry(other, other.get_trials()[1])
     other.tell(first, 1.0)
-    assert states(task) == ["COMPLETE", "FAIL"]
+    assert states(task) == ["COMPLETE", "FAIL"]  # nobody had asked for the second one's parameters
     assert counts(trials(task)) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("tries", [0, 1])
+def test_what_was_queued_is_not_lost_when_it_is_one_too_many(tries: int, tmp_path: Path) -> None:
+    task = begin(tmp_path / "s", n_trials=1)
+    study = load(task.name, task.location, SMALL)
+    study.ask()  # by another worker, which is busy with the last trial
+    study.enqueue_trial({"x": 0.5})
+    late = study.ask()
+    if tries:
+        late.suggest_float("x", 0.0, 1.0)
+        study.tell(late, state=TrialState.FAIL)
+        retry(study, study.get_trials()[late.number])
+        late = study.ask()
+    with pytest.raises(SurplusError):
+        TrialRunner(task, "me", go())(late)
+    study.tell(late, state=TrialState.FAIL)
+    retry(study, study.get_trials()[late.number])
+    again = study.get_trials()[-1]
+    assert again.state == TrialState.WAITING
+    assert again.user_attrs[TRIES] == tries
+    assert study.ask().suggest_float("x", 0.0, 1.0) == 0.5
 
 
 def test_two_objectives(tmp_path: Path) -> None:
@@ -344,6 +397,16 @@ def test_the_best_model_follows_the_storage(tmp_path: Path) -> None:
         assert now() == first
         assert (folder / MODEL / "best_model.safetensors").read_bytes() == weights
     assert said == []
+    # Somebody has corrected the value by hand.
+    with sqlite3.connect(folder / "optuna.db") as database:
+        database.execute("UPDATE trial_values SET value = -1 WHERE trial_id = ?", (first.number + 1,))
+    database.close()
+    assert now().value == -1
+    told = json.loads((folder / METADATA).read_text())
+    assert (told["value"], told["best_loss"], told["trial"]) == (-1, -1, first.number)
+    with sqlite3.connect(folder / "optuna.db") as database:
+        database.execute("UPDATE trial_values SET value = ? WHERE trial_id = ?", (first.value, first.number + 1))
+    database.close()
     # Its run folder is gone as well, as on another machine.
     (folder / MODEL / "best_model.safetensors").unlink()
     (run_folder(folder, first.number) / "best_model.safetensors").unlink()

@@ -211,6 +211,30 @@ def test_what_is_refused_leaves_nothing_behind(config: Tune, message: str) -> No
 
 
 @pytest.mark.usefixtures("here")
+def test_a_storage_that_cannot_be_used_leaves_nothing_behind() -> None:
+    with pytest.raises(InputError, match=r"cannot use sqlite:////no/such/folder/x\.db: unable to open database file"):
+        tuned(replace(SMALL, storage="sqlite:////no/such/folder/x.db"))
+    assert list(Path("studies").iterdir()) == []
+
+
+@pytest.mark.usefixtures("here")
+def test_what_a_sentence_weighs_is_tuned_too() -> None:
+    sentences = ("The bracket opened last is closed first.", "全て閉じたら終わる。")
+    folder, _ = tuned(replace(SMALL, instruction=sentences, n_trials=2))
+    study = study_run.load(folder.name, f"sqlite:///{folder.absolute()}/optuna.db", SMALL)
+    drawn = [trial.params["ncl_weight"] for trial in study.get_trials()]
+    assert drawn[0] == 1.0 != drawn[1]
+    config = configuration(Train, ["--params", str(folder / "best_params.json")], "train")
+    assert config.instruction == sentences
+    assert config.ncl_weight in drawn
+    told = RunFolder.open(folder / "best_model").config.options
+    assert (tuple(told["instruction"]), told["ncl_weight"]) == (sentences, config.ncl_weight)
+    assert "ncl_weight" not in SupervisedProblem(SMALL).space()
+    with pytest.raises(InputError, match=r"--instruction .* would make 's' another study"):
+        tuned(Tune(resume="s", instruction=sentences[:1]))
+
+
+@pytest.mark.usefixtures("here")
 def test_a_folder_that_is_in_the_way_and_one_that_cannot_be_made() -> None:
     (Path("studies") / "s" / "mine").mkdir(parents=True)
     with pytest.raises(InputError, match="study studies/s exists: choose another --name, or go on with --resume s"):

@@ -40,15 +40,16 @@ _ENGLISH = {
     r"came|entered|written|in(?=[ ,-]+(?:first|last|is|must|goes|out|and|comes)\b)",
     "N": r"not|never|no|none|cannot|nothing|without|\w+n't|forbidden|instead|wrong|rather than|illegal|must\W+not",
     "W": r"wait\w*|held back|postpon\w*|defer\w*|delay\w*",
-    "E": r"before (?:all|everything|any|the)(?: the)? ?(?:others?|rest|else|other ones)|at the (?:very )?(?:start|"
-    r"beginning)|(?:smallest|least|lowest|minimal|lower|smaller) (?:nesting )?(?:depth|level)|least deep|shallow\w*|"
-    r"first|earliest|old\w*|eld\w*|senior|initial\w*|beginning|outer\w*|outside|enclosing|surround\w*|around|shell|"
-    r"parent|longest|leftmost|left to right|furthest to the left|front|former|bottom|head|least recent\w*|next|"
-    r"immediately|straight away|right away|priority|begin|start with|start",
-    "L": r"after (?:all|everything|every|the)(?: the)? ?(?:others?|rest|else|other ones)|at the (?:very )?end|last|"
-    r"lat(?:e|est)|new\w*|(?:most )?recent\w*|young\w*|junior|final\w*|inner\w*|inside|inward\w*|enclosed|deep\w*|"
-    r"depth|core|child|shortest|rightmost|right to left|furthest to the right|back|top|near\w*|latter|within|"
-    r"contain\w*|just|directly before|tail",
+    "E": r"(?:at|on|to) the (?:far |very )?left|(?:top|first|upper|outer) level|before (?:all|everything|any|"
+    r"the)(?: the)? ?(?:others?|rest|else|other ones)|at the (?:very )?(?:start|beginning)|(?:smallest|least|lowest|"
+    r"minimal|lower|smaller) (?:nesting )?(?:depth|level)|least deep|shallow\w*|first|earliest|old\w*|eld\w*|senior|"
+    r"initial\w*|beginning|outer\w*|outside|enclosing|surround\w*|around|shell|parents?|longest|leftmost|"
+    r"left to right|furthest to the left|front|former|bottom|head|least recent\w*|next|immediately|straight away|"
+    r"right away|priority|begin|start with|start",
+    "L": r"(?:at|on|to) the (?:far |very )?right|after (?:all|everything|every|the)(?: the)? ?(?:others?|rest|else|"
+    r"other ones)|at the (?:very )?end|last|lat(?:e|est)|new\w*|(?:most )?recent\w*|young\w*|junior|final\w*|"
+    r"inner\w*|inside|inward\w*|enclosed|deep\w*|depth|core|child(?:ren)?|shortest|rightmost|right to left|"
+    r"furthest to the right|back|top|near\w*|latter|within|contain\w*|just|directly before|tail",
     "U": r"until|till|once|while|as long as|as soon as|when|whenever",
     "B": r"before|prior to|ahead(?: of)?|sooner(?: than)?|preced\w*|earlier than|then",
     "A": r"after\w*|behind|later than|follow\w*",
@@ -72,15 +73,15 @@ _JAPANESE = {
     "W": r"待",
     "p": r"より(?:も)?(?:先|前|早|さき|まえ)",
     "q": r"より(?:も)?(?:後|あと|遅)",
-    "A": r"(?<=[るうく])前に|(?<=の)前に|までは?(?=ない)|(?<=る)まえに",
+    "A": r"差し置|さしおい|(?<=[るうく])前に|(?<=の)前に|までは?(?=ない)|(?<=る)まえに",
     "B": r"てから|まで|(?<=の)(?:後|あと)(?=[にで、])|(?<=[ただ])(?:後|あと)(?=[にで、])|次第|しだい",
-    "E": r"深さが(?:最も|もっとも|一番|いちばん)?(?:小さ|浅)|最初|先頭|先|初め|はじめ|始め|早|古|昔|外|浅|以前|前|左|"
-    r"まず|真っ先|優先|次|第一|殻|長",
-    "L": r"後回し|最後|最近|直近|最新|すぐ前|直前|手前|深さが(?:最も|もっとも|一番|いちばん)?(?:大き|深)|深|若|末|後|"
-    r"あと|新|内|中|奥|遅|右|上|終わり|近|芯|短|たった今",
+    "E": r"囲[んむみ]|取り巻|親|深さが(?:最も|もっとも|一番|いちばん)?(?:小さ|浅)|最初|先頭|先|初め|はじめ|始め|早|"
+    r"古|昔|外|浅|以前|前|左|まず|真っ先|優先|次|第一|殻|長",
+    "L": r"囲まれ|ばかり|(?<!様)(?<!障)子(?=[をはがの、])|後回し|最後|最近|直近|最新|すぐ前|直前|手前|深さが(?:最も|"
+    r"もっとも|一番|いちばん)?(?:大き|深)|深|若|末|後|あと|新|内|中|奥|遅|右|上|終わり|近|芯|短|たった今",
     "F": r"から",
     "G": r"へ",
-    "C": r"閉|終|片づけ",
+    "C": r"しめ|閉|終|片づけ",
     "O2": r"開|現れ|出て|始ま|来",
 }
 
@@ -93,7 +94,7 @@ def order_words(text: str) -> str:
 
     E early, first, outer; L late, last, inner; e, l the same of two; B before; A after; U until, while; T than; F from;
     G to; W waits; R reverse, stack; S same order, queue; K crossing; N not; O opens; C closes. In Japanese B is what
-    stands between the earlier and the later (てから, まで), A the opposite (する前に), p より先, q より後, D the 順 of 新しい順.
+    stands between the earlier and the later (てから), A the opposite (前に); p より先, q より後, D the 順 of 新しい順.
     """
     return "".join(kind[0] for kind in LEXICON.kinds(text))
 

@@ -22,6 +22,7 @@ _TURNS = {
     "en": re.compile(r"\b(?:after|follows?)\b", re.IGNORECASE),
     "ja": re.compile(r"(?<=[のるうくを])(?:前|まえ)に"),
 }
+_LATER = re.compile(r"\s*より(?:も)?(?:後|あと|遅)")  # after the second of two
 _DENIES = {
     "en": re.compile(r"\b(?:wrong|forbidden|not|never|incorrect|invalid|illegal|no)\b|n't\b", re.IGNORECASE),
     "ja": re.compile(r"ない|誤|間違|禁|だめ|いけ|違"),
@@ -44,6 +45,7 @@ def shown_order(text: str) -> str | None:
     turned = closed != opened
     for first in (0, count):
         turned ^= bool(_TURNS[language].search(text[named[first].end() : named[first + 1].start()]))
+        turned ^= bool(language == "ja" and _LATER.match(text, named[first + 1].end()))
     last = min(2 * count, len(named)) - 1
     until = named[2 * count].start() if len(named) > 2 * count else len(text)
     said = [text[named[last].end() : until], text[: named[0].start()] if language == "en" else ""]

@@ -189,10 +189,13 @@ def _problems(near: Kernels, classes: np.ndarray) -> list[tuple[np.ndarray, np.n
 def _held_out_scores(gram: np.ndarray, targets: np.ndarray, fitted: np.ndarray, families: np.ndarray) -> np.ndarray:
     inverse = np.linalg.inv(gram[np.ix_(fitted, fitted)] + RIDGE * np.eye(len(fitted)))
     dual = inverse @ targets
-    scores: np.ndarray = gram[:, fitted] @ dual  # of sentences that it is not fitted on, in families of their own
+    scores: np.ndarray = gram[:, fitted] @ dual
     for family in np.unique(families[fitted]):
         rows = np.flatnonzero(families[fitted] == family)
-        scores[fitted[rows]] = targets[rows] - np.linalg.solve(inverse[np.ix_(rows, rows)], dual[rows])
+        own_scores = np.linalg.solve(inverse[np.ix_(rows, rows)], dual[rows])
+        others = np.setdiff1d(np.flatnonzero(families == family), fitted)  # of the family, but not fitted on
+        scores[others] = gram[np.ix_(others, fitted)] @ (dual - inverse[:, rows] @ own_scores)
+        scores[fitted[rows]] = targets[rows] - own_scores
     return scores
 
 

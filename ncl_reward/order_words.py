@@ -4,7 +4,7 @@
 what a text is about gives them nearly the same vector. What tells them apart is read from the text:
 
     "The bracket opened last is closed before all the others."      O L C E
-    「外側の括弧を先に閉じてから、内側の括弧を閉じる。」                   E E C U L C
+    「外側の括弧を先に閉じてから、内側の括弧を閉じる。」                   E E C B L C
 
 Which string means which rule is not said here; the head (:mod:`ncl_reward.head`) learns it from the book's sentences,
 as it learns what vectors mean.
@@ -94,7 +94,7 @@ def order_words(text: str) -> str:
 
     E early, first, outer; L late, last, inner; e, l the same of two; B before; A after; U until, while; T than; F from;
     G to; W waits; R reverse, stack; S same order, queue; K crossing; N not; O opens; C closes. In Japanese B is what
-    stands between the earlier and the later (てから), A the opposite (前に); p より先, q より後, D the 順 of 新しい順.
+    stands between the earlier and the later (てから), A the opposite (前に); p is より先, q より後, D 順 in 新しい順.
     """
     return "".join(kind[0] for kind in LEXICON.kinds(text))
 

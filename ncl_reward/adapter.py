@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bracket_env.random_streams import key
-from ncl_reward.head import GAMMA, RULE_NAMES, TEMPERATURE, Head, Readings, kernels
+from ncl_reward.head import GAMMA, NESTING, QUEUE, RULE_NAMES, TEMPERATURE, Head, Readings, kernels
 
 Adapter = Literal["none", "linear", "mlp"]
 SPREAD = 0.3
@@ -61,22 +61,28 @@ class ResidualAdapter(nn.Module):
         return functional.normalize(vectors + inner @ self.last.T, dim=1)
 
 
-def head_probabilities(head: Head, vectors: Tensor, order: np.ndarray) -> Tensor:
+def head_probabilities(head: Head, vectors: Tensor, sentences: Readings) -> Tensor:
     """:meth:`ncl_reward.head.Head.probabilities` of the rules, ``(n, len(RULE_NAMES))``, differentiable in the vectors.
 
     Args:
         head: fitted.
         vectors: ``(n, dim)`` float64 unit rows.
-        order: ``(n, DIMENSIONS)``, the sentences' words of order, which stay as they are.
+        sentences: what else the head sees of them, which stays as it is; the vectors in it have no part.
     """
-    book, whether, which = (
-        torch.from_numpy(a.astype(np.float64)) for a in (head.book.vectors, head.whether, head.which)
+    near = kernels(sentences, head.book)
+    fixed_which, fixed_turned = torch.from_numpy(near.which), torch.from_numpy(near.turned)
+    book, whether, which, turned = (
+        torch.from_numpy(a.astype(np.float64)) for a in (head.book.vectors, head.whether, head.which, head.turned)
     )
     similarity = 1 + (-GAMMA * (1 - vectors @ book.T)).exp()
-    same_order = torch.from_numpy(kernels(Readings(vectors.detach().numpy(), order), head.book)[1])
     null = (similarity @ whether / TEMPERATURE).softmax(dim=1)[:, len(RULE_NAMES) :]
-    rules = ((similarity + same_order) @ which)[:, : len(RULE_NAMES)] / TEMPERATURE
-    return (1 - null) * rules.softmax(dim=1)
+    scores = ((similarity + fixed_which) @ which)[:, : len(RULE_NAMES)] / TEMPERATURE
+    side = ((similarity + fixed_turned) @ turned / TEMPERATURE)[:, None]
+    logs = scores.index_fill(1, torch.tensor([QUEUE]), -torch.inf).log_softmax(dim=1)
+    numbers = torch.arange(len(RULE_NAMES))
+    logs = torch.where(numbers == QUEUE, logs[:, [NESTING]] + functional.logsigmoid(-side), logs)
+    logs = torch.where(numbers == NESTING, logs + functional.logsigmoid(side), logs)
+    return (1 - null) * logs.exp()
 
 
 def marginal_log_likelihood(priors: Tensor, factors: Tensor) -> Tensor:
@@ -118,7 +124,7 @@ def tuned_priors(
     start = [parameter.detach().clone() for parameter in adapter.parameters()]
 
     def priors() -> Tensor:
-        return head_probabilities(head, adapter(before), sentences.order).gather(1, columns[:, None])[:, 0]
+        return head_probabilities(head, adapter(before), sentences).gather(1, columns[:, None])[:, 0]
 
     optimizer = torch.optim.LBFGS(adapter.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe")
 

@@ -18,7 +18,8 @@ from typing import Literal
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from ncl_reward.book import english_words
-from ncl_reward.mentions import KNOWN_PAIRS, mentions
+from ncl_reward.lexicon import language_of
+from ncl_reward.mentions import KNOWN_PAIRS, Mention, mentions
 from ncl_reward.named_pairs import named_pairs
 from ncl_reward.rules import NOISE, Slots
 from ncl_reward.spoken_durations import find_duration
@@ -29,7 +30,7 @@ ENGLISH_SHARE = 0.25  # this share of a sentence's words must be known for it to
 Spoken = Literal["ja", "en", "other"]
 Certainty = Literal["certain", "probable"]
 
-_KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30fa]")
+_LETTERED = 4  # pairs with letters of their own: A to H, of which none is a word (as I is)
 _PROBABLE = re.compile(
     r"可能性|たぶん|多分|おそらく|恐らく|だろう|でしょう|かもしれ|ことが多い|場合が多い|普通は|ふつうは|たいてい|大抵|"
     r"ほとんど(?:の場合|いつも)|ほぼ|一般に|らしい|ようだ|必ずしも|思われ|考えられ|傾向|"
@@ -117,7 +118,7 @@ def parse_instruction(text: str, language: BracketLanguage) -> Instruction:
 
 def spoken_language(text: str) -> Spoken:
     """``ja`` when there is a kana; ``en`` when enough of the words occur in the rule book; else ``other``."""
-    if _KANA.search(text):
+    if language_of(text) == "ja":
         return "ja"
     words = re.findall(r"[^\W\d_]+", text.lower())
     known = sum(word in english_words() for word in words)
@@ -138,15 +139,25 @@ def clauses(sentence: str) -> list[str]:
 def masked(text: str, language: BracketLanguage) -> str:
     """The sentence as it is encoded: letters stand for the brackets it names, arrows are left out.
 
-    An opener becomes A and a closer B, symbols that the encoder has seen in all sorts of sentences; brackets
-    themselves pull its vector towards the brackets and away from the words.
+    The first pair that it names becomes A and B, the second C and D, and so on: symbols that the encoder has seen in
+    all sorts of sentences; brackets themselves pull its vector towards the brackets and away from the words.
     """
-    japanese = bool(_KANA.search(text))
-    letters = {m.start: "B" if m.symbol in _closers(language) else "A" for m in mentions(text, language)}
+    japanese = language_of(text) == "ja"
+    letters = {m.start: letter for m, letter in _lettered(mentions(text, language), language)}
     shown = "".join(
         (letters[i] if japanese else f" {letters[i]} ") if i in letters else symbol for i, symbol in enumerate(text)
     )
     return " ".join(re.sub(r"[←→⇐⇒]|<-+|-+>", "", shown).split())
+
+
+def _lettered(named: list[Mention], language: BracketLanguage) -> list[tuple[Mention, str]]:
+    partner = {symbol: pair[0] for pair in (*KNOWN_PAIRS, *language.pairs) for symbol in pair}
+    openers = list(dict.fromkeys(partner[mention.symbol] for mention in named))
+    closers = _closers(language)
+    return [
+        (m, chr(ord("A") + 2 * min(openers.index(partner[m.symbol]), _LETTERED - 1) + (m.symbol in closers)))
+        for m in named
+    ]
 
 
 def _closers(language: BracketLanguage) -> set[str]:

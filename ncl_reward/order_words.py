@@ -4,7 +4,7 @@
 what a text is about gives them nearly the same vector. What tells them apart is read from the text:
 
     "The bracket opened last is closed before all the others."      O L C E
-    「外側の括弧を先に閉じてから、内側の括弧を閉じる。」                   E E C U L C
+    「外側の括弧を先に閉じてから、内側の括弧を閉じる。」                   E E C B L C
 
 Which string means which rule is not said here; the head (:mod:`ncl_reward.head`) learns it from the book's sentences,
 as it learns what vectors mean.
@@ -12,112 +12,123 @@ as it learns what vectors mean.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
-DIMENSIONS = 512
+from ncl_reward.lexicon import Lexicon, hashed_counts, language_of
+from ncl_reward.shown_order import shown_order
+
+DIMENSIONS = 1024
 _LONGEST = 3
+_SHOWN = 3  # brackets named in their order say more than any word
+_REPEATS = re.compile(r"(.)\1+")
 
 _ENGLISH = {
-    "R": r"(?:in |by )?(?:the |their )?(?:reverse\w*|opposite|backwards?|invers\w*|invert\w*)(?: order| sequence)?"
-    r"(?: (?:of|to|in) (?:the |which )?(?:order|sequence)?)?|mirror\w*|stack\w*|lifo|undo\w*|unwind\w*|pop(?:ped|s)?|"
-    r"palindrom\w*|turned around|contrary|inside[- ]out|last[- ]in[- ,]*first[- ]out|nest(?:ed|ing|s)?",
-    "K": r"cross\w*|overlap\w*|interleav\w*|intersect\w*|interlock\w*",
-    "S": r"same (?:order|sequence|way round)|(?:in|by|of|following|keeping|to|the) (?:the|their|its)? ?(?:\w+ )?"
-    r"(?:order|sequence)|order (?:of|in)|fifo|queue\w*|forwards?|first[- ]in[- ,]*first[- ]out|first[- ]come|"
-    r"cop(?:y|ies)|repeat\w*|replay\w*|parallel|outside[- ]in|arriv\w*|seniority|in turn|line[ds]?|"
-    r"as (?:they|it) (?:were|was|came)",
-    "N": r"not|never|no|none|cannot|nothing|without|\w+n't|forbidden|instead|wrong",
-    "L": r"after (?:all|everything|every|the)(?: the)? ?(?:others?|rest|else|other ones)|at the (?:very )?end|last|"
-    r"lat(?:e|est)|new\w*|(?:most )?recent\w*|young\w*|final\w*|inner\w*|inside|inward\w*|enclosed|deep\w*|depth|core|"
-    r"shortest|rightmost|right to left|furthest to the right|back|top|near\w*|latter|within|contain\w*|just|"
-    r"directly before",
-    "E": r"before (?:all|everything|any|the)(?: the)? ?(?:others?|rest|else|other ones)|"
-    r"at the (?:very )?(?:start|beginning)|first|earliest|old\w*|initial\w*|beginning|outer\w*|outside|enclosing|"
-    r"surround\w*|around|shell|longest|leftmost|left to right|furthest to the left|front|former|bottom|"
-    r"least recent\w*|next|immediately|priority|begin|start with",
-    "U": r"until|till|once|while",
-    "B": r"before|prior to|ahead(?: of)?|sooner(?: than)?|preced\w*|earlier than",
+    "R": r"(?:in |by )?(?:the |their )?(?:reverse\w*|opposite|backwards?|invers\w*|invert\w*)(?: order|"
+    r" sequence)?(?: (?:of|to|in) (?:the |which )?(?:order|sequence)?)?|mirror\w*|stack\w*|lifo|undo\w*|unwind\w*|"
+    r"pop(?:ped|s)?|palindrom\w*|turned around|contrary|inside[- ]out|last[- ]in[- ,]*first[- ]out|nest(?:ed|ing|s)?|"
+    r"russian dolls?|matryoshkas?|upside down|flip\w*|retrac\w*",
+    "K": r"cross\w*|overlap\w*|interleav\w*|intersect\w*|interlock\w*|straddl\w*",
+    "S": r"same (?:order|sequence|way round)|(?:in|by|of|following|keeping|to|the) (?:the|their|"
+    r"its)? ?(?:\w+ )?(?:order|sequence)|order (?:of|in)|fifo|queue\w*|forwards?|first[- ]in[- ,]*first[- ]out|"
+    r"first[- ]come|cop(?:y|ies)|repeat\w*|replay\w*|parallel|outside[- ]in|arriv\w*|seniority|in turn|line[ds]?|"
+    r"as (?:they|it) (?:were|was|came)|conveyor|pipeline",
+    "O": r"unclosed|(?:not|never|\w+n't) (?:break|violate|disturb|destroy|upset|spoil)|not yet (?:been )?closed|"
+    r"(?:isn't|aren't|not) closed yet|(?:hasn't|haven't) been closed(?: yet)?|open\w*|started|begun|began|appear\w*|"
+    r"came|entered|written|in(?=[ ,-]+(?:first|last|is|must|goes|out|and|comes)\b)",
+    "N": r"not|never|no|none|cannot|nothing|without|\w+n't|forbidden|instead|wrong|rather than|illegal|must\W+not",
+    "W": r"wait\w*|held back|postpon\w*|defer\w*|delay\w*",
+    "E": r"(?:at|on|to) the (?:far |very )?left|(?:top|first|upper|outer) level|before (?:all|everything|any|"
+    r"the)(?: the)? ?(?:others?|rest|else|other ones)|at the (?:very )?(?:start|beginning)|(?:smallest|least|lowest|"
+    r"minimal|lower|smaller) (?:nesting )?(?:depth|level)|least deep|shallow\w*|first|earliest|old\w*|eld\w*|senior|"
+    r"initial\w*|beginning|outer\w*|outside|enclosing|surround\w*|around|shell|parents?|longest|leftmost|"
+    r"left to right|furthest to the left|front|former|bottom|head|least recent\w*|next|immediately|straight away|"
+    r"right away|priority|begin|start with|start",
+    "L": r"(?:at|on|to) the (?:far |very )?right|after (?:all|everything|every|the)(?: the)? ?(?:others?|rest|else|"
+    r"other ones)|at the (?:very )?end|last|lat(?:e|est)|new\w*|(?:most )?recent\w*|young\w*|junior|final\w*|"
+    r"inner\w*|inside|inward\w*|enclosed|deep\w*|depth|core|child(?:ren)?|shortest|rightmost|right to left|"
+    r"furthest to the right|back|top|near\w*|latter|within|contain\w*|just|directly before|tail",
+    "U": r"until|till|once|while|as long as|as soon as|when|whenever",
+    "B": r"before|prior to|ahead(?: of)?|sooner(?: than)?|preced\w*|earlier than|then",
     "A": r"after\w*|behind|later than|follow\w*",
     "e": r"earlier|previous\w*|before it|preceding",
     "l": r"later|subsequent\w*|after it",
     "T": r"than",
     "F": r"from",
-    "G": r"to(?: the)?(?= \w+(?:most|side|wards?|est|er|re|l|t|k)?\b)|towards",
+    "G": r"to(?: the)?(?= (?:out|in|new|old|last|first|lat|earl|front|back|left|right|top|bottom|young|recent|"
+    r"surround|enclos|deep|core|shell|begin|end|start)\w*)|towards",
     "C": r"clos\w*|shut\w*|match\w*|finish\w*|complet\w*|answered|out|end\w*",
-    "O": r"open\w*|started|appear\w*|came|entered|written|in",
 }
 _JAPANESE = {
-    "R": r"逆|反対|さかのぼ|遡|裏返|鏡|スタック|lifo|入れ子|ネスト|後入れ先出し|あと入れ先出し|後ろから|積|"
-    r"マトリョーシカ|プッシュ|ポップ",
+    "R": r"逆|反対|さかのぼ|遡|裏返|ひっくり返|鏡|回文|スタック|lifo|入れ子|ネスト|後入れ先出し|あと入れ先出し|"
+    r"後ろから|積|マトリョーシカ|プッシュ|ポップ|折り返",
     "K": r"交差|またが|食い違|重な",
-    "S": r"同じ順|同じ並び|(?:順番|順序|順)(?:の)?(?:どお|通|とお)|そのまま|キュー|fifo|先入れ先出し|待ち行列|先着|列|"
-    r"到着|早い者",
-    "N": r"ない|なく|ず(?!つ)|禁|ぬ|だめ|いけ|誤|間違",
-    "B": r"より(?:も)?(?:先|前|早)|する前に|前に",
-    "A": r"より(?:も)?(?:後|あと|遅)",
-    "U": r"てから|まで",
-    "L": r"後回し|最後|最近|直近|最新|すぐ前|直前|深|若|末|後|あと|新|内|中|奥|遅|右|上|終わり|近|芯|短",
-    "E": r"最初|先頭|先|初め|はじめ|始め|早|古|昔|外|浅|以前|前|左|まず|真っ先|優先|次|第一|殻|長",
+    "S": r"同じ順|同じ並び|(?:順番|順序|順)(?:の)?(?:どお|通|とお)|順のまま|(?<=た)順|(?<=た)とおり|そのまま|キュー|"
+    r"fifo|先入れ先出し|待ち行列|行列|先着|列|到着|早い者|早いもの順",
+    "O": r"閉じ(?:て|られて)い?ない|未完|(?:崩|乱|破|壊)[さしらり]?(?:ない|ず|ては)",
+    "D": r"(?<=い)順",
+    "N": r"ない|なく|ず(?!つ)|禁|ぬ|だめ|いけ|誤|間違|得な",
+    "W": r"待",
+    "p": r"より(?:も)?(?:先|前|早|さき|まえ)",
+    "q": r"より(?:も)?(?:後|あと|遅)",
+    "A": r"差し置|さしおい|(?<=[るうく])前に|(?<=の)前に|までは?(?=ない)|(?<=る)まえに",
+    "B": r"てから|まで|(?<=の)(?:後|あと)(?=[にで、])|(?<=[ただ])(?:後|あと)(?=[にで、])|次第|しだい",
+    "E": r"囲[んむみ]|取り巻|親|深さが(?:最も|もっとも|一番|いちばん)?(?:小さ|浅)|最初|先頭|先|初め|はじめ|始め|早|"
+    r"古|昔|外|浅|以前|前|左|まず|真っ先|優先|次|第一|殻|長",
+    "L": r"囲まれ|ばかり|(?<!様)(?<!障)子(?=[をはがの、])|後回し|最後|最近|直近|最新|すぐ前|直前|手前|深さが(?:最も|"
+    r"もっとも|一番|いちばん)?(?:大き|深)|深|若|末|後|あと|新|内|中|奥|遅|右|上|終わり|近|芯|短|たった今",
     "F": r"から",
     "G": r"へ",
-    "C": r"閉|終|片づけ",
-    "O": r"開|現れ|出て|始ま|来",
+    "C": r"しめ|閉|終|片づけ",
+    "O2": r"開|現れ|出て|始ま|来",
 }
 
-
-def _compiled(kinds: dict[str, str], whole_words: bool) -> re.Pattern[str]:
-    edge, end = (r"\b", r"(?!\w)") if whole_words else ("", "")
-    return re.compile("|".join(f"(?P<{kind}>{edge}(?:{words}){end})" for kind, words in kinds.items()), re.IGNORECASE)
-
-
-_KINDS = {True: _compiled(_JAPANESE, False), False: _compiled(_ENGLISH, True)}
-_KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30fa]")
+LEXICON = Lexicon(_ENGLISH, _JAPANESE)
+_TURNED = str.maketrans("ELelBAFGUupq", "LEleABGFuUqp")
 
 
 def order_words(text: str) -> str:
     """One letter for each word of order, in the order of the text.
 
-    E early, first, outer; L late, last, inner; e, l the same of two; B before; A after; U until; T than; F from; G to;
-    R reverse, stack; S same order, queue; K crossing; N not; O opens; C closes.
+    E early, first, outer; L late, last, inner; e, l the same of two; B before; A after; U until, while; T than; F from;
+    G to; W waits; R reverse, stack; S same order, queue; K crossing; N not; O opens; C closes. In Japanese B is what
+    stands between the earlier and the later (てから), A the opposite (前に); p is より先, q より後, D 順 in 新しい順.
     """
-    japanese = bool(_KANA.search(text))
-    return "".join(str(found.lastgroup) for found in _KINDS[japanese].finditer(unicodedata.normalize("NFKC", text)))
+    return "".join(kind[0] for kind in LEXICON.kinds(text))
+
+
+def time_turned(letters: str) -> str:
+    """The letters, turned around in time if the first that says early or late says late.
+
+    "Last opened, first closed" and "first opened, last closed" are one rule: opening and closing both run backwards.
+    """
+    for letter in letters:
+        if letter in "EeBFp":
+            return letters
+        if letter in "LlAGq":
+            return letters.translate(_TURNED)
+    return letters
 
 
 def order_counts(texts: Sequence[str]) -> np.ndarray:
-    """``(n, DIMENSIONS)`` int8, hashed with signs (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask
-    Learning"); zeros where there is no word of order.
+    """``(n, DIMENSIONS)`` int8, hashed; zeros where there is no word of order.
 
-    What is counted: runs of up to three letters, with and without O and C, in the sentence's language and in both; and
-    whether the first two words of early and late are alike.
+    What is counted: runs of up to three letters, with and without O and C, in the sentence's language and in both, as
+    they stand and turned in time; whether the first two words of early and late are alike; and the order that named
+    brackets show (:mod:`ncl_reward.shown_order`).
     """
-    rows = np.zeros((len(texts), DIMENSIONS), dtype=np.int8)
-    for row, text in zip(rows, texts, strict=True):
-        for name, count in _counted(text).items():
-            place = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
-            row[place // 2 % DIMENSIONS] += count if place % 2 else -count
-    return rows
-
-
-def lexicon_digest() -> str:
-    """Changes when the words change, for what is kept of counts."""
-    return hashlib.blake2b(repr((_ENGLISH, _JAPANESE, DIMENSIONS, _LONGEST)).encode(), digest_size=8).hexdigest()
+    return hashed_counts(texts, _counted, DIMENSIONS)
 
 
 def _counted(text: str) -> dict[str, int]:
-    letters = order_words(text)
-    language = "ja" if _KANA.search(text) else "en"
+    letters, language = order_words(text), language_of(text)
     order = letters.replace("O", "").replace("C", "")
     found: dict[str, int] = {}
-    for size in range(1, _LONGEST + 1):
-        runs = [order[i : i + size] for i in range(len(order) - size + 1)]
-        found |= dict.fromkeys([*runs, *(f"{language} {run}" for run in runs)], 1)
-        found |= {f"{language} all {letters[i : i + size]}": 1 for i in range(len(letters) - size + 1)}
+    for run in _runs(order):
+        found |= {run: 1, f"{language} {run}": 1}
+    found |= {f"{language} all {run}": 1 for run in _runs(letters)}
     if order:
         found[f"{language} whole {order}"] = 1
     ends = [letter in "Ee" for letter in order if letter in "ELel"]
@@ -126,4 +137,19 @@ def _counted(text: str) -> dict[str, int]:
         found[f"around {ends[0] == ends[-1]}"] = 1
     if "R" in letters or "S" in letters:
         found["reverse" if "R" in letters else "same"] = 2
-    return found
+    shown = shown_order(text)
+    return found | _counted_turned(letters, order, language) | ({f"shown {shown}": _SHOWN} if shown else {})
+
+
+def _counted_turned(letters: str, order: str, language: str) -> dict[str, int]:
+    bare, full = (time_turned(_REPEATS.sub(r"\1", s.replace("e", "E").replace("l", "L"))) for s in (order, letters))
+    found: dict[str, int] = {}
+    for run in _runs(bare):
+        found |= {f"turned {run}": 1, f"{language} turned {run}": 1}
+    if bare:
+        found[f"{language} turned whole {bare}"] = 1
+    return found | {f"{language} turned all {run}": 1 for run in _runs(full)}
+
+
+def _runs(letters: str) -> set[str]:
+    return {letters[i : i + size] for size in range(1, _LONGEST + 1) for i in range(len(letters) - size + 1)}

@@ -11,6 +11,7 @@ import torch
 from ncl_reward.adapter import ResidualAdapter, head_probabilities, marginal_log_likelihood, tuned_priors
 from ncl_reward.head import CLASSES, RULE_NAMES, Head, Readings, fit_readings
 from ncl_reward.order_words import DIMENSIONS
+from ncl_reward.rule_words import DIMENSIONS as WORD_DIMENSIONS
 
 KINDS: tuple[Literal["linear", "mlp"], ...] = ("linear", "mlp")
 
@@ -20,12 +21,13 @@ def head() -> Head:
     random = np.random.default_rng(0)
     codes = random.integers(-127, 128, (60, 16)).astype(np.int8)
     counts = random.integers(-2, 3, (60, DIMENSIONS)).astype(np.int8)
-    return fit_readings(codes, counts, np.arange(60) % len(CLASSES))
+    words = random.integers(-2, 3, (60, WORD_DIMENSIONS)).astype(np.int8)
+    return fit_readings(codes, counts, words, np.arange(60) % len(CLASSES))
 
 
 def stated(head: Head) -> tuple[Readings, list[str]]:
     """Two sentences of the book and the rules that they state."""
-    return Readings(head.book.vectors[:2], head.book.order[:2]), [RULE_NAMES[0], RULE_NAMES[1]]
+    return Readings(*(part[:2] for part in head.book)), [RULE_NAMES[0], RULE_NAMES[1]]
 
 
 def tuned(kind: Literal["linear", "mlp"], head: Head, factors: list[float], seed: int = 0) -> list[float]:
@@ -34,7 +36,7 @@ def tuned(kind: Literal["linear", "mlp"], head: Head, factors: list[float], seed
 
 
 def test_the_differentiable_head_is_the_head(head: Head) -> None:
-    probabilities = head_probabilities(head, torch.from_numpy(head.book.vectors), head.book.order)
+    probabilities = head_probabilities(head, torch.from_numpy(head.book.vectors), head.book)
     expected = head.probabilities(head.book)[:, : len(RULE_NAMES)]
     assert probabilities.numpy() == pytest.approx(expected, abs=1e-6)
 
@@ -61,7 +63,7 @@ def test_the_same_seed_gives_the_same_bits(kind: Literal["linear", "mlp"], head:
 
 
 def test_nothing_stated_is_nothing_to_tune(head: Head) -> None:
-    nothing = Readings(head.book.vectors[:0], head.book.order[:0])
+    nothing = Readings(*(part[:0] for part in head.book))
     assert tuned_priors("linear", head, nothing, [], [], seed=0) == []
 
 

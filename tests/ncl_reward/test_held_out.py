@@ -11,14 +11,25 @@ import pytest
 
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
+from ncl_reward import book
 from ncl_reward.encoders import make_encoder
 from ncl_reward.grounding import Grounded, contradictions, ground
 from ncl_reward.instruction import parse_instruction
 
-SENTENCES: dict[str, Any] = json.loads((Path(__file__).parent / "held_out_sentences.json").read_text("utf-8"))
+
+def read(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((Path(__file__).parent / f"{name}_sentences.json").read_text("utf-8"))
+    return content
+
+
+SENTENCES = read("held_out")
+DEVELOPMENT = read("development")  # words and book were chosen with the misread ones in view
+FRESH = read("fresh")  # written when all was chosen, and measured once
 LANGUAGE = BracketLanguage()
 REQUIRED = 0.95
-REACHED = 0.9  # what the default encoder and the words of order are good for so far
+REACHED = 0.92  # what the default encoder and the lexicons are good for so far
+FRESH_REACHED = 0.91
+DEVELOPMENT_REACHED = 0.97
 CONTRADICTIONS_REACHED = 0.7
 
 
@@ -34,11 +45,11 @@ def comes_first(rule: str, text: str) -> bool:
         return False
 
 
-def share_right() -> float:
+def share_right(written: dict[str, Any]) -> float:
     """The share of sentences whose own rule comes first, with a weight above 0 or not."""
     first = [
         comes_first(rule, text)
-        for rule, languages in SENTENCES["rules"].items()
+        for rule, languages in written["rules"].items()
         for texts in languages.values()
         for text in texts
     ]
@@ -46,12 +57,34 @@ def share_right() -> float:
 
 
 def test_most_sentences_are_understood() -> None:
-    assert share_right() >= REACHED
+    assert share_right(SENTENCES) >= REACHED
 
 
-@pytest.mark.xfail(strict=True, reason="90.9 % so far; nesting, queue and closers_only lose most")
+@pytest.mark.xfail(strict=True, reason="92.5 % so far; nesting, queue and stop_when_closed lose most")
 def test_as_many_sentences_as_required_are_understood() -> None:
-    assert share_right() >= REQUIRED
+    assert share_right(SENTENCES) >= REQUIRED
+
+
+def test_sentences_written_after_the_last_choice_are_understood() -> None:
+    assert share_right(FRESH) >= FRESH_REACHED
+
+
+def test_sentences_that_helped_to_choose_are_understood() -> None:
+    assert share_right(DEVELOPMENT) >= DEVELOPMENT_REACHED
+
+
+@pytest.mark.parametrize("written", [SENTENCES, DEVELOPMENT, FRESH], ids=["held_out", "development", "fresh"])
+def test_every_rule_is_said_in_both_languages_and_no_sentence_twice(written: dict[str, Any]) -> None:
+    assert set(written["rules"]) == set(book.meanings())
+    texts = [t for languages in written["rules"].values() for said in languages.values() for t in said]
+    assert len(texts) == len(set(texts))
+    assert min(len(said) for languages in written["rules"].values() for said in languages.values()) >= 5
+
+
+def test_no_fresh_sentence_is_in_the_book_or_was_seen_while_choosing() -> None:
+    seen = {entry.text for entry in book.entries()}
+    seen |= {t for languages in DEVELOPMENT["rules"].values() for said in languages.values() for t in said}
+    assert not [t for languages in FRESH["rules"].values() for said in languages.values() for t in said if t in seen]
 
 
 def test_unrelated_sentences_state_nothing() -> None:

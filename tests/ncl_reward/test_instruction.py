@@ -172,6 +172,7 @@ def test_an_introduced_pair_needs_a_language_that_holds_it() -> None:
 def test_brackets_and_arrows_are_masked() -> None:
     assert masked("【←これには】←これ", LANGUAGE) == "AこれにはBこれ"
     assert masked("( is closed by )", LANGUAGE) == "A is closed by B"
+    assert masked("After ( and 【, 】 and )", LANGUAGE) == "After A and C , D and B"
     assert masked("Brackets (all of them) match", LANGUAGE) == "Brackets (all of them) match"
 
 

@@ -30,7 +30,7 @@ from benchmarks.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.random_streams import key
-from ncl_reward.power_rules import PRESENT, LowConstantAbsent, PowerInputs, StatedRule
+from ncl_reward.power_rules import LowConstantAbsent, LowConstantPresent, PowerInputs, StatedRule
 from ncl_reward.rules import Slots
 from supervised.occupancy.problem import Problem, make_problem
 from supervised.occupancy.simulator import homes_of, simulate
@@ -65,12 +65,6 @@ class OccupancyBenchmark(GridOptions):
     """Homes a run."""
 
 
-class _Opposite(LowConstantAbsent):
-    """Low and constant means somebody is home."""
-
-    answer = PRESENT
-
-
 class _Moved(LowConstantAbsent):
     """low_constant_absent, read ``shift`` slots away."""
 
@@ -82,13 +76,13 @@ class _Moved(LowConstantAbsent):
 
 
 def jobs(config: OccupancyBenchmark) -> list[OccupancyJob]:
-    """Seeds 0-4; without --full the controls only at 20 and 50 labels. Without labels only a rule can teach."""
+    """Seeds 0-4; without --full most controls only at 20 and 50 labels. Without labels only a rule can teach."""
     found = []
     for labels in config.labels:
         for arm in config.arms:
             if labels == 0 and arm in ("none", "unrelated", "self_training"):
                 continue
-            if labels in (20, 50) or config.full or arm in ("none", "sentence"):
+            if labels in (20, 50) or config.full or arm in ("none", "sentence", "contradicting"):
                 found += [OccupancyJob(labels, arm, seed, config.homes) for seed in range(5)]
     return found
 
@@ -124,7 +118,7 @@ def work(job: OccupancyJob) -> dict[str, Any]:
 
 def _taught(job: OccupancyJob, stated: Sequence[StatedRule], problem: Problem) -> list[StatedRule]:
     if job.arm == "contradicting":
-        return [rule._replace(rule=_Opposite()) for rule in stated]
+        return [rule._replace(rule=LowConstantPresent()) for rule in stated]
     if job.arm == "random_rule":
         shift = key(job.seed, "benchmarks.occupancy_labels/shift") % problem.learned
         return [rule._replace(rule=_Moved(shift)) for rule in stated]

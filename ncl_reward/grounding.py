@@ -20,10 +20,11 @@ from bracket_env.language import BracketLanguage
 from ncl_reward.encoders import SentenceEncoder
 from ncl_reward.head import RULE_NAMES, fitted_head, read_sentences
 from ncl_reward.instruction import Instruction, clauses, masked, parse_instruction, sentences
+from ncl_reward.polarity import OPPOSITES, settled
 
 THRESHOLD = 0.5
 CLAUSE_THRESHOLD = 0.8  # a clause is short and easily misread
-CONTRADICTIONS = (("nesting", "queue"),)
+CONTRADICTIONS = (("nesting", "queue"), OPPOSITES)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _weigh(instruction: Instruction, encoder: SentenceEncoder, language: Bracket
     head = fitted_head(encoder)
     sentence = read_sentences([masked(instruction.text, language)], encoder)
     similarity = head.similarities(sentence.vectors)[0]
-    probability = head.probabilities(sentence)[0, : len(RULE_NAMES)]
+    probability = settled(instruction.text, RULE_NAMES, head.probabilities(sentence)[0, : len(RULE_NAMES)])
     return [
         Grounded(
             RULE_NAMES[i],

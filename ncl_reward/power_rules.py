@@ -1,8 +1,9 @@
-"""The three rules of household power: who is at home, told from a meter.
+"""The rules of household power: who is at home, told from a meter.
 
     low_constant_absent   low and constant for so many hours (4 if the sentence names none): ABSENT
+    low_constant_present  the same hours: PRESENT, which contradicts it
     varied_present        far above that level within the hour: PRESENT
-    night_uninformative   from 22:00 to 06:00 low_constant_absent says nothing: people sleep
+    night_uninformative   from 22:00 to 06:00 low and constant says nothing, neither way: people sleep
 
 Taken literally, "low" and "constant" never happen: a fridge switches on and off for ever. Both are meant relative to
 the home. With s the mean of the hour around each slot, in which the compressors average out, and
@@ -94,6 +95,13 @@ class LowConstantAbsent(PowerRule):
         return stretches(hour_mean(inputs.watts, inputs.minutes) <= QUIET * inputs.level, least)
 
 
+class LowConstantPresent(LowConstantAbsent):
+    """The opposite answer at the same hours: a sentence may be wrong, and labels have to find it out."""
+
+    name = "low_constant_present"
+    answer = PRESENT
+
+
 class VariedPresent(PowerRule):
     """Well above the quiet level."""
 
@@ -106,7 +114,7 @@ class VariedPresent(PowerRule):
 
 
 class NightUninformative(PowerRule):
-    """Has no answer of its own; at night it silences low_constant_absent."""
+    """Has no answer of its own; at night it silences the two rules about low and constant power."""
 
     name = "night_uninformative"
     answer = PRESENT
@@ -115,13 +123,13 @@ class NightUninformative(PowerRule):
         return np.zeros(len(inputs.watts), dtype=bool)
 
     def silenced(self, inputs: PowerInputs, name: str) -> np.ndarray:
-        if name != LowConstantAbsent.name:
+        if name not in (LowConstantAbsent.name, LowConstantPresent.name):
             return super().silenced(inputs, name)
         return is_night(inputs.hours)
 
 
 POWER_RULES: dict[str, PowerRule] = {
-    rule.name: rule for rule in (LowConstantAbsent(), VariedPresent(), NightUninformative())
+    rule.name: rule for rule in (LowConstantAbsent(), LowConstantPresent(), VariedPresent(), NightUninformative())
 }
 
 

@@ -23,7 +23,7 @@ from supervised.occupancy.labeller import Labeller, present_odds
 from supervised.occupancy.record import UNKNOWN
 from supervised.occupancy.sentence import Targets
 
-PULL = 1.0
+PULL = 3.0
 _WINDOW_HOURS, _WARM_UP_HOURS = 16, 2  # what is answered before the warm-up has seen too little of the day
 _MAX_NORM = 1.0
 

@@ -1,22 +1,23 @@
 """What a sentence makes of the hours without a label: a target for each, and how much it counts.
 
 Grounding gives each rule a prior weight (:mod:`ncl_reward.grounding`); the labels decide what it is worth, day and
-night apart, because whether people sleep is the one thing that every rule about a meter depends on. In one part of
-the day let a rule fire on some hours, and let the labels say how often somebody was absent where it fires (a_1 times,
-home h_1 times) and where it does not (a_0, h_0). The rule claims a rate of absence where it fires: Beta(α, β), worth
-STRENGTH hours that obey it up to its noise ε. Against it stands that these hours are like the silent ones, or have some
-rate of their own, one as likely as the other. With L(a, h | α, β) = Be(α + a, β + h) / Be(α, β), the probability of
-labels whose rate is Beta(α, β), and α_0, β_0 three hours of which one is absent, the Bayes factor is closed (Kass &
-Raftery 1995, "Bayes Factors", section 3):
+hours of sleep apart, because whether people sleep is the one thing that every rule about a meter depends on. In one
+part of the day let a rule fire on some hours, and let the labels say how often somebody was absent where it fires (a_1
+times, home h_1 times) and where it does not (a_0, h_0). The rule claims a rate of absence where it fires: Beta(α, β),
+worth STRENGTH hours that obey it up to its noise ε. Against it stands that these hours are like the silent ones, or
+have some rate of their own, one as likely as the other. With L(a, h | α, β) = Be(α + a, β + h) / Be(α, β), the
+probability of labels whose rate is Beta(α, β), and α_0, β_0 three hours of which one is absent, the Bayes factor is
+closed (Kass & Raftery 1995, "Bayes Factors", section 3):
 
     B = L(a_1, h_1 | α, β) / [ L(a_1, h_1 | α_0 + a_0, β_0 + h_0) / 2 + L(a_1, h_1 | α_0, β_0) / 2 ]
     w = prior B / (prior B + 1 - prior)
 
-A prior counts as at most MOST_BELIEVED, or labels could never overrule a sentence that is clearly put. The target is
-the posterior mean of the claimed rate, and w is the weight of the hour in the loss. Where several rules speak, the
-largest w counts and the targets are mixed as Π q^(w / largest w). Hours of which no rule speaks get the rate at the
-silent hours, with the largest weight among the rules: "low for long means absent" would be idle if it did not mean
-"otherwise rather not".
+A prior counts as at most MOST_BELIEVED, or labels could never overrule a sentence that is clearly put. In the hours of
+sleep a rule weighs at most what it does by day: nearly everybody is in then, so the night agrees with any rule that
+says "at home" and can vouch for none. The target is the posterior mean of the claimed rate, and w is the weight of the
+hour in the loss. Where several rules speak, the largest w counts and the targets are mixed as Π q^(w / largest w).
+Hours of which no rule speaks get the rate at the silent hours, with the largest weight among the rules: "low for long
+means absent" would be idle if it did not mean "otherwise rather not".
 
 Only labels are evidence. What the model believes never enters.
 """
@@ -29,10 +30,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncl_reward.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, is_night, weights_in_place
+from ncl_reward.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, weights_in_place
+from supervised.occupancy.record import in_hours
 
-STRENGTH = 12.0
-MOST_BELIEVED = 0.9
+STRENGTH = 20.0
+MOST_BELIEVED = 0.75
+SLEEP = (22.0, 8.0)  # longer than the book's night: late risers look absent in the first hours of the day
 _ORDINARY = (1.0, 2.0)  # absent, at home
 
 
@@ -63,15 +66,18 @@ def targets(stated: Sequence[StatedRule], inputs: PowerInputs, labels: np.ndarra
     prior = weights_in_place(stated, inputs)  # (rules, n)
     if not prior.any():
         return None
-    night = is_night(inputs.hours)
+    night = in_hours(inputs.hours, *SLEEP)
     log_q = np.zeros((len(labels), 2))
     spoken, silent_weight, silent_rate = np.zeros((3, len(labels)))
     for (rule, slots, _), row in zip(stated, prior, strict=True):
-        for part in (night, ~night):
+        by_day = 1.0
+        for part in (~night, night):
             fired = part & (row > 0)
             if not fired.any():
                 continue
             worth = worth_of(labels, fired, part & ~fired, rule.answer, slots.noise, float(row[fired].max()))
+            worth = worth._replace(weight=min(worth.weight, by_day))
+            by_day = worth.weight
             rate = np.log([worth.absent_if_fired, 1 - worth.absent_if_fired])
             log_q[fired] += worth.weight * rate
             spoken[fired] = np.maximum(spoken[fired], worth.weight)

@@ -35,7 +35,7 @@ def home(*levels: float, minutes: int = 60, begin: float = 8.0) -> PowerInputs:
 
 def test_the_names_are_those_of_the_book() -> None:
     assert set(POWER_RULES) <= set(RULE_NAMES)
-    assert [rule.domain for rule in POWER_RULES.values()] == ["power"] * 3
+    assert [rule.domain for rule in POWER_RULES.values()] == ["power"] * 4
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,14 @@ def test_violations_count_answers_against_the_rule() -> None:
     assert NIGHT.violations(said, Slots()) == [0]
 
 
+def test_the_opposite_rule_speaks_at_the_same_hours_and_says_the_opposite() -> None:
+    inputs = home(90, 90, 90, 90, 500)
+    opposite = POWER_RULES["low_constant_present"]
+    np.testing.assert_array_equal(opposite.holds(inputs, Slots()), LOW.holds(inputs, Slots()))
+    right, wrong = (rule.target(inputs, Slots(noise=0.2)) for rule in (LOW, opposite))
+    np.testing.assert_allclose(np.exp(wrong.log_q), np.exp(right.log_q)[:, ::-1])
+
+
 def test_night_takes_the_word_from_low_constant_and_from_nothing_else() -> None:
     inputs = home(*[90.0] * 6, *[500.0] * 2, begin=20.0)  # 20 to 04 h
     low, varied = StatedRule(LOW, Slots(), 0.8), StatedRule(VARIED, Slots(), 0.6)
@@ -88,6 +96,9 @@ def test_night_takes_the_word_from_low_constant_and_from_nothing_else() -> None:
     np.testing.assert_allclose(silenced[0], [0.8] * 2 + [0.2] * 4 + [0] * 2)
     np.testing.assert_allclose(silenced[1], [0] * 6 + [0.6] * 2)
     assert not silenced[2].any()
+    opposite = StatedRule(POWER_RULES["low_constant_present"], Slots(), 0.8)
+    [row, _] = weights_in_place([opposite, StatedRule(NIGHT, Slots(), 0.75)], inputs)
+    np.testing.assert_allclose(row, silenced[0])  # a quiet night says nothing either way
     assert weights_in_place([], inputs).shape == (0, 8)
 
 

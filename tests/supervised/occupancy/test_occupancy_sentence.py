@@ -62,17 +62,17 @@ def test_the_bayes_factor_against_sequential_prediction(a1: int, h1: int, a0: in
     worth = worth_of(*counts(a1, h1, a0, h0), answer=ABSENT, noise=0.2, prior=0.5)
     like_the_rest = chain(a1 + a0, h1 + h0, 1, 2) - chain(a0, h0, 1, 2)
     against = (math.exp(like_the_rest) + math.exp(chain(a1, h1, 1, 2))) / 2
-    evidence = chain(a1, h1, 10.8, 1.2) - math.log(against)
+    evidence = chain(a1, h1, 18, 2) - math.log(against)
     assert worth.weight == pytest.approx(1 / (1 + math.exp(-evidence)), abs=1e-9)
 
 
 def test_labels_confirm_a_right_rule_and_overrule_a_wrong_one() -> None:
-    right = worth_of(*counts(6, 1, 2, 20), answer=ABSENT, noise=0.2, prior=0.9)
-    wrong = worth_of(*counts(6, 1, 2, 20), answer=PRESENT, noise=0.2, prior=0.9)
+    right = worth_of(*counts(9, 1, 2, 20), answer=ABSENT, noise=0.2, prior=0.9)
+    wrong = worth_of(*counts(9, 1, 2, 20), answer=PRESENT, noise=0.2, prior=0.9)
     useless = worth_of(*counts(3, 12, 3, 12), answer=ABSENT, noise=0.2, prior=0.9)
     assert right.weight > 0.98
-    assert wrong.weight < 0.2
-    assert useless.weight < 0.1
+    assert wrong.weight < 0.05
+    assert useless.weight < 0.05
 
 
 def test_a_sentence_that_states_nothing_gives_no_target() -> None:
@@ -106,7 +106,21 @@ def test_night_uninformative_keeps_the_night_out() -> None:
     night = (inputs.hours < 6) | (inputs.hours >= 22)
     assert (alone.weight[night] > 0.5).all()
     assert not silenced.weight[night].any()
-    np.testing.assert_array_equal(silenced.weight[~night], alone.weight[~night])
+    day = (inputs.hours >= 8) & (inputs.hours < 22)
+    np.testing.assert_array_equal(silenced.weight[day], alone.weight[day])
+
+
+def test_the_night_vouches_for_no_rule_that_labels_reject_by_day() -> None:
+    """Everybody is in at night, so "low means somebody is home" looks right there, whatever it is worth."""
+    inputs = week()
+    wrong = StatedRule(POWER_RULES["low_constant_present"], Slots(hours=4, noise=0.2), 1.0)
+    said = {24 * day + 3: PRESENT for day in range(7)} | {24 * day + 19: PRESENT for day in range(7)}
+    by_night = targets([wrong], inputs, labelled(inputs, said))
+    rejected = targets([wrong], inputs, labelled(inputs, said | {24 * day + 12: ABSENT for day in range(7)}))
+    assert by_night is not None
+    assert rejected is not None
+    assert by_night.weight.min() > 0.5
+    assert rejected.weight.max() < 0.01
 
 
 def test_two_rules_that_agree_mix_and_a_gap_counts_for_nothing() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
-from test_study_processes import after_trials, begin, check_whole, kill_worker, run, stress
+from test_study_processes import after_trials, begin, check_whole, kill_in, run, stress
 from toy_problem import SlowToy, Toy
 
 from bracket_env.errors import InputError
@@ -61,7 +61,7 @@ def server() -> Iterator[str]:
 def test_three_workers_and_one_of_them_killed(server: str, tmp_path: Path) -> None:
     task = begin(tmp_path / "killed", SlowToy, 3, server, n_trials=9, heartbeat=1, grace=3)
     eye = load(task.name, task.location, task.problem.options)
-    thread = after_trials(eye, 2, kill_worker)
+    thread = after_trials(eye, 2, kill_in(eye))
     reason, said, study = run(task, 3)
     thread.join()
     assert reason == "finished"

@@ -2,7 +2,8 @@
 
 A run is one number of labels, one way of teaching the GRU, one seed: homes of the test split, simulated from that seed,
 each learned from and tested by itself as ``python -m supervised.occupancy`` does. Figures are balanced accuracy in
-percent from 06 to 22 h (and over all hours), the mean over a run's homes, then median (worst) of the seeds.
+percent from 06 to 22 h (and over all hours), the mean over a run's homes, then median (worst) of the seeds; "over
+none" is the median (worst) of the seeds' differences from the run of the same seed and labels without a sentence.
 
     none              labels alone
     sentence          the sentence below
@@ -11,6 +12,7 @@ percent from 06 to 22 h (and over all hours), the mean over a run's homes, then 
     random_rule       the sentence's rule read at a random other time of the record
     self_training     the answers of none on the unlabelled hours in place of the rule's
     without_language  the rule given by hand, without a duration or "probably"
+    all_labels        the truth on the unlabelled hours in place of the rule's: what the network can learn at most
 """
 
 from __future__ import annotations
@@ -37,7 +39,16 @@ from supervised.occupancy.simulator import homes_of, simulate
 
 SENTENCE = "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"
 UNRELATED = "The museum is open on Tuesdays."
-ARMS = ("none", "sentence", "contradicting", "unrelated", "random_rule", "self_training", "without_language")
+ARMS = (
+    "none",
+    "sentence",
+    "contradicting",
+    "unrelated",
+    "random_rule",
+    "self_training",
+    "without_language",
+    "all_labels",
+)
 YARDSTICKS = ("bare_rule", "logistic_regression", "random_forest", "rules_alone")
 
 
@@ -82,7 +93,8 @@ def jobs(config: OccupancyBenchmark) -> list[OccupancyJob]:
         for arm in config.arms:
             if labels == 0 and arm in ("none", "unrelated", "self_training"):
                 continue
-            if labels in (20, 50) or config.full or arm in ("none", "sentence", "contradicting"):
+            few = labels == 50 or (labels == 20 and arm != "all_labels")
+            if few or config.full or arm in ("none", "sentence", "contradicting"):
                 found += [OccupancyJob(labels, arm, seed, config.homes) for seed in range(5)]
     return found
 
@@ -104,6 +116,9 @@ def work(job: OccupancyJob) -> dict[str, Any]:
             answer = network(problem, config, None)
         elif job.arm == "self_training":
             answer = _self_trained(problem, config)
+        elif job.arm == "all_labels":
+            truth = problem.record.present[: problem.learned]
+            answer = _distilled(problem, config, np.eye(2)[truth])
         else:
             answer = network(problem, config, _taught(job, stated, problem))
             beside = [rules_alone(problem, stated)] if job.arm == "sentence" else []
@@ -128,20 +143,30 @@ def _taught(job: OccupancyJob, stated: Sequence[StatedRule], problem: Problem) -
 
 
 def _self_trained(problem: Problem, config: Any) -> Any:
+    from supervised.occupancy.fitting import fit
+
+    odds = fit(config, problem.x, problem.labels, None, problem.record.slots_per_hour)
+    present = 1 / (1 + np.exp(-odds[: problem.learned]))
+    return _distilled(problem, config, np.stack([1 - present, present], axis=1))
+
+
+def _distilled(problem: Problem, config: Any, q: np.ndarray) -> Any:
+    """The network trained on the labels and, elsewhere, on the probabilities ``q`` at full weight."""
     from supervised.occupancy.answers import Answer
     from supervised.occupancy.fitting import fit
     from supervised.occupancy.sentence import Targets
     from supervised.occupancy.yardsticks import decide
 
-    odds = fit(config, problem.x, problem.labels, None, problem.record.slots_per_hour)
-    present = 1 / (1 + np.exp(-odds[: problem.learned]))
-    target = Targets(np.stack([1 - present, present], axis=1), np.ones(problem.learned))
+    target = Targets(q, np.ones(problem.learned))
     odds = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour)
     return Answer(config.arch, False, decide(odds), odds)
 
 
 def table_rows(results: Sequence[tuple[OccupancyJob, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One row a number of labels and way: balanced accuracy of each seed. Yardsticks come as ways of their own."""
+    """One row a number of labels and way: balanced accuracy of each seed, and what it is over ``none``.
+
+    Yardsticks come as ways of their own.
+    """
     groups: dict[tuple[int, str], dict[str, Any]] = {}
     for job, result in results:
         for name in ("network", *YARDSTICKS):
@@ -152,6 +177,12 @@ def table_rows(results: Sequence[tuple[OccupancyJob, dict[str, Any]]]) -> list[d
             row["seeds"].append(job.seed)
             for hours in ("all", "06-22"):
                 row[hours].append(result[hours][name])
+    for (labels, _), row in groups.items():
+        none = groups.get((labels, "none"), {"seeds": [], "06-22": []})
+        without = dict(zip(none["seeds"], none["06-22"], strict=True))
+        row["over_none"] = [
+            value - without[seed] for seed, value in zip(row["seeds"], row["06-22"], strict=True) if seed in without
+        ]
     order = {way: i for i, way in enumerate((*YARDSTICKS, *ARMS))}
     return [
         {"labels": labels, "way": way, **row}
@@ -159,18 +190,25 @@ def table_rows(results: Sequence[tuple[OccupancyJob, dict[str, Any]]]) -> list[d
     ]
 
 
+def _cell(values: Sequence[float], sign: str) -> str:
+    """Median and worst in percent."""
+    if not values:
+        return "–"
+    return f"{100 * statistics.median(values):{sign}.1f} ({100 * min(values):{sign}.1f})"
+
+
 def main(config: OccupancyBenchmark) -> None:
     """Run what is missing and print the table."""
     table = table_rows(run_grid("occupancy_labels", jobs(config), work, config))
     view = Table(title="balanced accuracy, %: median (worst) seed", title_justify="left")
-    for heading in ("labels", "taught by", "seeds", "06-22 h", "all hours"):
+    for heading in ("labels", "taught by", "seeds", "06-22 h", "over none", "all hours"):
         view.add_column(heading, justify="left" if heading == "taught by" else "right")
     previous = None
     for row in table:
         if previous not in (None, row["labels"]):
             view.add_section()
         previous = row["labels"]
-        cells = [f"{100 * statistics.median(row[h]):.1f} ({100 * min(row[h]):.1f})" for h in ("06-22", "all")]
+        cells = [_cell(row[column], sign) for column, sign in (("06-22", ""), ("over_none", "+"), ("all", ""))]
         view.add_row(str(row["labels"]), row["way"].replace("_", " "), ",".join(map(str, row["seeds"])), *cells)
     Console().print(view)
     if config.json is not None:

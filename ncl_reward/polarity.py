@@ -27,7 +27,7 @@ _HOME_EN = r"present|presence|occup\w*|inhabited|home|in|inside|there|around"
 _NOT_EN = r"(?:\bnot|\bnever|\bcannot|n't|n’t)\b(?:\s+(?!but\b)[\w-]+){0,3}?\s+"
 _AWAY_JA = r"不在|留守|無人|外出|出かけ|出掛け|空き家|空っぽ|空室|空(?=で|だ|の|に|と|$|。|ら)|出払|家を空け"
 _HOME_JA = r"在宅|家にい|家に居|人がい|人が居|誰か(?:が|は|家)?"
-_NOT_JA = r"[しでにいてとはもじゃ中っるう言判限思考えらなけれか]{0,8}?(?:ない|なく|ません|ず(?=、|に))"
+_NOT_JA = r"[ありしでにいてとはもじゃ中っるう言判限思考えらなけれか]{0,8}?(?:ない|なく|ません|ず(?=、|に))"
 
 _KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30fa]")
 _ORDER = (  # the first that is found decides

@@ -186,9 +186,11 @@ def _watts(path: Path, line: int, name: str, text: str) -> float:
     if not text or text.lower() == "nan":
         return math.nan
     try:
-        value = float(text)
+        value = float(text) if "_" not in text else math.nan  # Python reads 1_000 as a thousand
     except ValueError:
-        raise InputError(f"{path}:{line}: {quote(text)} in column {quote(name)} is no number") from None
+        value = math.nan
+    if math.isnan(value):
+        raise InputError(f"{path}:{line}: {quote(text)} in column {quote(name)} is no number")
     if value < 0:
         raise InputError(f"{path}:{line}: negative power {text} in column {quote(name)}")
     if math.isinf(value):

@@ -45,12 +45,12 @@ def train(config: Occupancy, console: Console | None = None) -> list[dict[str, A
     device = str(choose_device(config.device))
     stated = None if config.instruction is None else stated_rules(config.instruction, config.encoder)
     if stated is not None:
-        console.print(_understood(stated), highlight=False, markup=False)
+        console.print(_understood(stated), highlight=False, markup=False, soft_wrap=True)
     problems = [
         make_problem(record, config.labels, config.label_kind, config.seed) for record in _homes(config, console)
     ]
     for warning in filter(None, map(one_kind, problems)):
-        console.print(f"warning: {warning}", highlight=False, markup=False)
+        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
     if not config.labels and not stated:
         raise InputError("--labels 0 needs an --instruction that states a rule: there is nothing to learn from")
     fit = Fit(arch=config.arch, steps=config.steps, seed=config.seed, device=device)
@@ -91,7 +91,7 @@ def _homes(config: Occupancy, console: Console) -> list[PowerRecord]:
     columns = Columns(config.time_column, config.power_columns, config.occupancy_column)
     found = read_csv(config.csv, config.minutes, columns)
     for line in found.lines():
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if config.labels and not (found.record.present != UNKNOWN).any():
         raise InputError(f"{config.csv}: no labels to learn from: it has no occupancy column, or an empty one")
     return [found.record]

@@ -103,6 +103,7 @@ HEAD = "time,power,occupied\n2024-01-01 00:00,100,1\n"
         ("time,power\n2024-01-01T00:00Z,1\n2024-01-01T00:15,1\n", ":3: '2024-01-01T00:15' has no time zone"),
         (HEAD + "yesterday,1,1\n", ":3: 'yesterday' is no time"),
         (HEAD + "2024-01-01 00:15,lots,1\n", ":3: 'lots' in column 'power' is no number"),
+        (HEAD + "2024-01-01 00:15,1_000,1\n", ":3: '1_000' in column 'power' is no number"),
         (HEAD + "2024-01-01 00:15,-3,1\n", ":3: negative power -3 in column 'power'"),
         (HEAD + "2024-01-01 00:15,inf,1\n", ":3: infinite power in column 'power'"),
         (HEAD + "2024-01-01 00:15,1,maybe\n", ":3: 'maybe' is no label"),

@@ -32,9 +32,11 @@ from bracket_env.atomic import write_bytes, write_text
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
+from ncl_reward.instruction import parse_instruction
 from supervised.compression.quantization import compute_in_int8
 from supervised.compression.storage import Stored, unpack
 from supervised.models import SequenceModel, build_model, check_params
+from supervised.sentence_inputs import is_conditioned, say, sentence_vectors, with_sentences
 from supervised.solver import ModelSolver
 
 FORMAT = 1
@@ -67,7 +69,8 @@ class RunConfig:
 
     def build(self) -> SequenceModel:
         """A freshly initialised model of this run's shape."""
-        return build_model(self.architecture, self.params, BracketTokenizer(self.language).vocab_size)
+        model = build_model(self.architecture, self.params, BracketTokenizer(self.language).vocab_size)
+        return with_sentences(model, self.options["ncl_encoder"]) if is_conditioned(self.options) else model
 
 
 class RunFolder:
@@ -281,18 +284,29 @@ def load(
     device: str | torch.device = "cpu",
     temperature: float = 0.0,
     seed: int = 0,
+    instruction: str | None = None,
 ) -> ModelSolver:
     """The best model of a run of either family, as a solver.
 
     Args:
         temperature, seed: see :class:`ModelSolver`.
+        instruction: what a model that was trained ``--conditioned`` is told; any sentence, and no other run takes one.
 
     Raises:
-        InputError: see :meth:`RunFolder.open` and :meth:`RunFolder.load_best`.
+        InputError: see :meth:`RunFolder.open` and :meth:`RunFolder.load_best`; a sentence that is missing or too much,
+            or that cannot be read.
     """
     folder = RunFolder.open(run, root=root)
+    conditioned = is_conditioned(folder.config.options)
+    if conditioned != (instruction is not None):
+        problem = "answers what a sentence says: give one with" if conditioned else "was not trained --conditioned: no"
+        raise InputError(f"{folder.path} {problem} --instruction")
+    model = folder.load_best(device=device)
+    if instruction is not None:
+        text = parse_instruction(instruction, folder.config.language).text
+        say(model, sentence_vectors(folder.config.options["ncl_encoder"], [text]))
     return ModelSolver(
-        folder.load_best(device=device),
+        model,
         BracketTokenizer(folder.config.language),
         masked=folder.config.masked,
         everywhere=folder.config.options.get("loss") == "all",

@@ -16,7 +16,7 @@ of seen meanings, and under sentences whose meaning is an *unseen combination* o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +49,9 @@ GROUPS: dict[str, tuple[Part, Part]] = {
     "unseen combinations": ("all", "unseen"),
 }
 """What is reported -> which sentences and which meanings."""
+
+
+VectorsOf = Callable[[str, Sequence[str]], np.ndarray]
 
 
 class SaidCases(NamedTuple):
@@ -147,9 +150,13 @@ class SaidLoss(nn.Module):
         return loss
 
 
-def conditioned_batches(config: Train) -> ConditionedBatches:
-    """The run's training batches."""
-    vectors = sentence_vectors(config.ncl_encoder, [i.text for i in choose_instructions()])
+def conditioned_batches(config: Train, vectors_of: VectorsOf = sentence_vectors) -> ConditionedBatches:
+    """The run's training batches.
+
+    Args:
+        vectors_of: (encoder, sentences) -> vectors.
+    """
+    vectors = vectors_of(config.ncl_encoder, [i.text for i in choose_instructions()])
     return ConditionedBatches(config.batch_size, vectors, Said(label_smoothing=config.label_smoothing), config.seed)
 
 
@@ -173,9 +180,13 @@ def answers_said(
 class ConditionedSession(TrainingSession):
     """Measured on seen sentences and validation prefixes; reported on unseen sentences and meanings too."""
 
+    def vectors_of(self, sentences: Sequence[str]) -> np.ndarray:
+        """What the model is told, ``(n, dim)``."""
+        return sentence_vectors(self.config.ncl_encoder, sentences)
+
     def begin(self) -> None:
         seen = choose_instructions()
-        self._vectors = sentence_vectors(self.config.ncl_encoder, [i.text for i in seen])
+        self._vectors = self.vectors_of([i.text for i in seen])
         self.cases = asked("validation", seen, self.config.eval_cases) if self.main else []
 
     def figures(self) -> dict[str, float]:
@@ -207,7 +218,7 @@ class ConditionedSession(TrainingSession):
         for name, (sentences, meanings) in GROUPS.items():
             chosen = choose_instructions(sentences, meanings)
             cases = asked("test", chosen, self.config.eval_cases)
-            vectors = sentence_vectors(self.config.ncl_encoder, [i.text for i in chosen])
+            vectors = self.vectors_of([i.text for i in chosen])
             answers = answers_said(model, self.tokenizer, cases, vectors)
             right = sum(a == case.completion for a, case in zip(answers, cases, strict=True))
             scores[name] = Estimate.of(right, len(cases))

@@ -58,8 +58,8 @@ class Train:
     ncl_weight: float = 1.0
     """With --instruction: weight of what the sentences say, beside the labels."""
     ncl_encoder: str = "default"
-    """With --instruction or --conditioned: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME; with
-    --conditioned also hash, its characters, or none, zeros)."""
+    """With --instruction or --conditioned: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME;
+    with --conditioned also hash, its characters, or none, zeros)."""
     ncl_adapter: Literal["none", "linear", "mlp"] = "none"
     """With --instruction: tune the sentences' vectors by how well the labels bear them out."""
     unlabelled: str = "stream"

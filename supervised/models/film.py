@@ -55,15 +55,19 @@ class FiLMEncoder(Encoder[SaidState]):
         dim: of a sentence's vector.
         size: of z.
         blocks: how many.
+        dropout: share of the numbers of a vector that are dropped in training. A few hundred sentences have
+            nearly as many vectors as there are directions, so that without it their wording is learned by heart.
     """
 
-    def __init__(self, encoder: Encoder[Any], dim: int, *, size: int = 64, blocks: int = 2) -> None:
+    def __init__(
+        self, encoder: Encoder[Any], dim: int, *, size: int = 64, blocks: int = 2, dropout: float = 0.3
+    ) -> None:
         super().__init__()
         self.inner = encoder
         self.width = encoder.width
         # Of a unit vector in d dimensions a number is of size d^-1/2, too small for a layer's usual initialisation.
         self.scale = dim**0.5
-        self.sentence = nn.Linear(dim, size)
+        self.sentence = nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, size), nn.ReLU())
         self.blocks = nn.ModuleList(FiLMBlock(encoder.width, size) for _ in range(blocks))
         self._vectors: Tensor | None = None
 
@@ -105,7 +109,7 @@ class FiLMEncoder(Encoder[SaidState]):
             raise InputError(
                 "this model answers what a sentence says, and was given none: it was trained --conditioned"
             )
-        z = torch.relu(self.sentence(self.scale * self._vectors))
+        z = self.sentence(self.scale * self._vectors)
         return z.expand(rows, -1) if len(z) == 1 else z
 
     def _modulated(self, x: Tensor, z: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from bracket_env.splits import split_of
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt import Adapt
 from supervised.adapt_options import base_of
-from supervised.conditioned import ConditionedBatches, Said, asked
+from supervised.conditioned import ConditionedBatches, Said
 from supervised.evaluate import Evaluate
 from supervised.evaluate import main as evaluate
 from supervised.models import build_model

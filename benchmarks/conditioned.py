@@ -53,8 +53,8 @@ class Conditioned(GridOptions):
 
 
 def jobs(config: Conditioned) -> list[ConditionedJob]:
-    """Every arm and seed."""
-    return [ConditionedJob(arm, seed) for arm in config.arms for seed in config.seeds]
+    """Every arm and seed, seed after seed."""
+    return [ConditionedJob(arm, seed) for seed in config.seeds for arm in config.arms]
 
 
 def work(job: ConditionedJob) -> dict[str, Any]:

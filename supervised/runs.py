@@ -50,8 +50,8 @@ class RunConfig:
     """What defines the model of a run, and the options it was trained with."""
 
     kind: str
-    """``ppo``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress``: nothing is to be
-    resumed."""
+    """``ppo``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress`` and ``instruct``:
+    nothing is to be resumed."""
     setting: str
     pairs: tuple[str, ...]
     architecture: str
@@ -239,6 +239,8 @@ class RunFolder:
             InputError: missing or damaged weights, or weights that do not fit the run's configuration.
         """
         path = self.path / WEIGHTS
+        if self.config.kind == "instruct":
+            raise InputError(f"{self.path} answers a prefix only together with a sentence, so it is no solver")
         if not path.is_file():
             raise InputError(f"{self.path} holds no trained model yet: no {WEIGHTS}")
         try:

@@ -14,27 +14,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from bracket_env.tokenizer import PAD
 from supervised.models import build_model
-
-
-class FiLMBlock(nn.Module):
-    """A residual layer of size ``width`` whose units are scaled and shifted by a condition of size ``size``."""
-
-    def __init__(self, width: int, size: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width, width)
-        self.modulation = nn.Linear(size, 2 * width)
-
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """``(B, width)`` and ``(B, size)`` -> ``(B, width)``."""
-        gamma, beta = self.modulation(z).chunk(2, 1)
-        return x + torch.relu((1 + gamma) * self.linear(x) + beta)
+from supervised.models.film import FiLMBlock
 
 
 class InstructedFeatures(BaseFeaturesExtractor):

@@ -7,6 +7,7 @@ counts, since whatever else the machine does only ever slows a round down.
 - ``vector_step``: a step in which no episode ends; ``vector_oracle``, ``vector_random``: whole episodes, resets and
   the drawing of fresh cases counted.
 - ``shaped_step``, ``shaped_oracle``: the same two with NCL in the reward ("nesting" and "stop when closed").
+- ``instruct_oracle``: whole episodes of ``bracket/Instruct-v0``, whose observations are 512 numbers more.
 - ``sampler``: fresh prefixes a second.
 - ``sb3_adapter`` against ``dummy_vec_env``; ``sync_vector``: Gymnasium's own vector wrapper around ours.
 - ``gymnasium_cartpole_vector``, ``envpool_cartpole``: native vector environments of others at the same size.
@@ -32,6 +33,7 @@ from agents.vec_adapter import VectorEnvAdapter
 from bracket_env.atomic import write_text
 from bracket_env.close import CloseEnv
 from bracket_env.command import run
+from bracket_env.instruct_vector import InstructVectorEnv
 from bracket_env.random_streams import key
 from bracket_env.settings import DEFAULT_SETTING, get_setting
 from bracket_env.vector import CloseVectorEnv
@@ -116,7 +118,8 @@ def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     rules = [WeightedRule(BRACKET_RULES[name], Slots(), 1.0) for name in ("nesting", "stop_when_closed")]
     potential = Potential(tuple(rules), inside.task.n_pairs)
     shaped = VectorNCLReward(finishing, potential, 0.9)
-    for env in (inside, shaped_inside, shaped):
+    told = InstructVectorEnv(n, autoreset_mode="SameStep")
+    for env in (inside, shaped_inside, shaped, told):
         env.reset(seed=0)
 
     sampler = get_setting(setting).sampler()
@@ -128,6 +131,7 @@ def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
         "vector_random": (n, repeated(lambda: random.step(actions[next(turn) % 64]), n)),
         "shaped_step": (n, no_end(VectorNCLReward(shaped_inside, potential, 0.9), shaped_inside)),
         "shaped_oracle": (n, repeated(lambda: shaped.step(finishing.right_actions()), n)),
+        "instruct_oracle": (n, repeated(lambda: told.step(told.right_actions()), n)),
         "sampler": (n, repeated(lambda: sampler.batch(streams, indices + np.uint64(next(turn) * n)), n)),
     }
 

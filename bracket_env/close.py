@@ -285,7 +285,7 @@ class CloseEnv(gym.Env[Any, np.int64]):
         written = self._obs[self._cursor : self._cursor + self._written].tolist()
         answer = self.task.tokenizer.decode(written)
         ended = len(answer) < len(written)
-        asked, note = self._asked(), f"{self._remark()}return {self._return:.2f}"
+        asked, note = self._asked(), f"return {self._return:.2f}{self._remark()}"
         language, prefix = self.task.sampler.language, self._case.prefix
         if self.render_mode == "rgb_array":
             columns = self.task.observation_length - 2
@@ -301,7 +301,7 @@ class CloseEnv(gym.Env[Any, np.int64]):
         return None
 
     def _remark(self) -> str:
-        """What a frame's note begins with."""
+        """What a frame's note ends with."""
         return ""
 
     def _need_episode(self) -> None:

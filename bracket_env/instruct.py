@@ -166,4 +166,9 @@ class InstructEnv(CloseEnv):
         return self.instruction.meaning.plan(self._case.prefix)
 
     def _remark(self) -> str:
-        return f"{self.instruction.text} "
+        return remark(self.instruction, self.render_mode)
+
+
+def remark(instruction: Instruction, render_mode: str | None) -> str:
+    """What stands below a frame: the sentence, or in a picture, whose font knows no Japanese, its meaning."""
+    return f", {instruction.meaning.words() if render_mode == 'rgb_array' else instruction.text}"

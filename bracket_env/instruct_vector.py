@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode
 from bracket_env.case_queue import CaseQueue, FreshCases
 from bracket_env.cases import Case
 from bracket_env.drawing.cells import Plan
-from bracket_env.instruct import InstructEnv
+from bracket_env.instruct import InstructEnv, remark
 from bracket_env.instruct_task import InstructTask, make_instruct_task
 from bracket_env.instructions import Instruction, Spoken
 from bracket_env.meanings import Part
@@ -163,4 +163,4 @@ class InstructVectorEnv(CloseVectorEnv):
         return self.task.instructions[self._row[member]].meaning.plan(prefix)
 
     def _remark(self, member: int) -> str:
-        return f"{self.task.instructions[self._row[member]].text} "
+        return remark(self.task.instructions[self._row[member]], self.render_mode)

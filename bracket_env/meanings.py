@@ -86,6 +86,13 @@ class Meaning:
         swap = [] if self.swapped is None else [f"swap {' '.join(self.swapped)}"]
         return ", ".join([self.order] * (self.order == "queue" or not swap) + swap)
 
+    def words(self) -> str:
+        """As ``str``, with a word for each pair."""
+        text = str(self)
+        for pair, word in zip(DEFAULT_PAIRS, ("round", "lenticular", "curly"), strict=True):
+            text = text.replace(pair, word)
+        return text
+
     def _partner(self, pair: str) -> str:
         assert self.swapped is not None
         return self.swapped[1 - self.swapped.index(pair)]

@@ -446,7 +446,7 @@ class CloseVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             start = self._cursor[i]
             written = self._obs[i, start : start + self._written[i]].tolist()
             answer = self.task.tokenizer.decode(written)
-            ended, note = len(answer) < len(written), f"{self._remark(i)}return {self._returns[i]:.2f}"
+            ended, note = len(answer) < len(written), f"return {self._returns[i]:.2f}{self._remark(i)}"
             asked = self._asked(i, case.prefix)
             if self.render_mode == "rgb_array":
                 columns = self.task.observation_length - 2
@@ -465,7 +465,7 @@ class CloseVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         return None
 
     def _remark(self, member: int) -> str:
-        """What a frame's note begins with."""
+        """What a frame's note ends with."""
         return ""
 
 

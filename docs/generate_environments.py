@@ -1,4 +1,4 @@
-"""Writes docs/environments.md from the table of settings and the environment's docstring.
+"""Writes docs/environments.md from the table of settings and the environments' docstrings.
 
     python docs/generate_environments.py
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from bracket_env import SETTINGS
 from bracket_env.atomic import write_text
 from bracket_env.close import CloseEnv
+from bracket_env.instruct import InstructEnv
 from bracket_env.settings import Setting
 from bracket_env.shortcuts import tally_completion
 
@@ -26,6 +27,8 @@ HEAD = """\
 Importing `bracket_env` registers one environment under several ids. An id is a *setting*: it fixes the pairs and how
 cases are drawn, and with them every size. `gym.make("bracket_env:bracket/Close-v0")` imports the package by itself, and
 `gym.make_vec` with the same id gives the native vector environment, NumPy only, in each of Gymnasium's autoreset modes.
+`bracket/Instruct-v0` is the one id that is no setting: there a sentence says what a right answer is
+([InstructEnv](#instructenv); [instruct.md](instruct.md) has what agents learn of it).
 """
 VECTOR = """\
 ## Vector environment
@@ -35,13 +38,15 @@ of Gymnasium's `AutoresetMode` or its name; next-step by default) and `max_episo
 scalar environment seeded `seed + i`, step by step and bit for bit. Two things differ in form, for speed:
 `infos["final_obs"]` is one array `(n, L)`, of which `infos["_final_obs"]` says the rows that are meant, and
 `infos["case"]` is a sequence that decodes a case when it is asked for. `reset(options={"prefix": ...})` takes one
-prefix or one for each member. `right_actions()` gives every member's right action, -1 where there is none.
+prefix or one for each member. `right_actions()` gives every member's right action, -1 where there is none. For
+`bracket/Instruct-v0` observations, the final ones too, are a dict of two arrays, and `infos["instruction"]` is such a
+sequence as well.
 """
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, settings_table(), environment(), VECTOR])
+    return "\n".join([HEAD, settings_table(), environment(CloseEnv), environment(InstructEnv), VECTOR])
 
 
 def settings_table() -> str:
@@ -60,10 +65,10 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-def environment() -> str:
+def environment(kind: type[CloseEnv]) -> str:
     """The docstring as a section, its own headings one level down."""
-    text = inspect.cleandoc(CloseEnv.__doc__ or "").replace("## ", "### ")
-    return f"## CloseEnv\n\n{text}\n"
+    text = inspect.cleandoc(kind.__doc__ or "").replace("## ", "### ")
+    return f"## {kind.__name__}\n\n{text}\n"
 
 
 def _row(setting: Setting) -> str:

@@ -16,6 +16,7 @@ from supervised.models import check_params
 from supervised.options import check_ranges, chosen_augmentations, fixed_size
 from supervised.pretrained import Pretrained, read_pretrained
 from supervised.runs import RunConfig, RunFolder
+from supervised.sentence_inputs import refuse_conditioned
 
 
 def check_adaptation(config: Adapt) -> tuple[Adapt, RunConfig]:
@@ -57,7 +58,9 @@ def base_of(config: Adapt) -> RunFolder | Pretrained:
         InputError: there is no such run or model.
     """
     if config.base is not None:
-        return RunFolder.open(config.base, root=config.runs_dir)
+        base = RunFolder.open(config.base, root=config.runs_dir)
+        refuse_conditioned(base.path, base.config.options)
+        return base
     assert config.pretrained is not None
     return read_pretrained(config.pretrained, config.dropout)
 

@@ -11,11 +11,13 @@ import tyro
 
 from bracket_env.cases import Case, read_cases
 from bracket_env.command import run
-from bracket_env.errors import InputError
+from bracket_env.errors import InputError, quote
+from bracket_env.instructions import INSTRUCTIONS
 from bracket_env.language import BracketLanguage
+from bracket_env.meanings import Meaning
 from bracket_env.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
 from bracket_env.scoring import COLUMNS, Scores, Solver, score
-from bracket_env.settings import Setting, get_setting
+from bracket_env.settings import Setting
 from bracket_env.solvers import yardsticks
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Evaluate:
     """Also print exact match by these columns."""
     heat_map: bool = False
     """Also print exact match by depth and length, run by run."""
+    instruction: str | None = None
+    """What a run trained with --conditioned is told, a sentence in Japanese or English."""
     seed: int = 0
     """Which cases are drawn; 0 are the ones every score table shows."""
     threads: int = 1
@@ -94,6 +98,7 @@ def main(config: Evaluate) -> None:
 
     from supervised.devices import choose_device
     from supervised.runs import RunFolder, load
+    from supervised.sentence_inputs import setting_of
 
     if not config.runs:
         raise InputError("name at least one run, or a folder of one")
@@ -105,7 +110,9 @@ def main(config: Evaluate) -> None:
     device = choose_device(config.device)
     folders = [RunFolder.open(name, root=config.runs_dir) for name in config.runs]
     language = _common_language(folders)
-    setting = get_setting(config.setting or folders[0].config.setting)
+    setting = setting_of(config.setting or folders[0].config.setting)
+    if config.instruction is not None:
+        _check_ordinary(config.instruction)
     pairs = None if language == setting.language() else language.pairs
     if config.cases is not None:
         cases = read_cases(config.cases, language, format=config.format)
@@ -116,7 +123,7 @@ def main(config: Evaluate) -> None:
     solvers: dict[str, Solver] = {}
     for folder in folders:
         name = folder.name if folder.name not in solvers else str(folder.path)
-        solvers[name] = load(folder.path, device=device)
+        solvers[name] = load(folder.path, device=device, instruction=config.instruction)
     scores = evaluate_solvers(solvers, cases, language, setting, pairs)
 
     console = Console()
@@ -131,6 +138,16 @@ def main(config: Evaluate) -> None:
         write_json(config.json, scores, len(cases), config.cases or setting.id)
     if config.csv is not None:
         write_csv(config.csv, scores)
+
+
+def _check_ordinary(sentence: str) -> None:
+    """Refuses a sentence that asks for anything but completions, which are all that the table is about."""
+    for instruction in INSTRUCTIONS:
+        if instruction.text == sentence and instruction.meaning != Meaning():
+            raise InputError(
+                f"{quote(sentence)} means {instruction.meaning}, and evaluate scores completions: "
+                "python -m supervised.predict answers it, python -m benchmarks.conditioned scores it"
+            )
 
 
 def _common_language(folders: Sequence[RunFolder]) -> BracketLanguage:

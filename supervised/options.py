@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
-from bracket_env.settings import Setting, get_setting
+from bracket_env.settings import INSTRUCT, Setting, get_setting
 from supervised.adapt import Adapt
 from supervised.augmentation import AUGMENTATIONS
 from supervised.checks import flag, require, require_whole
@@ -28,6 +28,11 @@ _MOST_IF_GIVEN = {"micro_batch": 10**6, "patience": 10**9}
 _MOST_CASES = 10**7
 # Whose encoders also have the features of a token in the light of what follows it.
 READING_BOTH_WAYS = ("bert",)
+# Options that have no place beside --conditioned.
+_NOT_CONDITIONED = (
+    "init_from", "pairs", "dataset_size", "dataset", "augment", "instruction", "ncl_adapter", "replay", "tokenizer",
+    "loss",
+)  # fmt: skip
 # Options that do not change what is computed, so a resumed run may be given new ones.
 FREE_ON_RESUME = {"name", "runs_dir", "resume", "target", "time_limit", "json"}
 
@@ -49,9 +54,11 @@ def check(config: Train) -> RunConfig:
     if chosen_augmentations(config.augment) and streamed:
         raise InputError("--augment goes with --dataset-size or --dataset: a stream never repeats, so it gains nothing")
     _check_instruction(config)
+    if config.conditioned:
+        _check_conditioned(config)
     if config.tokenizer is not None and config.init_from is not None:
         raise InputError("--tokenizer and --init-from exclude each other: both say what the embedding starts from")
-    setting = get_setting(config.setting)
+    setting = INSTRUCT if config.conditioned else get_setting(config.setting)
     language = setting.language(config.pairs)
     if config.replay is not None:
         check_same_pairs(config.replay, language)
@@ -78,6 +85,17 @@ def _check_instruction(config: Train) -> None:
         raise InputError("--ncl-adapter goes with --instruction")
     if config.dataset_size == "0":
         raise InputError("--dataset-size 0 goes with --instruction: there is nothing to learn from otherwise")
+
+
+def _check_conditioned(config: Train) -> None:
+    """What goes with ``--conditioned``."""
+    if config.setting not in (Train.setting, INSTRUCT.id):
+        raise InputError(f"--conditioned has its own task, {INSTRUCT.id}, not {config.setting}: leave --setting out")
+    given = {name: getattr(config, name) for name in _NOT_CONDITIONED}
+    defaults = {field.name: field.default for field in fields(Train)}
+    for name, value in given.items():
+        if value != defaults[name]:
+            raise InputError(f"{flag(name)} does not go with --conditioned, which has its own sentences and examples")
 
 
 def check_pretraining(config: Pretrain) -> RunConfig:
@@ -132,7 +150,7 @@ def _run_config(kind: str, config: Train | Pretrain, setting: Setting, language:
         inherited = source.params if source.architecture == config.arch else None
     return RunConfig(
         kind=kind,
-        setting=config.setting,
+        setting=setting.id,
         pairs=language.pairs,
         architecture=config.arch,
         params=architecture_params(config, config.arch, longest_input(setting), inherited),

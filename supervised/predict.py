@@ -37,6 +37,8 @@ class Predict:
     """0: the likeliest symbol at every step; above 0: a drawn one, the likelier the lower the temperature."""
     samples: int = 1
     """Answers for each prefix, one a line; with --temperature they differ."""
+    instruction: str | None = None
+    """What a run trained with --conditioned is told, a sentence in Japanese or English."""
     seed: int = 0
     """Of the draws."""
     threads: int = 1
@@ -69,6 +71,7 @@ def main(config: Predict) -> None:
         device=choose_device(config.device),
         temperature=config.temperature,
         seed=config.seed,
+        instruction=config.instruction,
     )
     prefixes = [_checked(prefix, solver) for prefix in config.prefixes for _ in range(config.samples)]
     if config.show_attention:

@@ -32,9 +32,11 @@ from bracket_env.atomic import write_bytes, write_text
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
+from ncl_reward.instruction import parse_instruction
 from supervised.compression.quantization import compute_in_int8
 from supervised.compression.storage import Stored, unpack
 from supervised.models import SequenceModel, build_model, check_params
+from supervised.sentence_inputs import is_conditioned, say, sentence_vectors, with_sentences
 from supervised.solver import ModelSolver
 
 FORMAT = 1
@@ -48,8 +50,8 @@ class RunConfig:
     """What defines the model of a run, and the options it was trained with."""
 
     kind: str
-    """``ppo``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress``: nothing is to be
-    resumed."""
+    """``ppo``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress`` and ``instruct``:
+    nothing is to be resumed."""
     setting: str
     pairs: tuple[str, ...]
     architecture: str
@@ -67,7 +69,8 @@ class RunConfig:
 
     def build(self) -> SequenceModel:
         """A freshly initialised model of this run's shape."""
-        return build_model(self.architecture, self.params, BracketTokenizer(self.language).vocab_size)
+        model = build_model(self.architecture, self.params, BracketTokenizer(self.language).vocab_size)
+        return with_sentences(model, self.options["ncl_encoder"]) if is_conditioned(self.options) else model
 
 
 class RunFolder:
@@ -236,6 +239,8 @@ class RunFolder:
             InputError: missing or damaged weights, or weights that do not fit the run's configuration.
         """
         path = self.path / WEIGHTS
+        if self.config.kind == "instruct":
+            raise InputError(f"{self.path} answers a prefix only together with a sentence, so it is no solver")
         if not path.is_file():
             raise InputError(f"{self.path} holds no trained model yet: no {WEIGHTS}")
         try:
@@ -281,18 +286,29 @@ def load(
     device: str | torch.device = "cpu",
     temperature: float = 0.0,
     seed: int = 0,
+    instruction: str | None = None,
 ) -> ModelSolver:
     """The best model of a run of either family, as a solver.
 
     Args:
         temperature, seed: see :class:`ModelSolver`.
+        instruction: what a model that was trained ``--conditioned`` is told; any sentence, and no other run takes one.
 
     Raises:
-        InputError: see :meth:`RunFolder.open` and :meth:`RunFolder.load_best`.
+        InputError: see :meth:`RunFolder.open` and :meth:`RunFolder.load_best`; a sentence that is missing or too much,
+            or that cannot be read.
     """
     folder = RunFolder.open(run, root=root)
+    conditioned = is_conditioned(folder.config.options)
+    if conditioned != (instruction is not None):
+        problem = "answers what a sentence says: give one with" if conditioned else "was not trained --conditioned: no"
+        raise InputError(f"{folder.path} {problem} --instruction")
+    model = folder.load_best(device=device)
+    if instruction is not None:
+        text = parse_instruction(instruction, folder.config.language).text
+        say(model, sentence_vectors(folder.config.options["ncl_encoder"], [text]))
     return ModelSolver(
-        folder.load_best(device=device),
+        model,
         BracketTokenizer(folder.config.language),
         masked=folder.config.masked,
         everywhere=folder.config.options.get("loss") == "all",

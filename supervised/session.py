@@ -20,7 +20,7 @@ from bracket_env.atomic import write_bytes
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
-from bracket_env.settings import Setting, get_setting
+from bracket_env.settings import Setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt import Adapt
 from supervised.data import TrainingBatches
@@ -34,6 +34,7 @@ from supervised.options import custom_pairs, resumed
 from supervised.pretrain import Pretrain
 from supervised.progress import Display
 from supervised.runs import RunConfig, RunFolder, free_name
+from supervised.sentence_inputs import setting_of
 from supervised.train import Train
 from supervised.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.transplant import initialise_from
@@ -342,5 +343,5 @@ def run_session(
         name = config.name or free_name(session.stem(config), config.runs_dir)
         folder = RunFolder.create(name, run, command, root=config.runs_dir)
     folder = folder if main else None
-    session(config, run, folder, trainer, get_setting(run.setting), console, restored).run()
+    session(config, run, folder, trainer, setting_of(run.setting), console, restored).run()
     return folder

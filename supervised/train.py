@@ -58,13 +58,17 @@ class Train:
     ncl_weight: float = 1.0
     """With --instruction: weight of what the sentences say, beside the labels."""
     ncl_encoder: str = "default"
-    """With --instruction: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME)."""
+    """With --instruction or --conditioned: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME;
+    with --conditioned also hash, its characters, or none, zeros)."""
     ncl_adapter: Literal["none", "linear", "mlp"] = "none"
     """With --instruction: tune the sentences' vectors by how well the labels bear them out."""
     unlabelled: str = "stream"
     """With --instruction: prefixes without a label, fresh ones for ever (stream) or that many."""
     unlabelled_batch: int | None = None
     """With --instruction: how many of them a step has (a third of --batch-size)."""
+    conditioned: bool = False
+    """Learn from examples what sentences mean: each has a sentence of bracket/Instruct-v0, whose vector is an input of
+    the model, and the answer that it asks for. There is no rule book in this."""
     replay: str | None = None
     """With --init-from: mix in cases of this setting, so that the old task is not forgotten."""
     replay_share: float = 0.5

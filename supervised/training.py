@@ -64,6 +64,13 @@ def train(config: Train, command: Sequence[str], console: Console | None = None)
         config = with_introduced_pairs(config)
     with options_of(config.params):
         run = check(config)
+    if config.conditioned:
+        # It stands on this module.
+        from supervised.conditioned import ConditionedSession, conditioned_batches
+
+        return run_session(
+            ConditionedSession, config, run, folder, lambda: conditioned_batches(config), command, console
+        )
     return run_session(TrainingSession, config, run, folder, lambda: train_batches(config, run), command, console)
 
 

@@ -16,6 +16,7 @@ from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
 from supervised.pretrained_symbols import nearest_pairs
 from supervised.runs import RunConfig, RunFolder
+from supervised.sentence_inputs import refuse_conditioned
 
 Config = TypeVar("Config")
 _IMPROBABLE = -10.0  # logit
@@ -51,6 +52,7 @@ def initialise_from(model: SequenceModel, run: RunConfig, source: RunFolder, *, 
             language lacks.
     """
     old = source.config
+    refuse_conditioned(source.path, old.options)
     if old.architecture != run.architecture:
         raise InputError(f"{source.path} is of architecture {old.architecture}, not {run.architecture}: add --arch")
     for name, value in run.params.items():

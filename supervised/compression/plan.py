@@ -18,6 +18,7 @@ from supervised.compression.structured import check_removable
 from supervised.model_options import MODEL_OPTIONS, architecture_params, longest_input
 from supervised.options import custom_pairs
 from supervised.runs import WEIGHTS, RunConfig, RunFolder, checked_path, free_name
+from supervised.sentence_inputs import refuse_conditioned
 
 _MOST = {"distill_steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**6, "threads": 1024}
 
@@ -49,6 +50,7 @@ def check(config: Compress) -> Plan:
     _check_ranges(config)
     _check_combinations(config)
     source = RunFolder.open(config.run, root=config.runs_dir)
+    refuse_conditioned(source.path, source.config.options)
     if source.config.kind == "pretrain":
         raise InputError(f"{source.path} is a pretrain run, which answers nothing yet: train it first (--init-from)")
     if not (source.path / WEIGHTS).is_file():

@@ -50,6 +50,23 @@ def test_the_line_of_a_pair_runs_above_the_lines_inside_it(prefix: str) -> None:
         assert all(cells[j].lane < cells[i].lane for j in range(i + 1, partner))
 
 
+def test_another_right_answer_than_the_completion() -> None:
+    """``(()【{`` asked for ``)`` (which closes the first bracket) and ``】`` (for the last): one bracket stays open."""
+    plan = [(0, ")"), (4, "】")]
+    cells = episode_cells(DEFAULT, "(()【{", ")】", ended=True, asked=plan)
+    assert [cell.symbol for cell in cells] == [*"(()【{)】", "END"]
+    assert [cell.partner for cell in cells] == [5, 2, 1, None, 6, 0, 4, None]
+    assert [cell.state for cell in cells] == [State.CLOSED] * 3 + [State.OPEN] + [State.CLOSED] * 4
+    assert cells[0].colour == cells[5].colour
+    assert (cells[4].colour, cells[4].lane) == (cells[6].colour, cells[6].lane)
+    before = episode_cells(DEFAULT, "(()【{", "", ended=False, asked=plan)
+    assert [cell._replace(state=State.OPEN) for cell in before] == [
+        cell._replace(state=State.OPEN) for cell in cells[:5]
+    ]
+    wrong = episode_cells(DEFAULT, "(()【{", "}】", ended=True, asked=plan)
+    assert [cell.state for cell in wrong[5:]] == [State.WRONG, State.AFTER, State.AFTER]
+
+
 # Frames
 
 

@@ -79,6 +79,12 @@ def test_meanings_are_different_from_each_other() -> None:
     assert len(answers) == len(MEANINGS) == len({str(meaning) for meaning in MEANINGS}) == 17
 
 
+def test_meanings_in_words() -> None:
+    assert Meaning("queue", swapped=("()", "【】")).words() == "queue, swap round lenticular"
+    assert Meaning(only="{}", swapped=("{}", "()")).words() == "only curly as round"
+    assert all(meaning.words().isascii() for meaning in MEANINGS)
+
+
 def test_unseen_meanings_are_combinations_whose_parts_are_seen() -> None:
     seen = [meaning for meaning in MEANINGS if meaning not in UNSEEN_MEANINGS]
     assert len(seen) == 14
@@ -312,7 +318,7 @@ def test_a_frame_shows_what_the_answer_closes(render_mode: str, meaning: Meaning
     assert symbols.replace(" ", "") == f"({{【】{{|{meaning.answer('({【】{')}END"
     assert marks.count("o") - 1 == 3 - len(meaning.answer("({【】{"))  # the o of "ok"
     assert "X" not in marks
-    assert note == f"{sentence} return 1.00"
+    assert note == f"return 1.00, {sentence}"
 
 
 @pytest.mark.parametrize(

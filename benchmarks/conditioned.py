@@ -1,0 +1,151 @@
+"""``python -m benchmarks.conditioned``: what a model learns of sentences from examples alone, without a rule book.
+
+``supervised.train --conditioned`` by what the sentence reaches the model as:
+
+- ``default``: the vector of the multilingual Universal Sentence Encoder;
+- ``hash``: counts of its character n-grams, which know spelling only;
+- ``none``: zeros, so that the sentence cannot be known: a control;
+- ``shuffled``: the vectors of ``default``, dealt out to other sentences (held-out ones among themselves): a control.
+  Seen sentences can still be learned by heart, but what means the same is no longer near.
+
+Figures are exact match of the best model (chosen on seen sentences, validation prefixes) on 1000 prefixes of the test
+split, decoded freely: under seen sentences, unseen paraphrases and unseen combinations of meanings.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.grid import GridOptions, run_grid
+from bracket_env.atomic import write_text
+from bracket_env.command import run
+
+ARMS = ("default", "hash", "none", "shuffled")
+
+
+@dataclass(frozen=True)
+class ConditionedJob:
+    """One training run."""
+
+    arm: str
+    seed: int
+    steps: int = 1500
+
+
+@dataclass(frozen=True)
+class Conditioned(GridOptions):
+    """Exact match under seen sentences, unseen paraphrases and unseen combinations of meanings."""
+
+    arms: tuple[str, ...] = ARMS
+    """Which arms."""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """Which seeds."""
+
+
+def jobs(config: Conditioned) -> list[ConditionedJob]:
+    """Every arm and seed, seed after seed."""
+    return [ConditionedJob(arm, seed) for seed in config.seeds for arm in config.arms]
+
+
+def work(job: ConditionedJob) -> dict[str, Any]:
+    """Train once; the exact match by group of sentences."""
+    from supervised import conditioned
+    from supervised.options import check
+    from supervised.sentence_inputs import sentence_vectors
+    from supervised.session import run_session
+    from supervised.train import Train
+
+    def vectors_of(encoder: str, sentences: Sequence[str]) -> Any:
+        vectors = sentence_vectors(encoder, sentences)
+        return shuffled(vectors, job.seed) if job.arm == "shuffled" else vectors
+
+    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
+        scores = Path(folder) / "scores.json"
+        config = Train(
+            name="run",
+            runs_dir=folder,
+            conditioned=True,
+            ncl_encoder="default" if job.arm == "shuffled" else job.arm,
+            steps=job.steps,
+            eval_every=job.steps // 6,
+            seed=job.seed,
+            json=str(scores),
+        )
+
+        class Session(conditioned.ConditionedSession):
+            """With the arm's vectors."""
+
+            def vectors_of(self, sentences: Sequence[str]) -> Any:
+                return vectors_of(self.config.ncl_encoder, sentences)
+
+        found = run_session(
+            Session,
+            config,
+            check(config),
+            None,
+            lambda: conditioned.conditioned_batches(config, vectors_of),
+            ["benchmarks.conditioned"],
+            Console(file=silence),
+        )
+        assert found is not None
+        seconds = found.metrics()[-1]["seconds"]
+        rows = json.loads(scores.read_text(encoding="utf-8"))["rows"]
+    return {**{row["sentences"]: row["exact"]["value"] for row in rows}, "seconds": seconds}
+
+
+def shuffled(vectors: Any, seed: int) -> Any:
+    """The rows in a keyed order."""
+    import numpy as np
+
+    from bracket_env.random_streams import key, subkey
+
+    stream = np.array([key(seed, "benchmarks/conditioned/shuffled")], dtype=np.uint64)
+    return vectors[np.argsort(subkey(stream, np.arange(len(vectors), dtype=np.uint64)), kind="stable")]
+
+
+def rows(results: Sequence[tuple[ConditionedJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One row an arm."""
+    groups: dict[str, list[tuple[ConditionedJob, dict[str, Any]]]] = {}
+    for job, result in results:
+        groups.setdefault(job.arm, []).append((job, result))
+    return [
+        {
+            "arm": arm,
+            "seeds": [job.seed for job, _ in members],
+            "steps": members[0][0].steps,
+            **{name: [result[name] for _, result in members] for name in members[0][1]},
+        }
+        for arm, members in groups.items()
+    ]
+
+
+def main(config: Conditioned) -> None:
+    """Run what is missing and print the table."""
+    from supervised.conditioned import GROUPS
+
+    table = rows(run_grid("conditioned", jobs(config), work, config))
+    view = Table(title="conditioned on a sentence: exact %, median (worst) seed", title_justify="left")
+    for heading in ("vector", "seeds", *GROUPS, "seconds"):
+        view.add_column(heading, justify="left" if heading == "vector" else "right")
+    for row in table:
+        figures = [100 * statistics.median_low(row[name]) for name in GROUPS]
+        worst = [100 * min(row[name]) for name in GROUPS]
+        shown = [f"{median:.1f} ({low:.1f})" for median, low in zip(figures, worst, strict=True)]
+        view.add_row(row["arm"], str(len(row["seeds"])), *shown, f"{statistics.median(row['seconds']):.0f}")
+    Console().print(view)
+    if config.json is not None:
+        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run(Conditioned, main, prog="python -m benchmarks.conditioned"))

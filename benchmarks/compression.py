@@ -45,6 +45,7 @@ from benchmarks.compression_tables import (
 from benchmarks.grid import GridOptions, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
+from supervised.compress import Compress
 
 Way = dict[str, Any]
 STUDENT_OPTIONS: Way = {"distill_to": "gru", "units": 32}
@@ -62,6 +63,8 @@ class CompressionJob:
     steps: int
     batch_size: int
     learning_rate: float
+    fine_tune_steps: int = Compress.fine_tune_steps
+    distill_steps: int = Compress.distill_steps
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,6 @@ def ways(arch: str) -> dict[str, Way]:
 
 def work(job: CompressionJob) -> dict[str, Any]:
     """Train, compress in every way; the rows that ``supervised.compress`` tells, and how far the ONNX file agrees."""
-    from supervised.compress import Compress
     from supervised.compression.pipeline import compress
     from supervised.train import Train
     from supervised.training import train
@@ -122,7 +124,9 @@ def work(job: CompressionJob) -> dict[str, Any]:
         train(Train(name="as trained", **size, target=1.0, **shared), command, console)
         rows: dict[str, Any] = {}
         for name, way in ways(job.arch).items():
-            config = Compress(**{"run": "as trained", "runs_dir": folder, "name": name, "json": str(told), **way})
+            options: Way = {"run": "as trained", "runs_dir": folder, "name": name, "json": str(told), **way}
+            steps = {"fine_tune_steps": job.fine_tune_steps, "distill_steps": job.distill_steps}
+            config = Compress(**options, **steps)
             compress(config, command, console)
             before, after = json.loads(told.read_text(encoding="utf-8"))["rows"]
             rows.setdefault("as trained", before)

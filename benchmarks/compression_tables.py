@@ -199,6 +199,7 @@ def plot(table: Sequence[Row], path: Path) -> None:
         front = pareto_front([(row["bytes"] / 1000, 100 * row["exact"]["value"]) for row in here])
         axis.step(*zip(*front, strict=True), where="post", color="#666666", linewidth=1, label="Pareto front")
         axis.set(title=setting, xlabel="size of the weights' file, kB", ylabel="exact match, %", xscale="log")
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.grid(alpha=0.3)
         axis.legend(loc="lower right")
     image = io.BytesIO()

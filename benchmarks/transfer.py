@@ -32,7 +32,7 @@ Model = Literal["gpt", "bert"]
 LABELS = (30, 300, 3000)
 METHODS = ("scratch", "random weights", "full", "lora", "head")
 OTHER_BRACKETS = ("()", "[]", "{}", "<>")
-STEPS = {"gpt": (600, 64), "bert": (300, 32)}
+STEPS = {"gpt": (600, 64), "bert": (600, 32)}
 """Model -> steps, and cases a step; our small models from scratch have their own defaults, 1500 of 256."""
 COMMAND = ["benchmarks.transfer"]
 

@@ -70,7 +70,7 @@ class Compress:
     """Raise the sparsity over the first two thirds of the fine-tuning, or prune before it; gradual by default."""
     structured: bool = False
     """Remove whole units (gru, lstm) or heads and MLP units (transformer): the network really becomes smaller."""
-    fine_tune_steps: int = 500
+    fine_tune_steps: int = 2000
     """Optimiser steps after or while pruning, on the cases that the run was trained on; 0 for none."""
 
     quantize: Literal["int8-dynamic", "int8-weights"] | None = None
@@ -83,7 +83,7 @@ class Compress:
     batch_size: int = 256
     """Cases a training step."""
     learning_rate: float | None = None
-    """AdamW's highest step size (fine-tuning: half of what the run was trained with; a student: 4e-3)."""
+    """AdamW's highest step size (fine-tuning: what the run was trained with; a student: 4e-3)."""
     eval_every: int = 125
     """Training steps between two evaluations on the validation split; the best one is kept."""
     eval_cases: int = 1000

@@ -176,7 +176,7 @@ class _Compression:
             data,
             **self._shared(steps),
             steps=steps,
-            learning_rate=self.config.learning_rate or trained.learning_rate / 2,
+            learning_rate=self.config.learning_rate or trained.learning_rate,
         )
         seen = data.get("steps", 0) * data.get("batch_size", self.config.batch_size)
         batches = Onward(train_batches(options, self.run), -(-seen // self.config.batch_size))

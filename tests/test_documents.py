@@ -122,6 +122,7 @@ def run_commands(commands: list[list[str]], folder: Path) -> None:
     """Run them with tiny settings after what ``make train`` runs, which makes ppo-gru-1."""
     few = ["--steps", "20", "--eval-every", "20", "--eval-cases", "20"]
     quick = {"agents.train_ppo": TINY, "agents.evaluate": ["--n", "20"], "agents.predict": []}
+    quick |= {"agents.train_instruct": ["--vectors", "hash", *TINY]}
     quick |= {"supervised.train": few, "supervised.evaluate": ["--n", "20"], "supervised.predict": []}
     quick |= {"supervised.dataset": ["--n-test", "20"], "supervised.pretrain": few, "ncl_reward.explain": []}
     quick |= {"supervised.adapt": few, "supervised.compress": ["--fine-tune-steps", *few[1:]]}
@@ -132,7 +133,7 @@ def run_commands(commands: list[list[str]], folder: Path) -> None:
 
 def test_a_command_of_each_kind_runs(tmp_path: Path) -> None:
     last_of_each = {command[0]: command for command in readme_commands() if command[0].startswith("agents.")}
-    assert sorted(last_of_each) == ["agents.evaluate", "agents.predict", "agents.train_ppo"]
+    assert sorted(last_of_each) == ["agents.evaluate", "agents.predict", "agents.train_instruct", "agents.train_ppo"]
     run_commands(list(last_of_each.values()), tmp_path)
     assert (tmp_path / "scores.json").is_file()
     run_folder = tmp_path / "runs/ppo-gru-1"
@@ -156,6 +157,7 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
         "told",
         "words",
         "urged",
+        "told-what",
         "warm",
         "base",
         "angles",

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -200,7 +201,8 @@ def _cell(values: Sequence[float], sign: str) -> str:
 def main(config: OccupancyBenchmark) -> None:
     """Run what is missing and print the table."""
     table = table_rows(run_grid("occupancy_labels", jobs(config), work, config))
-    view = Table(title="balanced accuracy, %: median (worst) seed", title_justify="left")
+    view = Table(title="balanced accuracy, %: median (worst) seed", title_justify="left", box=box.SIMPLE_HEAD)
+    view.pad_edge, view.collapse_padding = False, True  # fits 80 columns
     for heading in ("labels", "taught by", "seeds", "06-22 h", "over none", "all hours"):
         view.add_column(heading, justify="left" if heading == "taught by" else "right")
     previous = None

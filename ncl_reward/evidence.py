@@ -56,8 +56,8 @@ def bayes_factor(target: Target, labels: np.ndarray, situations: np.ndarray, noi
 
 
 def posterior(prior: float, factor: float) -> float:
-    """w_r from the prior and the Bayes factor; a prior of 0 stays 0."""
-    if prior == 0:
-        return 0.0
+    """w_r from the prior and the Bayes factor; a prior of 0 stays 0, and labels that say nothing leave any as it is."""
+    if prior == 0 or factor == 1:
+        return prior
     bounded = min(max(prior, _MOST_CERTAIN), 1 - _MOST_CERTAIN)
     return bounded * factor / (bounded * factor + 1 - bounded)

@@ -158,6 +158,7 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
         "words",
         "urged",
         "told-what",
+        "obeys",
         "warm",
         "base",
         "angles",

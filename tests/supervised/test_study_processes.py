@@ -186,7 +186,9 @@ def stress(task: Task) -> None:
     ):  # on a server: until their hearts have stopped long enough
         time.sleep(0.5)
         recover(study, task.folder, task.location, task.problem.options.grace)
-    more = replace(task.problem.options, n_trials=counted(study) + 4)
+    # Of the killed ones on a server, whose hearts stop together, any number may be queued by now.
+    waiting = study.get_trials(states=(TrialState.WAITING,))
+    more = replace(task.problem.options, n_trials=counted(study) + len(waiting) + 4)
     last = replace(task, problem=type(task.problem)(more))
     work(last, SimpleNamespace(value=0))
     check_whole(last, study)

@@ -343,5 +343,8 @@ def run_session(
         name = config.name or free_name(session.stem(config), config.runs_dir)
         folder = RunFolder.create(name, run, command, root=config.runs_dir)
     folder = folder if main else None
-    session(config, run, folder, trainer, setting_of(run.setting), console, restored).run()
+    try:
+        session(config, run, folder, trainer, setting_of(run.setting), console, restored).run()
+    finally:
+        trainer.close()
     return folder

@@ -182,6 +182,17 @@ class Trainer:
         except (KeyError, ValueError, RuntimeError) as error:
             raise checkpoint.unusable(path, error) from None
 
+    def close(self) -> None:
+        """Leave the other processes, after which there is no further step. Alone, nothing happens.
+
+        What still holds a process group when the interpreter ends takes the process down with it ("terminate called
+        without an active exception"), so the module that shares gradients goes first.
+        """
+        if self.accelerator.num_processes > 1:
+            del self._loss
+            self.accelerator.free_memory()
+            self.accelerator.end_training()
+
     def mean_loss(self) -> float:
         """Mean training loss a token since the last call."""
         mean = self.loss_sum / max(self.loss_steps, 1)

@@ -37,7 +37,7 @@ while trainer.step < 20:
 found |= {f"weight.{n}": t.clone() for n, t in trainer.model.state_dict().items()}
 if accelerator.is_main_process:
     safetensors.torch.save_file(found, sys.argv[3])
-accelerator.end_training()
+trainer.close()
 """
 
 

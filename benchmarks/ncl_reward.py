@@ -218,7 +218,7 @@ def plot(results: Sequence[tuple[NCLRewardJob, dict[str, Any]]], path: Path) -> 
         axis.plot(steps, np.median(exact, 0), color=colour, label=f"{arm} ({len(curves)} seeds)")
     axis.set(title="CloseDeep, sparse", xlabel="environment steps", ylabel="success, %", ylim=(0, 101))
     axis.grid(alpha=0.3)
-    axis.legend(loc="upper left")
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     image = io.BytesIO()
     figure.savefig(image, dpi=110)
     write_bytes(path, image.getvalue())

@@ -35,7 +35,7 @@ class PPOJob:
 
     setting: str
     agent: str
-    """gru, gru-mask, transformer or stock."""
+    """gru, gru-mask, transformer, transformer-mask or stock."""
     seed: int
     total_timesteps: int
     eval_every: int = 20_000
@@ -189,7 +189,13 @@ def plot(results: Sequence[tuple[PPOJob, dict[str, Any]]], path: Path) -> None:
     settings = sorted({job.setting for job, _ in results})
     figure = Figure(figsize=(6 * len(settings), 4), layout="constrained")
     FigureCanvasAgg(figure)
-    colours = {"gru": "#0072B2", "gru-mask": "#56B4E9", "transformer": "#D55E00", "stock": "#666666"}
+    colours = {
+        "gru": "#0072B2",
+        "gru-mask": "#56B4E9",
+        "transformer": "#D55E00",
+        "transformer-mask": "#E69F00",
+        "stock": "#666666",
+    }
     for axis, setting in zip(figure.subplots(1, len(settings), squeeze=False)[0], settings, strict=True):
         for agent, colour in colours.items():
             curves = [result["curve"] for job, result in results if (job.setting, job.agent) == (setting, agent)]

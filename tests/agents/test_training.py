@@ -615,16 +615,25 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, uninterrupted: dict[
 
 
 def kill_at_random(tmp_path: Path, uninterrupted: dict[str, Any], kills: int, seed: int) -> None:
-    """Runs and resumes, killed after a random while each time, and at last left alone."""
-    moments = random.Random(seed)
-    killed = 0
-    for _ in range(kills):
-        command = Command(begin_or_go_on(tmp_path), tmp_path)
-        time.sleep(moments.uniform(0.1, 1.2))
-        killed += command.send(signal.SIGKILL) == -signal.SIGKILL
-    assert killed > 0
-    assert Command(begin_or_go_on(tmp_path), tmp_path).wait() == 0
-    assert outcome(tmp_path / "runs" / "run") == uninterrupted
+    """Runs and resumes, killed after a random while each time, and at last left alone.
+
+    A command that was faster than its killer has to be right too; another run begins then, in less time.
+    """
+    moments, longest, killed = random.Random(seed), 1.2, 0
+    folder = tmp_path
+    while killed < kills:
+        command = Command(begin_or_go_on(folder), folder)
+        time.sleep(moments.uniform(0, longest))
+        if command.send(signal.SIGKILL) == -signal.SIGKILL:
+            killed += 1
+        else:
+            assert command.process.exitcode == 0
+            assert outcome(folder / "runs" / "run") == uninterrupted
+            longest *= 0.7
+            folder /= "next"
+            folder.mkdir()
+    assert Command(begin_or_go_on(folder), folder).wait() == 0
+    assert outcome(folder / "runs" / "run") == uninterrupted
 
 
 def test_a_run_killed_a_few_times_ends_in_the_same_bits(tmp_path: Path, uninterrupted: dict[str, Any]) -> None:

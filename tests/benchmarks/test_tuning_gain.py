@@ -10,6 +10,7 @@ from benchmarks.tuning_gain import (
     MOST_PARAMETERS,
     NARROW,
     SETTING,
+    Family,
     StudyJob,
     TrainJob,
     pruning_lines,
@@ -24,11 +25,12 @@ from supervised.tuning import SupervisedProblem
 
 
 @pytest.mark.slow
-def test_a_study_is_counted_and_scored() -> None:
-    job = StudyJob("gru", "median", 5, 40, 0, setting="bracket/CloseTiny-v0", dataset_size=200)
+@pytest.mark.parametrize(("family", "trials", "budget"), [("gru", 5, 40), ("ppo", 2, 5000)])
+def test_a_study_is_counted_and_scored(family: Family, trials: int, budget: int) -> None:
+    job = StudyJob(family, "median", trials, budget, 0, setting="bracket/CloseTiny-v0", dataset_size=200)
     [row] = rows([(job, work(job))])
-    assert 40 <= row["steps"] <= 5 * 40
-    assert row["steps"] >= 40 * row["complete"]
+    assert budget <= row["steps"] <= trials * budget
+    assert row["steps"] >= budget * row["complete"]
     for name in ("best", "default"):
         assert 0 <= row[name]["low"] <= row[name]["value"] <= row[name]["high"] <= 1
     assert row["best"]["n"] == row["default"]["n"]

@@ -185,6 +185,7 @@ def plot(table: Sequence[Row], path: Path) -> None:
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     known = [row for row in table if "bytes" in row]
     settings = sorted({row["setting"] for row in known})
@@ -197,9 +198,12 @@ def plot(table: Sequence[Row], path: Path) -> None:
             mine = [(row["bytes"] / 1000, 100 * row["exact"]["value"]) for row in here if row["arch"] == arch]
             axis.scatter(*zip(*mine, strict=True), color=colours.get(arch, "#666666"), label=arch, s=24, zorder=3)
         front = pareto_front([(row["bytes"] / 1000, 100 * row["exact"]["value"]) for row in here])
+        sizes = sorted(row["bytes"] for row in here)
         axis.step(*zip(*front, strict=True), where="post", color="#666666", linewidth=1, label="Pareto front")
         axis.set(title=setting, xlabel="size of the weights' file, kB", ylabel="exact match, %", xscale="log")
         axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("{x:g}" if sizes[-1] < 10 * sizes[0] else NullFormatter())
+        axis.set_ylim(min(axis.get_ylim()[0], 98), 100.2)  # a tenth of a point is one case of 1000
         axis.grid(alpha=0.3)
         axis.legend(loc="lower right")
     image = io.BytesIO()

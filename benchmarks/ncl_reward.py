@@ -4,7 +4,8 @@ On ``CloseDeep`` with ``on_mistake="continue"`` and ``reward="sparse"``: 1 for a
 mistake does not end the episode, so being alive says nothing about being right. Arms, at the same steps and seeds:
 
 - ``none``: the sparse reward alone; ``dense``: 1/m for each right action, an upper bound.
-- ``right``: sentences that are true of the task; ``contradicting``: "first opened, first closed".
+- ``right``: a sentence that is true of the task; ``contradicting``: "first opened, first closed".
+- ``right, stop``: the right sentence and "stop when closed", of use where no mask says when to end.
 - ``unrelated``: a sentence about soup, which grounds to nothing.
 - ``base``: the constant that all these potentials give an unfinished answer, and no rule.
 - ``length``: a potential that grows with every symbol written, whatever it is.
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
 
 SENTENCES = {
     "right": ("The bracket opened last is always closed first.",),
+    "right, stop": ("The bracket opened last is always closed first.", "Stop as soon as everything is closed."),
     "unrelated": ("Add a pinch of salt to the soup.",),
     "contradicting": ("The bracket opened first is closed first.",),
 }
-ARMS = ("none", "right", "base", "length", "random", "unrelated", "contradicting", "dense")
-COLOURS = ("#666666", "#0072B2", "#000000", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#009E73")
+ARMS = ("none", "right", "right, stop", "base", "length", "random", "unrelated", "contradicting", "dense")
+COLOURS = ("#666666", "#0072B2", "#F0E442", "#000000", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#009E73")
 LEVELS = (0.50, 0.90)
 
 

@@ -13,7 +13,7 @@ section 2):
 With 60 labels in one situation and no exception a rule of ε = 0.01 gains a factor of 35. "Queue" is right at nine of
 ten places of the default task, since one open type is closed first by every rule; with two types open it is right
 half of the time, and falls to nothing. What the model does on unlabelled prefixes is no evidence: it obeys the rule
-there.
+there. A sentence that is surely understood may still be false, so a prior above 0.95 counts as 0.95 beside labels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ import numpy as np
 
 from ncl_reward.rules import Target
 
-_MOST_CERTAIN = 1e-6  # a prior stays this far from 0 and 1, so that labels can overrule it
+MOST_TRUSTED = 0.95
+"""The largest prior that labels are weighed against. That of the grounding says what is stated, not that it is true."""
+_LEAST_TRUSTED = 1e-6
 
 
 def beta_above(bound: float, hits: int, misses: int) -> float:
@@ -59,5 +61,5 @@ def posterior(prior: float, factor: float) -> float:
     """w_r from the prior and the Bayes factor; a prior of 0 stays 0, and labels that say nothing leave any as it is."""
     if prior == 0 or factor == 1:
         return prior
-    bounded = min(max(prior, _MOST_CERTAIN), 1 - _MOST_CERTAIN)
+    bounded = min(max(prior, _LEAST_TRUSTED), MOST_TRUSTED)
     return bounded * factor / (bounded * factor + 1 - bounded)

@@ -75,6 +75,12 @@ def test_a_prior_of_zero_stays_zero_and_one_can_be_overruled() -> None:
     assert weights == [0.0, pytest.approx(0, abs=1e-3)]
 
 
+def test_a_sentence_that_is_surely_understood_may_still_be_false() -> None:
+    assert posterior(0.999, 1e-2) == pytest.approx(0.95 * 1e-2 / (0.95 * 1e-2 + 0.05))
+    assert posterior(0.5, 1e-2) == pytest.approx(0.5 * 1e-2 / (0.5 * 1e-2 + 0.5))
+    assert posterior(0.999, 1.0) == 0.999
+
+
 def test_places_where_the_rule_does_not_apply_say_nothing() -> None:
     target = Target(np.zeros((3, 2)), np.array([True, False, False]), np.array([[True, False]] * 3))
     assert bayes_factor(target, np.array([0, 1, 1]), np.zeros(3, dtype=int), 0.05) == pytest.approx((1 - 0.9**2) / 0.1)

@@ -19,6 +19,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.features import initialise_heads
 from agents.film import InstructedFeatures
 from agents.instruct_scores import Act, Told, best_without_sentence, play
+from agents.options import MOST_TRANSITIONS
 from agents.train_instruct import TrainInstruct
 from agents.vec_adapter import VectorEnvAdapter
 from bracket_env.atomic import write_bytes, write_text
@@ -30,7 +31,7 @@ from bracket_env.settings import INSTRUCT
 from bracket_env.splits import Split
 from ncl_reward.instruct_vectors import cached_instruct_vectors
 from supervised.checkpoint import copy_into
-from supervised.checks import require, require_whole
+from supervised.checks import check_output, require, require_whole
 from supervised.devices import choose_device
 from supervised.interrupt import GracefulInterrupt
 from supervised.models import check_params
@@ -38,6 +39,10 @@ from supervised.progress import Display
 from supervised.runs import RunConfig, RunFolder, free_name
 
 POLICY = "policy.safetensors"
+_MOST = {
+    "n_envs": 10**6, "n_steps": 10**6, "batch_size": 10**8, "n_epochs": 10**6, "total_timesteps": 10**15,
+    "eval_every": 10**15, "eval_cases": 10**7, "threads": 1024, "sentence_units": 10**4, "blocks": 10**3,
+}  # fmt: skip
 TESTS: dict[str, tuple[Part, Part]] = {  # name: sentences, meanings
     "seen sentences": ("train", "train"),
     "unseen sentences": ("unseen", "train"),
@@ -52,10 +57,9 @@ def check(config: TrainInstruct) -> RunConfig:
     Raises:
         InputError: the first option that is out of range.
     """
-    for name in ("n_envs", "n_steps", "batch_size", "n_epochs", "total_timesteps", "eval_every", "eval_cases"):
-        require_whole(name, getattr(config, name), 1, 10**9)
-    for name in ("threads", "sentence_units", "blocks"):
-        require_whole(name, getattr(config, name), 1, 10**4)
+    for name, most in _MOST.items():
+        require_whole(name, getattr(config, name), 1, most)
+    check_output("json", config.json)
     require_whole("seed", config.seed, 0, 2**32 - 1)
     for name in ("gamma", "gae_lambda"):
         require(name, getattr(config, name), "from 0 to 1", lambda v: 0 <= v <= 1)
@@ -63,6 +67,11 @@ def check(config: TrainInstruct) -> RunConfig:
     require("learning_rate", config.learning_rate, "above 0 and at most 100", lambda v: 0 < v <= 100)
     for name in ("ent_coef", "weight_decay"):
         require(name, getattr(config, name), "at least 0", lambda v: v >= 0)
+    if config.n_envs * config.n_steps > MOST_TRANSITIONS:
+        raise InputError(
+            f"the rollout of {config.n_envs * config.n_steps} (n_envs {config.n_envs} x n_steps {config.n_steps}) "
+            f"is more than the {MOST_TRANSITIONS} transitions that an update may take"
+        )
     if config.batch_size < 2 or config.n_envs * config.n_steps % config.batch_size:
         raise InputError(
             f"--batch-size {config.batch_size} must be 2 or more and divide the rollout of "
@@ -121,7 +130,7 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
         raise KeyboardInterrupt
     policy = load_policy(folder, device=config.device)
     scores = evaluate(policy, config.vectors, config.eval_cases)
-    console.print(table(scores, f"{run.setting}, test split, seed {config.seed}"))
+    console.print(table(scores, f"{run.setting}, test split; trained with seed {config.seed}"))
     if config.json is not None:
         write_text(config.json, json.dumps(scores, indent=2) + "\n")
     return folder

@@ -8,17 +8,18 @@ from dataclasses import asdict
 from agents.train_ppo import TrainPPO
 from bracket_env.errors import InputError
 from bracket_env.task import CloseTask, make_task
-from supervised.checks import require, require_whole
+from supervised.checks import check_output, require, require_whole
 from supervised.durations import parse_duration
 from supervised.model_options import architecture_params, longest_input
-from supervised.runs import RunConfig, RunFolder
+from supervised.options import inherited_params
+from supervised.runs import RunConfig
 
 # The most of each count; what is far beyond any machine is a slip of the hand.
 _MOST = {
     "n_envs": 10**6, "n_steps": 10**6, "batch_size": 10**8, "n_epochs": 10**6, "total_timesteps": 10**15,
     "eval_every": 10**15, "eval_cases": 10**7, "threads": 1024,
 }  # fmt: skip
-_MOST_TRANSITIONS = 10**8
+MOST_TRANSITIONS = 10**8
 
 
 def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
@@ -46,11 +47,12 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
         require("target", config.target, "above 0 and at most 1", lambda v: 0 < v <= 1)
     if config.time_limit is not None:
         parse_duration(config.time_limit)
+    check_output("json", config.json)
 
     rollout = config.n_envs * config.n_steps
     size = f"the rollout of {rollout} (n_envs {config.n_envs} x n_steps {config.n_steps})"
-    if rollout > _MOST_TRANSITIONS:
-        raise InputError(f"{size} is more than the {_MOST_TRANSITIONS} transitions that an update may take")
+    if rollout > MOST_TRANSITIONS:
+        raise InputError(f"{size} is more than the {MOST_TRANSITIONS} transitions that an update may take")
     if config.batch_size > rollout:
         raise InputError(f"--batch-size {config.batch_size} is larger than {size}")
     if rollout % config.batch_size:
@@ -72,11 +74,7 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
     )
     # An agent may read whole observations, and its model decodes freely.
     longest = max(task.observation_length, longest_input(task.setting))
-    inherited = None
-    if config.init_from is not None:
-        source = RunFolder.open(config.init_from, root=config.runs_dir).config
-        inherited = source.params if source.architecture == config.encoder else None
-    params = architecture_params(config, config.encoder, longest, inherited)
+    params = architecture_params(config, config.encoder, longest, inherited_params(config, config.encoder))
     run = RunConfig(
         kind="ppo",
         setting=config.setting,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,10 +32,10 @@ from supervised.devices import choose_device
 from supervised.durations import format_duration, parse_duration
 from supervised.finish import report_interruption, report_scores
 from supervised.history import plot_history
-from supervised.options import custom_pairs, resumed
+from supervised.options import custom_pairs, refuse_idle, resumed
 from supervised.params_file import options_of
 from supervised.progress import Display
-from supervised.runs import RunConfig, RunFolder, free_name
+from supervised.runs import RunConfig, RunFolder, free_name, how_to_resume
 from supervised.solver import ModelSolver
 from supervised.transplant import initialise_from, with_architecture
 
@@ -70,9 +71,10 @@ def train(
     if config.resume is not None:
         folder = RunFolder.open(config.resume, root=config.runs_dir)
         if folder.config.kind != "ppo":
-            raise InputError(f"{folder.path} is no PPO run but a {folder.config.kind} one")
-        config = resumed(config, folder.config.options)
+            raise InputError(f"{folder.path} is a {folder.config.kind} run: {how_to_resume(folder.config.kind)}")
+        config = replace(resumed(config, folder.config.options), runs_dir=str(folder.path.parent))
     else:
+        refuse_idle(config, sentences=("ncl_weight", "ncl_base", "ncl_encoder"))
         config = with_architecture(config, "encoder")
     with options_of(config.params):
         run, _ = check(config)
@@ -81,14 +83,12 @@ def train(
     rules = stated(config, run, folder)
     shape = shape or shaping(config, run, rules)
     model = build(config, run, device, shape)
-    restored = None
-    if config.init_from is not None:  # what a checkpoint holds overwrites it
+    restored = None if folder is None else _restore(folder, model)
+    if config.init_from is not None and restored is None:
         start_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
     if folder is None:
         name = free_name(f"ppo-{config.encoder}", config.runs_dir) if config.name is None else config.name
         folder = RunFolder.create(name, run, command, root=config.runs_dir, fill=lambda made: keep(rules, made))
-    else:
-        restored = _restore(folder, model)
     console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
     if config.instruction:
         show_rules(rules, console, shaped=shape is not None)

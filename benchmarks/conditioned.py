@@ -3,6 +3,7 @@
 ``supervised.train --conditioned`` by what the sentence reaches the model as:
 
 - ``default``: the vector of the multilingual Universal Sentence Encoder;
+- ``default+hash``: that vector and the next one, side by side;
 - ``hash``: counts of its character n-grams, which know spelling only;
 - ``none``: zeros, so that the sentence cannot be known: a control;
 - ``shuffled``: the vectors of ``default``, dealt out to other sentences (held-out ones among themselves): a control.
@@ -30,7 +31,7 @@ from benchmarks.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
-ARMS = ("default", "hash", "none", "shuffled")
+ARMS = ("default", "default+hash", "hash", "none", "shuffled")
 
 
 @dataclass(frozen=True)

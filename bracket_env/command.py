@@ -15,6 +15,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import tyro
@@ -23,6 +24,7 @@ from bracket_env.errors import InputError
 
 Config = TypeVar("Config")
 
+_TYPED = "_typed"
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
 _BOX_LINE = re.compile(r"^│ ?(.*?) *│$")
 
@@ -65,7 +67,7 @@ def parse(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
 
 
 def configuration(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
-    """:func:`parse`, with other defaults if what was typed asks for them.
+    """:func:`parse`, with other defaults if what was typed asks for them; :func:`typed_options` knows what was.
 
     A configuration may have a method ``defaults``: what it returns, unless it is ``None``, gives the options that were
     not typed.
@@ -77,7 +79,24 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
     config = parse(config_class, argv, prog)
     find_defaults: Callable[[], Config | None] | None = getattr(config, "defaults", None)
     defaults = None if find_defaults is None else find_defaults()
-    return config if defaults is None else _parsed(config_class, argv, prog, default=defaults)
+    known = fields(config_class)  # type: ignore[arg-type]
+    words = {word.partition("=")[0].replace("_", "-") for word in argv if word.startswith("--")}
+    typed = frozenset(f.name for f in known if words & {f"--{no}{f.name.replace('_', '-')}" for no in ("", "no-")})
+    if defaults is not None:
+        # What may be given several times would otherwise be added to the default.
+        own: Any = replace(defaults, **{f.name: f.default for f in known if f.name in typed})  # type: ignore[type-var]
+        config = _parsed(config_class, argv, prog, default=own)
+    object.__setattr__(config, _TYPED, typed)  # beside the fields: no part of the configuration's value
+    return config
+
+
+def typed_options(config: object) -> frozenset[str] | None:
+    """The fields that a command line named, in whatever value; ``None`` if no command line made the configuration.
+
+    A copy (``dataclasses.replace``) is made by no command line.
+    """
+    typed: frozenset[str] | None = getattr(config, _TYPED, None)
+    return typed
 
 
 def _parsed(config_class: type[Config], argv: Sequence[str], prog: str, **options: Any) -> Config:

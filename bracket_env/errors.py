@@ -5,6 +5,11 @@ single-line message that names the value and, where there is one, the file and l
 line and exit with code 2 (:mod:`bracket_env.command`); library users can catch it as a ``ValueError``.
 """
 
+from __future__ import annotations
+
+import operator
+from typing import Any
+
 
 class InputError(ValueError):
     """Input that cannot be used. ``str(error)`` is one line fit for a terminal."""
@@ -14,3 +19,13 @@ def quote(value: object, limit: int = 60) -> str:
     """``repr`` of a value on one line, cut to ``limit`` characters so that an error never floods the terminal."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def whole_number(value: Any) -> int | None:
+    """A whole number as ``int``, NumPy's too; ``None`` for anything else, truth values among it."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None

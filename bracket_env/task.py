@@ -17,7 +17,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
 
 from bracket_env.cases import Case
-from bracket_env.errors import InputError, quote
+from bracket_env.errors import InputError, quote, whole_number
 from bracket_env.sampling import PrefixSampler
 from bracket_env.settings import Setting, get_setting
 from bracket_env.splits import Split, split_of
@@ -148,12 +148,14 @@ def make_task(
         raise InputError(f"unknown on_mistake {quote(on_mistake)}: use one of {', '.join(get_args(OnMistake))}")
     if reward not in get_args(RewardKind):
         raise InputError(f"unknown reward {quote(reward)}: use one of {', '.join(get_args(RewardKind))}")
-    if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not 0 <= penalty < float("inf"):
+    number = isinstance(penalty, int | float | np.number) and not isinstance(penalty, bool)
+    if not number or not 0 <= penalty < float("inf"):
         raise InputError(f"penalty must be a finite number of at least 0, not {quote(penalty)}")
     needed = named.max_depth + 1
     if max_answer is None:
         max_answer = needed
-    elif isinstance(max_answer, bool) or not isinstance(max_answer, int) or max_answer < needed:
+    given = whole_number(max_answer)
+    if given is None or given < needed:
         raise InputError(f"max_answer must be an integer of at least {needed} ({named.id}), not {quote(max_answer)}")
     sampler = named.sampler(split=split, pairs=pairs)
-    return CloseTask(named, sampler, on_mistake, reward, float(penalty), max_answer)
+    return CloseTask(named, sampler, on_mistake, reward, float(penalty), given)

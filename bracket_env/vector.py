@@ -21,7 +21,7 @@ from bracket_env.case_queue import ENDLESS, CaseQueue, put_rows
 from bracket_env.cases import Case
 from bracket_env.close import EPISODES, CloseEnv
 from bracket_env.drawing.cells import Plan
-from bracket_env.errors import InputError, quote
+from bracket_env.errors import InputError, quote, whole_number
 from bracket_env.random_streams import key
 from bracket_env.rendering import render_ansi, render_rgb
 from bracket_env.settings import DEFAULT_SETTING
@@ -103,21 +103,21 @@ class CloseVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         max_episode_steps: int | None,
     ) -> None:
         super().__init__()
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
+        n = whole_number(num_envs)
+        if n is None or n < 1:
             raise InputError(f"num_envs must be an integer of at least 1, not {quote(num_envs)}")
-        if max_episode_steps is not None and (
-            isinstance(max_episode_steps, bool) or not isinstance(max_episode_steps, int) or max_episode_steps < 1
-        ):
+        most_steps = whole_number(max_episode_steps)
+        if max_episode_steps is not None and (most_steps is None or most_steps < 1):
             raise InputError(f"max_episode_steps must be an integer of at least 1, not {quote(max_episode_steps)}")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             modes = ", ".join(self.metadata["render_modes"])
             raise InputError(f"unknown render_mode {render_mode!r}: use one of {modes}")
         self.task = task
-        self.num_envs = n = int(num_envs)
+        self.num_envs = n
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
-        self.max_episode_steps = max_episode_steps
+        self.max_episode_steps = most_steps
         self.single_observation_space = self.task.observation_space()
         self.single_action_space = self.task.action_space()
         self.observation_space = batch_space(self.single_observation_space, n)
@@ -192,15 +192,17 @@ class CloseVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         return partial(self._begin_cases, members, self._check_prefixes(prefixes, members))
 
     def _seed(self, seed: int | Sequence[int | None] | None, members: np.ndarray) -> None:
-        if seed is not None and not isinstance(seed, int | np.integer | Sequence | np.ndarray):
-            raise InputError(
-                f"a seed is an integer, one integer (or None) for each environment, or None: {quote(seed)}"
-            )
-        if seed is None or isinstance(seed, int | np.integer):
-            super().reset(seed=None if seed is None else int(seed))
-            seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        wrong = InputError(f"a seed is an integer, one integer (or None) for each environment, or None: {quote(seed)}")
+        first = whole_number(seed)
+        if seed is None or first is not None:
+            super().reset(seed=first)
+            seeds = [None if first is None else first + i for i in range(self.num_envs)]
         else:
-            seeds = [None if s is None else int(s) for s in seed]
+            if isinstance(seed, str) or not isinstance(seed, Sequence | np.ndarray) or getattr(seed, "ndim", 1) != 1:
+                raise wrong
+            seeds = [None if s is None else whole_number(s) for s in seed]
+            if any(s is not None and found is None for s, found in zip(seed, seeds, strict=True)):
+                raise wrong
             if len(seeds) != self.num_envs:
                 raise InputError(f"{len(seeds)} seeds for {self.num_envs} environments")
             if any(s is not None and s < 0 for s in seeds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bracket_env.errors import InputError, quote
@@ -12,6 +13,16 @@ from bracket_env.errors import InputError, quote
 def flag(name: str) -> str:
     """``batch_size`` as it is typed: ``--batch-size``."""
     return "--" + name.replace("_", "-")
+
+
+def check_output(name: str, path: str | None) -> None:
+    """A file that is written when the work is done must not be missed only then; ``None`` is no file.
+
+    Raises:
+        InputError: it is a folder, or in one that does not exist.
+    """
+    if path is not None and (Path(path).is_dir() or not Path(path).absolute().parent.is_dir()):
+        raise InputError(f"cannot write {flag(name)} {path}: it is a folder, or in one that does not exist")
 
 
 def require(name: str, value: Any, what: str, allowed: Callable[[float], bool]) -> None:

@@ -224,7 +224,9 @@ class ConditionedSession(TrainingSession):
             scores[name] = Estimate.of(right, len(cases))
             if name == "unseen paraphrases":
                 write_evaluation_result(folder.path / "evaluation_result.txt", cases, answers)
-        self.console.print(scores_table(scores, f"{folder.name}: prefixes of the test split, seed {self.config.seed}"))
+        self.console.print(
+            scores_table(scores, f"{folder.name}: prefixes of the test split; trained with seed {self.config.seed}")
+        )
         if self.config.json is not None:
             rows = [{"sentences": name, "exact": vars(exact)} for name, exact in scores.items()]
             write_text(self.config.json, json.dumps({"setting": INSTRUCT.id, "rows": rows}, indent=2) + "\n")

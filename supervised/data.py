@@ -21,7 +21,7 @@ from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.random_streams import bits, key, subkey
 from bracket_env.sampling import PrefixSampler
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 
 BUCKET_BATCHES = 8  # batches drawn together and sorted by length
 
@@ -113,6 +113,19 @@ class FixedSource(Source):
             words = subkey(stream, np.arange(len(self._cases.ids), dtype=np.uint64))
             self._order = (epoch, np.argsort(words, kind="stable"))
         return self._order[1]
+
+
+class TranslatedSource(Source):
+    """Another source's cases with the ids of a language that has all their symbols."""
+
+    def __init__(self, source: Source, spoken: BracketTokenizer, wanted: BracketTokenizer) -> None:
+        self._source = source
+        self._ids = np.arange(spoken.vocab_size, dtype=wanted.dtype)
+        self._ids[FIRST_SYMBOL:] = wanted.encode("".join(spoken.language.pairs))
+
+    def items(self, first: int, count: int) -> EncodedCases:
+        cases = self._source.items(first, count)
+        return cases._replace(ids=self._ids[cases.ids])
 
 
 class MixedSource(Source):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from bracket_env.cases import Case, read_cases
-from bracket_env.command import run
+from bracket_env.command import run, typed_options
 from bracket_env.errors import InputError, quote
 from bracket_env.instructions import INSTRUCTIONS
 from bracket_env.language import BracketLanguage
@@ -19,6 +19,7 @@ from bracket_env.report import by_table, depth_length_heat_map, score_table, wri
 from bracket_env.scoring import COLUMNS, Scores, Solver, score
 from bracket_env.settings import Setting
 from bracket_env.solvers import yardsticks
+from supervised.checks import check_output, flag, require_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,10 +103,12 @@ def main(config: Evaluate) -> None:
 
     if not config.runs:
         raise InputError("name at least one run, or a folder of one")
-    if config.n < 1 or config.threads < 1 or config.seed < 0:
-        raise InputError(
-            f"--n and --threads must be at least 1 and --seed 0, not {config.n}, {config.threads}, {config.seed}"
-        )
+    require_whole("n", config.n, 1, 10**7)
+    require_whole("threads", config.threads, 1, 1024)
+    require_whole("seed", config.seed, 0, 2**63 - 1)
+    for name in ("json", "csv"):
+        check_output(name, getattr(config, name))
+    _refuse_idle(config)
     torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     folders = [RunFolder.open(name, root=config.runs_dir) for name in config.runs]
@@ -119,7 +122,7 @@ def main(config: Evaluate) -> None:
         source = config.cases
     else:
         cases = setting.evaluation_cases(config.split, config.n, pairs=pairs, seed=config.seed)
-        source = f"{setting.id}, {config.split} split"
+        source = f"{setting.id}, {config.split} split" + (f", cases of seed {config.seed}" if config.seed else "")
     solvers: dict[str, Solver] = {}
     for folder in folders:
         name = folder.name if folder.name not in solvers else str(folder.path)
@@ -138,6 +141,16 @@ def main(config: Evaluate) -> None:
         write_json(config.json, scores, len(cases), config.cases or setting.id)
     if config.csv is not None:
         write_csv(config.csv, scores)
+
+
+def _refuse_idle(config: Evaluate) -> None:
+    """Refuses typed options that would do nothing."""
+    typed = typed_options(config) or ()
+    drawn = [name for name in ("split", "n", "seed") if name in typed]
+    if config.cases is not None and drawn:
+        raise InputError(f"{flag(drawn[0])} says which cases are drawn, and --cases {config.cases} has its own")
+    if config.cases is None and "format" in typed:
+        raise InputError("--format goes with --cases")
 
 
 def _check_ordinary(sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import torch
@@ -24,7 +25,7 @@ def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: 
     """
     if reason not in ("interrupted", "time limit"):
         return
-    where = "" if root == DEFAULT_ROOT else f" --runs-dir {root}"
+    where = "" if root == DEFAULT_ROOT else f" --runs-dir {shlex.quote(root)}"
     command = f"go on with: {prog} --resume {folder.name}{where}"
     console.print(command, markup=False, highlight=False, soft_wrap=True)
     if reason == "interrupted":
@@ -60,7 +61,7 @@ def report_scores(
     write_evaluation_result(folder.path / "evaluation_result.txt", test, scores[0].answers)
     blank = ["-"] * (len(scores) - 1)
     extra = {"steps": [f"{steps:,}", *blank], "seconds": [f"{seconds:.0f}", *blank]}
-    console.print(score_table(scores, f"{setting.id}, test split, seed {seed}", extra=extra))
+    console.print(score_table(scores, f"{setting.id}, test split; trained with seed {seed}", extra=extra))
     print_structure_note([folder], console)
     if json is not None:
         write_json(json, scores, len(test), setting.id)
@@ -69,6 +70,8 @@ def report_scores(
 def report_old_task(folder: RunFolder, old: RunFolder, cases: int, console: Console) -> None:
     """The task of the run that this one started from, before and after: what was forgotten.
 
+    Under a mask only if both runs write under one.
+
     Args:
         cases: how many.
     """
@@ -76,8 +79,14 @@ def report_old_task(folder: RunFolder, old: RunFolder, cases: int, console: Cons
     if len(folder.config.pairs) != len(setting.pairs) and not set(old.config.pairs) <= set(folder.config.pairs):
         raise InputError(f"{folder.path} cannot write the pairs of {old.path}")
     test = setting.evaluation_cases("test", cases, pairs=old.config.pairs)
-    rows = [
-        score(load(run.path), test, old.config.language, name=name)
-        for name, run in ((f"{old.name} (before)", old), (f"{folder.name} (after)", folder))
-    ]
+    solvers = {f"{old.name} (before)": load(old.path), f"{folder.name} (after)": load(folder.path)}
+    masked = all(solver.masked for solver in solvers.values())
+    if any(solver.masked for solver in solvers.values()) and not masked:
+        # Else an agent that has not learned when to stop would look as if it had been known and forgotten.
+        line = f"{old.name} writes under a mask, {folder.name} does not: both are scored without one"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    rows = []
+    for name, solver in solvers.items():
+        solver.masked = masked
+        rows.append(score(solver, test, old.config.language, name=name))
     console.print(score_table(rows, f"the task before: {setting.id}, test split"))

@@ -147,8 +147,10 @@ def with_adapters(base: RunFolder, folders: Mapping[str, Path]) -> SequenceModel
     widest = max(owners.values(), key=lambda owner: len(owner.pairs)).pairs
     spare = _spare_pairs(base.config.pairs, len(widest))
     model, _ = widened(base, replace(base.config, pairs=spare))
-    for name, folder in folders.items():
+    # Once an adapter with new symbols is on, peft looks for such rows in those that come after it.
+    for name, folder in sorted(folders.items(), key=lambda item: len(owners[item[0]].pairs)):
         _load(model, name, folder)
+    use_adapter(model, list(folders)[-1])
     return model.eval()
 
 

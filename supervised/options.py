@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
+from bracket_env.command import typed_options
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import INSTRUCT, Setting, get_setting
@@ -34,7 +35,7 @@ _NOT_CONDITIONED = (
     "loss",
 )  # fmt: skip
 # Options that do not change what is computed, so a resumed run may be given new ones.
-FREE_ON_RESUME = {"name", "runs_dir", "resume", "target", "time_limit", "json"}
+FREE_ON_RESUME = {"runs_dir", "resume", "target", "time_limit", "json"}
 
 
 def check(config: Train) -> RunConfig:
@@ -144,19 +145,55 @@ def check_ranges(config: Train | Pretrain | Adapt) -> None:
 
 
 def _run_config(kind: str, config: Train | Pretrain, setting: Setting, language: BracketLanguage) -> RunConfig:
-    inherited = None
-    if config.init_from is not None:
-        source = RunFolder.open(config.init_from, root=config.runs_dir).config
-        inherited = source.params if source.architecture == config.arch else None
     return RunConfig(
         kind=kind,
         setting=setting.id,
         pairs=language.pairs,
         architecture=config.arch,
-        params=architecture_params(config, config.arch, longest_input(setting), inherited),
+        params=architecture_params(config, config.arch, longest_input(setting), inherited_params(config, config.arch)),
         masked=False,
         options=asdict(config),
     )
+
+
+def inherited_params(config: Any, architecture: str) -> dict[str, Any] | None:
+    """The sizes of the run that is gone on with, or of the one that it starts from; ``None`` for fresh ones.
+
+    What a run started from may be gone when it is resumed, or be another one by now.
+
+    Args:
+        config: with the fields ``resume``, ``init_from`` and ``runs_dir``.
+        architecture: of the run; another one's sizes are not its sizes.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    name = config.resume or config.init_from
+    if name is None:
+        return None
+    source = RunFolder.open(name, root=config.runs_dir).config
+    return source.params if source.architecture == architecture else None
+
+
+def refuse_idle(config: object, *, sentences: Collection[str], replayed: Collection[str] = ()) -> None:
+    """Refuses typed options that would do nothing.
+
+    Args:
+        config: with the field ``instruction``.
+        sentences: options that say something about sentences.
+        replayed: options that say something about ``replay``.
+
+    Raises:
+        InputError: one of them was typed, and there is nothing that it says something about.
+    """
+    typed, given = typed_options(config) or (), vars(config)
+    for names, wanted, flags in (
+        (sentences, given["instruction"] or given.get("conditioned"), "--instruction"),
+        (replayed, given.get("replay"), "--replay"),
+    ):
+        idle = [name for name in names if name in typed and not wanted]
+        if idle:
+            raise InputError(f"{flag(idle[0])} goes with {flags}")
 
 
 def fixed_size(text: str, name: str = "dataset_size") -> int | None:
@@ -205,7 +242,7 @@ def resumed(config: Config, options: Mapping[str, Any]) -> Config:
     """The options of a run to go on with, taken from its folder.
 
     Args:
-        config: what the command says; only its options that differ from the defaults count.
+        config: what the command says; only options that were typed count, or that differ from the defaults.
         options: as the run's folder keeps them.
 
     Raises:
@@ -219,9 +256,10 @@ def resumed(config: Config, options: Mapping[str, Any]) -> Config:
     saved = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     # A target or limit of the first command ended that command; it does not end this one.
     changed: dict[str, Any] = {"target": None, "time_limit": None, "json": None}
+    typed = typed_options(config)
     for field in known:
         value = getattr(config, field.name)
-        if value == field.default:
+        if value == field.default if typed is None else field.name not in typed:
             continue
         if field.name in FREE_ON_RESUME:
             changed[field.name] = value

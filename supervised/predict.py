@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,7 @@ import tyro
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.errors import InputError
-from supervised.checks import require, require_whole
+from supervised.checks import check_output, require, require_whole
 
 if TYPE_CHECKING:
     from supervised.solver import ModelSolver
@@ -62,8 +63,10 @@ def main(config: Predict) -> None:
     require_whole("samples", config.samples, 1, 10**6)
     require_whole("seed", config.seed, 0, 2**63 - 1)
     require_whole("threads", config.threads, 1, 1024)
-    if config.json is not None and not config.prefixes:
-        raise InputError(f"--json {config.json} needs prefixes on the command line")
+    if config.json is not None and (config.show_attention or not config.prefixes):
+        wanted = "does not go with --show-attention" if config.prefixes else "needs prefixes on the command line"
+        raise InputError(f"--json {config.json} {wanted}")
+    check_output("json", config.json)
     torch.set_num_threads(config.threads)
     solver = load(
         config.run,
@@ -75,8 +78,8 @@ def main(config: Predict) -> None:
     )
     prefixes = [_checked(prefix, solver) for prefix in config.prefixes for _ in range(config.samples)]
     if config.show_attention:
-        for prefix in prefixes or sys.stdin.read().split():
-            _show_attention(solver, _checked(prefix, solver))
+        for prefix in prefixes or _typed_in(solver):
+            _show_attention(solver, prefix)
     elif prefixes:
         answers = solver.complete(prefixes)
         print("\n".join(answers))
@@ -124,14 +127,11 @@ def _show_attention(solver: ModelSolver, prefix: str) -> None:
     Console().print(attention_map(weights[0, first:].cpu().numpy(), written=names[first + 1 :], read=names[:-1]))
 
 
-def _prompt(solver: ModelSolver, samples: int) -> None:
-    """Complete line after line; a mistake in one line does not end the session."""
-    from bracket_env.rendering import render_ansi
-
-    language = solver.tokenizer.language
+def _typed_in(solver: ModelSolver) -> Iterator[str]:
+    """The prefixes of standard input, one a line; a mistake in one line does not end the session."""
     interactive = sys.stdin.isatty()
     if interactive:
-        print(f"prefixes over {' '.join(language.pairs)}, one a line; Ctrl-D ends")
+        print(f"prefixes over {' '.join(solver.tokenizer.language.pairs)}, one a line; Ctrl-D ends")
     while True:
         try:
             line = input("> " if interactive else "")
@@ -140,10 +140,18 @@ def _prompt(solver: ModelSolver, samples: int) -> None:
         except UnicodeDecodeError as error:
             raise InputError(f"standard input is not text: {error}") from None
         try:
-            prefix = _checked(line, solver)
+            yield _checked(line, solver)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
-            continue
+
+
+def _prompt(solver: ModelSolver, samples: int) -> None:
+    """Complete line after line."""
+    from bracket_env.rendering import render_ansi
+
+    language = solver.tokenizer.language
+    interactive = sys.stdin.isatty()
+    for prefix in _typed_in(solver):
         for answer in solver.complete([prefix] * samples):
             if not interactive:
                 print(answer, flush=True)  # whoever asks through a pipe is waiting

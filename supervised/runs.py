@@ -45,6 +45,18 @@ CONFIG, COMMAND, METRICS = "config.json", "command.txt", "metrics.jsonl"
 WEIGHTS, METADATA = "best_model.safetensors", "best_model_metadata.json"
 
 
+_RESUMED_BY = {
+    "supervised": "supervised.train", "pretrain": "supervised.pretrain", "adapt": "supervised.adapt",
+    "ppo": "agents.train_ppo",
+}  # fmt: skip
+
+
+def how_to_resume(kind: str) -> str:
+    """What to tell somebody who tried another command."""
+    command = _RESUMED_BY.get(kind)
+    return "it cannot be resumed" if command is None else f"resume it with python -m {command}"
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """What defines the model of a run, and the options it was trained with."""
@@ -112,7 +124,8 @@ class RunFolder:
         """
         path = checked_path(name, root)
         if os.path.exists(path) and not replace:
-            raise InputError(f"run {path} exists: choose another --name, or go on with --resume {name}")
+            go_on = f", or go on with --resume {name}" if config.kind in _RESUMED_BY else ""
+            raise InputError(f"run {path} exists: choose another --name{go_on}")
         # Made beside and then renamed: whatever happens, a folder of that name is a whole run.
         beside = Path(root) / f".{secrets.token_hex(8)}.tmp"
         try:

@@ -14,7 +14,7 @@ def learning_rate(step: int, *, peak: float, steps: int, warmup_steps: int, kind
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
-    done = (step - warmup_steps) / max(steps - warmup_steps, 1)
+    done = min((step - warmup_steps) / max(steps - warmup_steps, 1), 1.0)
     if kind == "cosine":
         return peak * 0.5 * (1.0 + math.cos(math.pi * done))
     return peak * (1.0 - done) if kind == "linear" else peak

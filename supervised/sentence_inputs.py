@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from bracket_env.errors import InputError
-from bracket_env.sentence_vectors import HASH, HASH_DIM, NO_SENTENCE, vectors_of
+from bracket_env.sentence_vectors import HASH, HASH_DIM, NO_SENTENCE, hash_vectors, vectors_of
 from bracket_env.settings import INSTRUCT, Setting, get_setting
 from bracket_env.tokenizer import EOS, BracketTokenizer
 from ncl_reward.encoders import make_encoder
@@ -17,6 +17,7 @@ from supervised.models import SequenceModel, decode
 from supervised.models.film import FiLMEncoder
 
 _BATCH = 1024
+_AND_HASH = f"+{HASH}"
 
 
 def is_conditioned(options: Mapping[str, Any]) -> bool:
@@ -46,12 +47,26 @@ def setting_of(name: str) -> Setting:
 def sentence_vectors(encoder: str, sentences: Sequence[str]) -> np.ndarray:
     """``(n, dim)`` float32 from ``hash``, ``none`` (zeros) or an encoder of :mod:`ncl_reward.encoders`.
 
+    ``default+hash`` has both, side by side: what a sentence is about, and how it is spelled. An encoder gives "close
+    only ( by }" and "close only { by )" nearly the same vector; the hash does not.
+
     Raises:
         InputError: as :func:`ncl_reward.encoders.make_encoder`.
     """
+    meaning = encoder.removesuffix(_AND_HASH)
+    if meaning != encoder:
+        return np.hstack([sentence_vectors(meaning, sentences), hash_vectors(sentences)]) / np.float32(2**0.5)
     if encoder in (HASH, NO_SENTENCE):
         return vectors_of(encoder, sentences, sentences)
     return make_encoder(encoder).encode(sentences)
+
+
+def _dim(encoder: str) -> int:
+    """The size of :func:`sentence_vectors`."""
+    meaning = encoder.removesuffix(_AND_HASH)
+    if meaning != encoder:
+        return _dim(meaning) + HASH_DIM
+    return HASH_DIM if encoder in (HASH, NO_SENTENCE) else make_encoder(encoder).dim
 
 
 def with_sentences(model: SequenceModel, encoder: str) -> SequenceModel:
@@ -60,8 +75,7 @@ def with_sentences(model: SequenceModel, encoder: str) -> SequenceModel:
     Args:
         encoder: as for :func:`sentence_vectors`; it decides the vector's size.
     """
-    dim = HASH_DIM if encoder in (HASH, NO_SENTENCE) else make_encoder(encoder).dim
-    model.encoder = FiLMEncoder(model.encoder, dim)
+    model.encoder = FiLMEncoder(model.encoder, _dim(encoder))
     return model
 
 

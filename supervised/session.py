@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -23,6 +23,7 @@ from bracket_env.random_streams import key
 from bracket_env.settings import Setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt import Adapt
+from supervised.checks import check_output
 from supervised.data import TrainingBatches
 from supervised.devices import choose_device
 from supervised.durations import format_duration, parse_duration
@@ -33,7 +34,7 @@ from supervised.models import SequenceModel
 from supervised.options import custom_pairs, resumed
 from supervised.pretrain import Pretrain
 from supervised.progress import Display
-from supervised.runs import RunConfig, RunFolder, free_name
+from supervised.runs import RunConfig, RunFolder, free_name, how_to_resume
 from supervised.sentence_inputs import setting_of
 from supervised.train import Train
 from supervised.trainer import SNAPSHOT_EVERY, Trainer
@@ -54,8 +55,9 @@ def to_resume(config: Config, kind: str) -> tuple[RunFolder | None, Config]:
         return None, config
     folder = RunFolder.open(config.resume, root=config.runs_dir)
     if folder.config.kind != kind:
-        raise InputError(f"{folder.path} is a {folder.config.kind} run: resume it with its own command")
-    return folder, resumed(config, folder.config.options)
+        raise InputError(f"{folder.path} is a {folder.config.kind} run: {how_to_resume(folder.config.kind)}")
+    # Wherever the command is typed: the runs that this one knows lie beside it.
+    return folder, replace(resumed(config, folder.config.options), runs_dir=str(folder.path.parent))
 
 
 def _check_files(config: Train | Pretrain | Adapt, processes: int) -> None:
@@ -64,8 +66,7 @@ def _check_files(config: Train | Pretrain | Adapt, processes: int) -> None:
     Raises:
         InputError: there is no folder for ``--json``, or fewer cases in a batch than processes.
     """
-    if config.json is not None and (Path(config.json).is_dir() or not Path(config.json).absolute().parent.is_dir()):
-        raise InputError(f"cannot write --json {config.json}: it is a folder, or in one that does not exist")
+    check_output("json", config.json)
     if config.batch_size < processes:
         raise InputError(f"--batch-size {config.batch_size} is less than the {processes} processes that share a batch")
 
@@ -154,8 +155,10 @@ class Session(ABC, Generic[Config]):
             ) as ctrl_c,
             nullcontext() if self._writer is None else closing(self._writer),
         ):
+            resumed = trainer.step > 0  # at a boundary; a run that has ended is not to go beyond it
             while True:
-                boundary = trainer.step % SNAPSHOT_EVERY == 0 or self._evaluation_due()
+                boundary = resumed or trainer.step % SNAPSHOT_EVERY == 0 or self._evaluation_due()
+                resumed = False
                 if boundary and trainer.sound():
                     reason = self._boundary(interrupted=ctrl_c.requested)
                     if reason is not None:
@@ -332,6 +335,8 @@ def run_session(
     torch.manual_seed(key(config.seed, "supervised/weights") >> 1)
     # A run that was killed before its first checkpoint starts at the beginning.
     begun = folder is not None and (folder.checkpoint / CHECKPOINT).exists()
+    if folder is not None and not begun and any(entry.get("step") for entry in folder.metrics()):
+        raise InputError(f"nothing to resume: no {folder.checkpoint / CHECKPOINT}")
     model = session.model(config, run, begun=begun)
     trainer = Trainer(config, model, data, accelerator, getattr(data, "objective", None))
     restored: dict[str, Any] = {}

@@ -59,7 +59,7 @@ class Train:
     """With --instruction: weight of what the sentences say, beside the labels."""
     ncl_encoder: str = "default"
     """With --instruction or --conditioned: what turns a sentence into a vector (default, bert or hf:FOLDER_OR_NAME;
-    with --conditioned also hash, its characters, or none, zeros)."""
+    with --conditioned also hash, its characters, none, zeros, or both joined, such as default+hash)."""
     ncl_adapter: Literal["none", "linear", "mlp"] = "none"
     """With --instruction: tune the sentences' vectors by how well the labels bear them out."""
     unlabelled: str = "stream"

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from bracket_env.cases import Case
 from bracket_env.errors import InputError, quote
+from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
 from bracket_env.sampling import PrefixSampler
 from bracket_env.scoring import share_answered
@@ -16,14 +17,23 @@ from bracket_env.splits import split_of
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt import Adapt
 from supervised.augmentation import AugmentedSource
-from supervised.data import Batches, EncodedCases, FixedSource, MixedSource, Source, StreamSource, encode_cases
+from supervised.data import (
+    Batches,
+    EncodedCases,
+    FixedSource,
+    MixedSource,
+    Source,
+    StreamSource,
+    TranslatedSource,
+    encode_cases,
+)
 from supervised.dataset_folder import read_dataset
 from supervised.finish import report_old_task, report_scores
 from supervised.instructed import InstructedBatches
 from supervised.lm_embeddings import SYMBOLS_FILE, describe, lm_symbols, start_embedding, write_starts
 from supervised.models import SequenceModel
 from supervised.objective import NextToken
-from supervised.options import check, chosen_augmentations, custom_pairs, fixed_size
+from supervised.options import check, chosen_augmentations, custom_pairs, fixed_size, refuse_idle
 from supervised.params_file import options_of
 from supervised.runs import RunConfig, RunFolder
 from supervised.session import Session, run_session, to_resume
@@ -59,6 +69,8 @@ def train(config: Train, command: Sequence[str], console: Console | None = None)
     """
     folder, config = to_resume(config, "supervised")
     if folder is None:
+        idle = ("ncl_weight", "ncl_encoder", "unlabelled")
+        refuse_idle(config, sentences=idle, replayed=("replay_share",))
         config = with_architecture(config, "arch")
     if config.instruction and folder is None:
         config = with_introduced_pairs(config)
@@ -132,16 +144,20 @@ def unlabelled_source(config: Train, run: RunConfig, setting: Setting) -> Source
 def _fixed_cases(config: Train | Adapt, run: RunConfig, setting: Setting) -> list[Case] | None:
     """The labelled cases of a fixed set; ``None`` for a stream."""
     if config.dataset is not None:
-        return _train_cases(config.dataset, run)
+        return _train_cases(config.dataset, run, _labelled_language(config, setting))
     size = fixed_size(config.dataset_size)
     if size is None:
         return None
     return _labelled_sampler(config, setting).cases(key(config.seed, f"supervised/dataset/{setting.id}/train"), size)
 
 
+def _labelled_language(config: Train | Adapt, setting: Setting) -> BracketLanguage:
+    """The brackets that labelled cases have."""
+    return setting.language(config.labelled_pairs or config.pairs)
+
+
 def _labelled_sampler(config: Train | Adapt, setting: Setting) -> PrefixSampler:
-    pairs = config.labelled_pairs or config.pairs
-    return setting.sampler(split="train", pairs=custom_pairs(pairs, setting))
+    return setting.sampler(split="train", pairs=custom_pairs(_labelled_language(config, setting).pairs, setting))
 
 
 def training_source(config: Train | Adapt, run: RunConfig, setting: Setting) -> Source:
@@ -150,15 +166,17 @@ def training_source(config: Train | Adapt, run: RunConfig, setting: Setting) -> 
     Raises:
         InputError: the data set is missing, damaged, empty or of another language.
     """
-    tokenizer = BracketTokenizer(run.language)
+    # Made in their own language, so that no augmentation renames into pairs that are to have no labels.
+    tokenizer = BracketTokenizer(_labelled_language(config, setting))
     cases = _fixed_cases(config, run, setting)
-    # The ids of the first pairs are the same in a language with more pairs.
     source: Source = StreamSource(_labelled_sampler(config, setting), config.seed)
     if cases is not None:
         labelled = encode_cases(cases, tokenizer)
         source = FixedSource(labelled, config.seed)
         if names := chosen_augmentations(config.augment):
             source = AugmentedSource(source, labelled, names, setting=setting, tokenizer=tokenizer, seed=config.seed)
+    if tokenizer.language != run.language:
+        source = TranslatedSource(source, tokenizer, BracketTokenizer(run.language))
     if config.replay is None:
         return source
     old = get_setting(config.replay).sampler(split="train", pairs=run.pairs)
@@ -167,17 +185,24 @@ def training_source(config: Train | Adapt, run: RunConfig, setting: Setting) -> 
     )
 
 
-def _train_cases(folder: str, run: RunConfig) -> list[Case]:
+def _train_cases(folder: str, run: RunConfig, labelled: BracketLanguage) -> list[Case]:
     """The cases of a dataset folder that a model may be trained on: a folder made elsewhere knows nothing of splits.
 
+    Args:
+        labelled: brackets that a labelled case may have; cases with others are left out.
+
     Raises:
-        InputError: as :func:`read_dataset`, no case of the train split, or one that is longer than the model can read.
+        InputError: as :func:`read_dataset`, no case that is left, or one that is longer than the model can read.
     """
     cases = [case for case in read_dataset(folder, run.language) if split_of(case.prefix) == "train"]
     if not cases:
         raise InputError(
             f"{folder}: every prefix belongs to the validation or test split, so there is nothing to train on"
         )
+    symbols = set("".join(labelled.pairs))
+    cases = [case for case in cases if symbols.issuperset(case.prefix)]
+    if not cases:
+        raise InputError(f"{folder}: no case of the train split keeps to the labelled pairs {' '.join(labelled.pairs)}")
     longest = max(cases, key=lambda case: len(case.prefix) + len(case.completion))
     tokens, room = len(longest.prefix) + len(longest.completion) + 2, run.params.get("max_length")
     if room is not None and tokens > room:
@@ -260,7 +285,12 @@ class TrainingSession(Session[Train]):
             console=self.console,
             json=config.json,
         )
-        if config.init_from is not None:
+        if config.init_from is None:
+            return
+        try:
             old = RunFolder.open(config.init_from, root=config.runs_dir)
-            if old.config.kind != "pretrain":  # nothing was asked for before that could be forgotten
-                report_old_task(folder, old, config.eval_cases, self.console)
+        except InputError as error:  # it was there when this run began
+            self._say(f"no table of the task before: {error}")
+            return
+        if old.config.kind != "pretrain":  # nothing was asked for before that could be forgotten
+            report_old_task(folder, old, config.eval_cases, self.console)

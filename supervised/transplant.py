@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from bracket_env.command import typed_options
 from bracket_env.errors import InputError, quote
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
@@ -34,7 +35,8 @@ def with_architecture(config: Config, option: str) -> Config:
     """
     given: Any = config
     default = next(field.default for field in fields(given) if field.name == option)
-    if given.init_from is None or getattr(given, option) != default:
+    typed = typed_options(config)
+    if given.init_from is None or (getattr(given, option) != default if typed is None else option in typed):
         return config
     source = RunFolder.open(given.init_from, root=given.runs_dir).config
     return replace(given, **{option: source.architecture})
@@ -54,7 +56,7 @@ def initialise_from(model: SequenceModel, run: RunConfig, source: RunFolder, *, 
     old = source.config
     refuse_conditioned(source.path, old.options)
     if old.architecture != run.architecture:
-        raise InputError(f"{source.path} is of architecture {old.architecture}, not {run.architecture}: add --arch")
+        raise InputError(f"{source.path} is of architecture {old.architecture}, not {run.architecture}")
     for name, value in run.params.items():
         if name not in ("dropout", "max_length") and old.params.get(name) != value:
             raise InputError(f"{source.path} has {name} {old.params.get(name)}, not {value}")

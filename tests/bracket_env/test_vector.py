@@ -217,6 +217,20 @@ def test_member_i_has_the_stream_of_seed_plus_i() -> None:
     assert first_cases(CloseVectorEnv(4, TINY), seed=np.int64(20)) == scalars
 
 
+@pytest.mark.parametrize("seed", [True, "abc", 1.5, [0, 1, 2, 1.5], np.array([0.0, 1, 2, 3]), np.zeros((4, 1), int)])
+def test_what_is_no_whole_number_is_no_seed(seed: Any) -> None:
+    with pytest.raises(InputError, match="a seed is an integer, one integer"):
+        CloseVectorEnv(4, TINY).reset(seed=seed)
+
+
+def test_whole_numbers_of_numpy_are_numbers() -> None:
+    given: dict[str, Any] = {"max_episode_steps": np.int64(3), "max_answer": np.int64(10), "penalty": np.float32(1)}
+    env = CloseVectorEnv(np.int64(2), TINY, **given)  # type: ignore[arg-type]
+    assert (env.num_envs, env.max_episode_steps, env.task.max_answer, env.task.penalty) == (2, 3, 10, 1.0)
+    with pytest.raises(InputError, match="max_episode_steps must be an integer of at least 1, not True"):
+        CloseVectorEnv(2, TINY, max_episode_steps=True)
+
+
 def test_a_none_among_the_seeds_goes_on_with_its_stream() -> None:
     env = CloseVectorEnv(3)
     env.reset(seed=0)

@@ -24,7 +24,7 @@ from supervised.adapt import PROG, Adapt
 from supervised.adapt import main as adapt_main
 from supervised.adapt_options import check_adaptation
 from supervised.adaptation import AdaptationSession, adapt
-from supervised.lora_files import with_adapters
+from supervised.lora_files import answering, with_adapters
 from supervised.objective import TokenLoss
 from supervised.options import check
 from supervised.pretrained_export import bracket_tokenizer
@@ -231,7 +231,7 @@ def test_random_weights_are_a_control(tmp_path: Path) -> None:
         (["base", "--adapters"], "--adapters goes with the run that they belong to"),
         (["recurrent", "--export-transformers", "out"], "only gpt and bert can be exported"),
         (["--export-transformers", "out"], "--export-transformers writes a trained run"),
-        (["--resume", "base"], "is a supervised run: resume it with its own command"),
+        (["--resume", "base"], "is a supervised run: resume it with python -m supervised.train"),
     ],
 )
 def test_bad_requests_are_one_line(
@@ -287,6 +287,31 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
     assert "base (adapters off)" in shown.file.getvalue()
     with pytest.raises(InputError, match="belongs to another base: base, not other"):
         adapt(replace(scored, base="other"), ["adapt"], shown)
+
+
+@quick
+def test_the_order_of_several_adapters_does_not_matter(tmp_path: Path) -> None:
+    base = make_run(tmp_path)
+    wider, plain = run(tmp_path, LORA)[0], run(tmp_path, LORA, name="plain", pairs=None, steps=10)[0]
+    runs = {"wider": wider, "plain": plain}
+    prefixes = ["([", "[[", "(("]
+    for names in (["wider", "plain"], ["plain", "wider"]):
+        model = with_adapters(base, {name: runs[name].path / "adapter" for name in names})
+        last = load(runs[names[-1]].path)
+        assert ModelSolver(model, last.tokenizer).complete(prefixes) == last.complete(prefixes)
+        for name in names:
+            tokenizer = answering(model, name, runs[name].path / "adapter")
+            assert ModelSolver(model, tokenizer).complete(prefixes) == load(runs[name].path).complete(prefixes)
+
+
+def test_what_an_agent_knew_is_told_without_the_mask_that_its_successor_lacks(tmp_path: Path) -> None:
+    base = make_run(tmp_path, "gru")
+    masked = RunFolder.create("agent", replace(base.config, kind="ppo", masked=True), ["ppo"], root=tmp_path)
+    masked.save_best(base.load_best(), {"best_loss": 1.0})
+    _, shown = run(tmp_path, QUICK, base="agent", tune="head", learning_rate=1e-12, steps=1, warmup_steps=0)
+    assert "agent writes under a mask, new does not: both are scored without one" in shown
+    before, after = (line.split() for line in shown.splitlines() if "(before)" in line or "(after)" in line)
+    assert before[2:] == after[2:]
 
 
 @pytest.mark.slow

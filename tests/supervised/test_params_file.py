@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agents.train_ppo import TrainPPO
-from bracket_env.command import configuration
+from bracket_env.command import configuration, typed_options
 from bracket_env.errors import InputError
 from supervised.params_file import options_of, read_params
 from supervised.train import PROG, Train
@@ -35,7 +35,18 @@ def test_the_file_takes_the_place_of_the_defaults(tmp_path: Path) -> None:
 def test_an_option_that_is_given_several_times(tmp_path: Path) -> None:
     sentences = ["The bracket opened last is closed first.", "Stop when all are closed."]
     assert typed("--params", file(tmp_path / "p.json", {"instruction": sentences})).instruction == tuple(sentences)
-    assert typed("--params", file(tmp_path / "q.json", {"instruction": sentences[:1]})).instruction == (sentences[0],)
+    path = file(tmp_path / "q.json", {"instruction": sentences[:1]})
+    assert typed("--params", path).instruction == (sentences[0],)
+    assert typed("--params", path, "--instruction", sentences[1]).instruction == (sentences[1],)
+
+
+def test_what_was_typed_is_known(tmp_path: Path) -> None:
+    path = file(tmp_path / "p.json", {"units": 8, "augment": ["permute"]})
+    config = typed("--params", path, "--batch-size=64", "--learning_rate", "0.004", "--attention")
+    assert typed_options(config) == {"params", "batch_size", "learning_rate", "attention"}
+    assert typed_options(typed()) == frozenset()
+    assert typed_options(Train(units=8)) is None
+    assert typed_options(replace(config, units=9)) is None
 
 
 def test_what_is_typed_wins_even_if_it_is_the_default(tmp_path: Path) -> None:

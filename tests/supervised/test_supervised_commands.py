@@ -44,6 +44,10 @@ def refused(capsys: pytest.CaptureFixture[str], code: int) -> str:
         (["--time-limit", "soon"], "not a duration: 'soon'"),
         (["--name", "a/b"], "a run's name is one folder name, not 'a/b'"),
         (["--json", "no/such/folder/x.json"], "cannot write --json"),
+        (["--ncl-weight", "3"], "--ncl-weight goes with --instruction"),
+        (["--ncl-encoder", "nonsense"], "--ncl-encoder goes with --instruction"),
+        (["--unlabelled", "stream"], "--unlabelled goes with --instruction"),
+        (["--replay-share", "0.5"], "--replay-share goes with --replay"),
     ],
 )
 def test_bad_options_of_train(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from rich.console import Console
 from torch import Tensor
 
 from bracket_env import atomic
+from bracket_env.command import configuration
 from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
 from supervised import checkpoint, session, training
@@ -161,6 +163,59 @@ def test_resume_across_a_rollback_is_exact(tmp_path: Path, bad_step: int, monkey
             with pytest.raises(Killed):
                 run(root)
         assert_same(whole, resume(root)[0])
+
+
+@quick
+@pytest.mark.parametrize("options", [{}, {"patience": 1, "eval_every": 7, "learning_rate": 1e-9}], ids=str)
+def test_a_run_that_has_ended_stays_as_it_is(tmp_path: Path, options: dict[str, Any]) -> None:
+    folder, _ = run(tmp_path, **options)
+    before = result(folder)
+    for _ in range(2):
+        resume(tmp_path)
+        best, tensors, metrics = result(folder)
+        assert (best, metrics) == (before[0], before[2])
+        assert all(torch.equal(tensors[name], before[1][name]) for name in tensors)
+
+
+@quick
+@pytest.mark.parametrize(("option", "value"), [("--steps", "1500"), ("--name", "other"), ("--arch", "gru")])
+def test_what_is_typed_is_not_passed_over_on_resume(option: str, value: str, tmp_path: Path) -> None:
+    """Not even where it is the default of a new run."""
+    run(tmp_path)
+    typed = configuration(Train, ["--resume", "run", "--runs-dir", str(tmp_path), option, value], "train")
+    if option == "--arch":  # what the run has anyway
+        train(typed, ["train"], Console(file=StringIO()))
+        return
+    with pytest.raises(InputError, match=f"{option} {value} would make it another run"):
+        train(typed, ["train"])
+
+
+@quick
+def test_a_run_is_resumed_without_the_one_it_started_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path / "whole", name="old", units=7)
+    options: dict[str, Any] = {"units": None, "embedding_size": None, "init_from": "old"}
+    whole, _ = run(tmp_path / "whole", **options)
+    shutil.copytree(tmp_path / "whole" / "old", tmp_path / "cut" / "old")
+    with monkeypatch.context() as patched:
+        die_at(patched, 45)
+        with pytest.raises(Killed):
+            run(tmp_path / "cut", **options)
+    shutil.rmtree(tmp_path / "cut" / "old")
+    monkeypatch.chdir(tmp_path / "cut" / "run")
+    folder, shown = run(Path("runs"), Train(resume=str(tmp_path / "cut" / "run")))
+    assert_same(whole, folder)
+    assert "no table of the task before: there is no run 'old'" in shown
+
+
+@quick
+def test_a_run_without_its_checkpoint_is_not_begun_anew(tmp_path: Path) -> None:
+    folder, _ = run(tmp_path)
+    (folder.checkpoint / CHECKPOINT).unlink()
+    metrics, best = folder.metrics(), (folder.path / "best_model.safetensors").read_bytes()
+    with pytest.raises(InputError, match="nothing to resume: no "):
+        resume(tmp_path)
+    assert folder.metrics() == metrics
+    assert (folder.path / "best_model.safetensors").read_bytes() == best
 
 
 @quick

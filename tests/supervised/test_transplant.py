@@ -83,7 +83,7 @@ def test_an_agents_impossible_tokens_become_improbable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arch", "pairs", "more", "message"),
     [
-        ("lstm", ("()", "[]"), {}, "is of architecture gru, not lstm: add --arch"),
+        ("lstm", ("()", "[]"), {}, "is of architecture gru, not lstm$"),
         ("gru", ("()", "[]"), {"units": 7}, "has units 6, not 7"),
         ("gru", ("()", "{}"), {}, r"knows the pair '\[\]', which the new language lacks: see --pairs"),
     ],

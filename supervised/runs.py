@@ -45,16 +45,12 @@ CONFIG, COMMAND, METRICS = "config.json", "command.txt", "metrics.jsonl"
 WEIGHTS, METADATA = "best_model.safetensors", "best_model_metadata.json"
 
 
-_RESUMED_BY = {
-    "supervised": "supervised.train", "pretrain": "supervised.pretrain", "adapt": "supervised.adapt",
-    "ppo": "agents.train_ppo",
-}  # fmt: skip
+_RESUMABLE = ("supervised", "pretrain", "adapt", "ppo")
 
 
 def how_to_resume(kind: str) -> str:
     """What to tell somebody who tried another command."""
-    command = _RESUMED_BY.get(kind)
-    return "it cannot be resumed" if command is None else f"resume it with python -m {command}"
+    return "resume it with its own command" if kind in _RESUMABLE else "it cannot be resumed"
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ class RunFolder:
         """
         path = checked_path(name, root)
         if os.path.exists(path) and not replace:
-            go_on = f", or go on with --resume {name}" if config.kind in _RESUMED_BY else ""
+            go_on = f", or go on with --resume {name}" if config.kind in _RESUMABLE else ""
             raise InputError(f"run {path} exists: choose another --name{go_on}")
         # Made beside and then renamed: whatever happens, a folder of that name is a whole run.
         beside = Path(root) / f".{secrets.token_hex(8)}.tmp"

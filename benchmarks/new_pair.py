@@ -1,12 +1,12 @@
 """``python -m benchmarks.new_pair``: a pair of brackets that only a sentence knows, and no label shows.
 
-The labels have ( ) 【 】 { }; the cases that are scored all have 『』 as well. Arms, at the same labels, steps and seeds:
+Labelled cases have ( ) 【 】 { }; those that are scored all have 『』 as well. At the same labels, steps and seeds:
 
 - ``none``: 『』 is in the vocabulary, and nothing says what it is.
 - ``introduced``: one sentence, "『 is closed by 』": the pair is known, and no rule.
 - ``rules``: that sentence, "last opened, first closed" and "stop when closed".
 
-Figures are the best model (chosen on 1000 validation cases, which have the pair) on 1000 cases of the test split in which
+Figures are the best model (chosen on 1000 validation cases, most of which have the pair) on 1000 test cases in which
 the pair occurs, and on those of them in which it is still open, decoded freely.
 """
 
@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console

@@ -25,8 +25,8 @@ from supervised.evaluate import Evaluate
 from supervised.evaluate import main as evaluate
 from supervised.models import build_model
 from supervised.models.film import FiLMEncoder
-from supervised.runs import load
-from supervised.sentence_inputs import complete_said, say, with_sentences
+from supervised.runs import RunFolder, load
+from supervised.sentence_inputs import complete_said, say, sentence_vectors, with_sentences
 from supervised.train import Train
 from supervised.training import train
 
@@ -187,3 +187,13 @@ def test_refusals(tmp_path: Path, options: dict[str, Any], problem: str) -> None
         run(tmp_path, **options)
     assert problem in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_two_vectors_side_by_side(tmp_path: Path) -> None:
+    """An encoder and the hash; here the hash stands for the encoder too."""
+    both = sentence_vectors("hash+hash", [NEST, QUEUE])
+    np.testing.assert_allclose(both, np.hstack([hash_vectors([NEST, QUEUE])] * 2) / 2**0.5, rtol=1e-6)
+    folder = RunFolder.open(run(tmp_path, ncl_encoder="hash+hash"))
+    solver = load(folder.path, instruction=NEST)
+    assert solver.model.encoder.sentence[1].in_features == both.shape[1]
+    assert solver.complete(["({"])

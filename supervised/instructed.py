@@ -91,7 +91,7 @@ class InstructedBatches:
         seed: int,
     ) -> None:
         self.rules = rules
-        self.objective = Instructed(labels)
+        self.objective = Instructed(labels, weight)
         self._labelled = labelled
         self._unlabelled = unlabelled
         self._weighted = weighted(rules, language)
@@ -143,8 +143,9 @@ class InstructedBatches:
 class Instructed(Objective[InstructedCases]):
     """The next token of labelled cases, and what the rules say of unlabelled ones."""
 
-    def __init__(self, labelled: NextToken) -> None:
+    def __init__(self, labelled: NextToken, weight: float) -> None:
         self.labelled = labelled
+        self.scale = 1.0 + weight
 
     def loss(self, model: SequenceModel) -> InstructedLoss:
         return InstructedLoss(self.labelled.loss(model))

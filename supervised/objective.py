@@ -116,7 +116,12 @@ class Objective(ABC, Generic[Examples]):
     """Which tokens a batch predicts. Abstract.
 
     ``Examples`` has ``length`` ``(n,)`` and ``take(rows)``, as :class:`~supervised.data.EncodedCases` has.
+
+    Attributes:
+        scale: about how many times as large the loss is as that of the next token alone.
     """
+
+    scale: float = 1.0
 
     @abstractmethod
     def loss(self, model: SequenceModel) -> nn.Module:

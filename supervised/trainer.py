@@ -72,7 +72,7 @@ class Trainer:
         self.rollbacks = 0
         self.loss_sum = 0.0  # since the last reading of mean_loss
         self.loss_steps = 0
-        self._guess = math.log(model.head.out_features)
+        self._guess = math.log(model.head.out_features) * self.objective.scale
         self._snapshot: bytes | None = None
 
     @property

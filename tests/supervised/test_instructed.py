@@ -154,6 +154,10 @@ def test_sentences_alone_teach_the_task(tmp_path: Path) -> None:
     assert sum(a == case.completion for a, case in zip(answers, cases, strict=True)) >= 170
 
 
+def test_no_weight_looks_like_an_explosion(tmp_path: Path) -> None:
+    run(tmp_path, "a", instruction=(NEST, STOP), dataset_size="5", steps=30, ncl_weight=1000.0)
+
+
 def test_a_pair_that_only_a_sentence_introduces(tmp_path: Path) -> None:
     config = Train(setting=TINY, instruction=("『 is closed by 』.",))
     extended = with_introduced_pairs(config)

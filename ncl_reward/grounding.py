@@ -82,10 +82,12 @@ def _ground(instruction: Instruction, encoder: SentenceEncoder, language: Bracke
     stated = [entry for entries in found for entry in entries if entry.weight > 0]
     if not stated:
         return whole
-    best: dict[str, Grounded] = {}
+    best: dict[tuple[object, ...], Grounded] = {}  # of each rule and what it is about
     for entry in sorted(stated, key=lambda e: -e.weight):
-        best.setdefault(entry.rule, entry)
-    return [*best.values(), *(replace(e, weight=0.0) for e in whole if e.rule not in best)]
+        about = entry.instruction
+        best.setdefault((entry.rule, about.pairs, about.introduces, about.hours), entry)
+    found_rules = {entry.rule for entry in best.values()}
+    return [*best.values(), *(replace(e, weight=0.0) for e in whole if e.rule not in found_rules)]
 
 
 def _clauses_of(instruction: Instruction, encoder: SentenceEncoder, language: BracketLanguage) -> list[Grounded]:

@@ -148,11 +148,16 @@ def weights_in_place(stated: Sequence[StatedRule], inputs: PowerInputs) -> np.nd
     """
     rows = []
     for rule, slots, weight in stated:
-        row = weight * rule.target(inputs, slots).applies
-        for other in stated:
-            row = row * (1 - other.weight * other.rule.silenced(inputs, rule.name))
-        rows.append(row)
+        rows.append(weight * rule.target(inputs, slots).applies * share_left(rule, stated, inputs))
     return np.array(rows, dtype=np.float64).reshape(len(stated), len(inputs.watts))
+
+
+def share_left(rule: PowerRule, stated: Sequence[StatedRule], inputs: PowerInputs) -> np.ndarray:
+    """``(n,)``: what the others leave of a rule's word at each slot, from 0 to 1, whether it applies there or not."""
+    left = np.ones(len(inputs.watts))
+    for other in stated:
+        left *= 1 - other.weight * other.rule.silenced(inputs, rule.name)
+    return left
 
 
 def is_night(hours: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ closed (Kass & Raftery 1995, "Bayes Factors", section 3):
 A prior counts as at most MOST_BELIEVED, or labels could never overrule a sentence that is clearly put. In the hours of
 sleep a rule weighs at most what it does by day: nearly everybody is in then, so the night agrees with any rule that
 says "at home" and can vouch for none. The target is the posterior mean of the claimed rate, and w is the weight of the
-hour in the loss. Where several rules speak, the largest w counts and the targets are mixed as Π q^(w / largest w).
+hour in the loss; where another rule takes a share of its word away ("at night that says nothing"), that share is
+missing. Where several rules speak, the largest w counts and the targets are mixed as Π q^(w / largest w).
 Hours of which no rule speaks get the rate at the silent hours, with the largest weight among the rules: "low for long
 means absent" would be idle if it did not mean "otherwise rather not".
 
@@ -30,7 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncl_reward.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, weights_in_place
+from ncl_reward.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, share_left, weights_in_place
 from supervised.occupancy.record import in_hours
 
 STRENGTH = 20.0
@@ -63,29 +64,31 @@ def targets(stated: Sequence[StatedRule], inputs: PowerInputs, labels: np.ndarra
         labels: ``(n,)`` ABSENT, PRESENT, or below 0 where there is no label.
     """
     stated = [rule for rule in stated if rule.weight > 0]
-    prior = weights_in_place(stated, inputs)  # (rules, n)
-    if not prior.any():
+    if not weights_in_place(stated, inputs).any():
         return None
+    applies = np.array([rule.target(inputs, slots).applies for rule, slots, _ in stated])
     night = in_hours(inputs.hours, *SLEEP)
     log_q = np.zeros((len(labels), 2))
     spoken, silent_weight, silent_rate = np.zeros((3, len(labels)))
-    for (rule, slots, _), row in zip(stated, prior, strict=True):
+    for (rule, slots, prior), fires in zip(stated, applies, strict=True):
+        left = share_left(rule, stated, inputs)
         by_day = 1.0
         for part in (~night, night):
-            fired = part & (row > 0)
+            fired = part & fires
             if not fired.any():
                 continue
-            worth = worth_of(labels, fired, part & ~fired, rule.answer, slots.noise, float(row[fired].max()))
+            worth = worth_of(labels, fired, part & ~fires, rule.answer, slots.noise, prior)
             worth = worth._replace(weight=min(worth.weight, by_day))
             by_day = worth.weight
             rate = np.log([worth.absent_if_fired, 1 - worth.absent_if_fired])
-            log_q[fired] += worth.weight * rate
-            spoken[fired] = np.maximum(spoken[fired], worth.weight)
-            better = part & (worth.weight > silent_weight)
-            silent_weight[better], silent_rate[better] = worth.weight, worth.absent_if_silent
+            weight = worth.weight * left * part
+            log_q += (weight * fires)[:, None] * rate
+            spoken = np.maximum(spoken, weight * fires)
+            better = weight > silent_weight
+            silent_weight[better], silent_rate[better] = weight[better], worth.absent_if_silent
     log_q /= np.maximum(spoken, 1e-12)[:, None]
     q = np.exp(log_q - np.logaddexp(log_q[:, 0], log_q[:, 1])[:, None])
-    silent = (prior == 0).all(axis=0)
+    silent = ~applies.any(axis=0)
     q[silent] = np.stack([silent_rate[silent], 1 - silent_rate[silent]], axis=1)
     weight = np.where(silent, silent_weight, spoken)
     return Targets(q, np.where(np.isfinite(inputs.watts), weight, 0.0))

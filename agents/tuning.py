@@ -18,6 +18,7 @@ from agents.tune import PROG, TunePPO
 from bracket_env.errors import InputError, quote
 from supervised.checks import require_whole
 from supervised.search_spaces import SIZES, sample_sentence_weight, usual_size
+from supervised.stated_rules import check_sentences
 from supervised.study_problem import Problem, Watch
 from supervised.study_run import run_study
 
@@ -90,7 +91,8 @@ class PPOProblem(Problem[TunePPO]):
         if not options.encoders or len(set(options.encoders)) < len(options.encoders):
             raise InputError(f"--encoders names at least one network, and none twice, not {quote(options.encoders)}")
         for encoder in options.encoders:
-            check(self._command({"encoder": encoder}, Path(), None, 1))
+            run, _ = check(self._command({"encoder": encoder}, Path(), None, 1))
+            check_sentences(options.instruction, run.language)
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
         drawn = sample_ppo_params(trial, self.options.encoders)

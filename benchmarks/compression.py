@@ -25,7 +25,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -49,6 +49,7 @@ from supervised.compress import Compress
 
 Way = dict[str, Any]
 STUDENT_OPTIONS: Way = {"distill_to": "gru", "units": 32}
+Arch = Literal["gru", "gru-256", "stack", "transformer", "gpt"]
 STRUCTURED = ("gru", WIDE, "transformer")
 
 
@@ -71,9 +72,15 @@ class CompressionJob:
 class CompressionBenchmark(GridOptions):
     """Size, speed and exact match of compressed models."""
 
-    archs: tuple[str, ...] = ("gru", WIDE, "stack", "transformer", "gpt")
+    archs: tuple[Literal["gru", "gru-256", "stack", "transformer", "gpt"], ...] = (
+        "gru",
+        WIDE,
+        "stack",
+        "transformer",
+        "gpt",
+    )
     """Which models; gru-256: the gru with 256 units."""
-    settings: tuple[str, ...] = ("Close", "CloseDeep")
+    settings: tuple[Literal["Close", "CloseDeep"], ...] = ("Close", "CloseDeep")
     """Which tasks; CloseDeep for the gru only, with --full for all."""
     seeds: tuple[int, ...] | None = None
     """Of the models; by default 0, with --full 0 to 4."""

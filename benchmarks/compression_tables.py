@@ -15,6 +15,7 @@ from rich import box
 from rich.table import Table
 
 from bracket_env.atomic import write_bytes
+from bracket_env.errors import InputError
 
 Row = dict[str, Any]
 SPARSITIES = (0.5, 0.8, 0.9, 0.95)
@@ -189,6 +190,8 @@ def plot(table: Sequence[Row], path: Path) -> None:
 
     known = [row for row in table if "bytes" in row]
     settings = sorted({row["setting"] for row in known})
+    if not settings:
+        raise InputError("no results to draw yet")
     figure = Figure(figsize=(6 * len(settings), 4), layout="constrained")
     FigureCanvasAgg(figure)
     colours = {"gru": "#0072B2", "transformer": "#D55E00", "gpt": "#009E73", "stack": "#CC79A7", WIDE: "#56B4E9"}

@@ -22,7 +22,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +31,8 @@ from benchmarks.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
-ARMS = ("default", "default+hash", "hash", "none", "shuffled")
+Arm = Literal["default", "default+hash", "hash", "none", "shuffled"]
+ARMS: tuple[Arm, ...] = get_args(Arm)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class ConditionedJob:
 class Conditioned(GridOptions):
     """Exact match under seen sentences, unseen paraphrases and unseen combinations of meanings."""
 
-    arms: tuple[str, ...] = ARMS
+    arms: tuple[Arm, ...] = ARMS
     """Which arms."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Which seeds."""

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from rich import box
 from rich.console import Console
@@ -29,7 +29,8 @@ from benchmarks.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
-ARMS = ("use", "hash", "none")
+Vectors = Literal["use", "hash", "none"]
+ARMS: tuple[Vectors, ...] = get_args(Vectors)
 COLUMNS = {
     "seen": ("seen sentences", None),
     "unseen": ("unseen sentences", None),
@@ -55,7 +56,7 @@ class InstructJob:
 class InstructOptions(GridOptions):
     """PPO on instructed brackets: seen sentences, unseen ones, unseen combinations, beside controls."""
 
-    vectors: tuple[str, ...] = ARMS
+    vectors: tuple[Vectors, ...] = ARMS
     """Which encoders."""
     total_timesteps: int = 1_000_000
     """Environment steps of a run."""

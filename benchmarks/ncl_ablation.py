@@ -26,7 +26,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -47,7 +47,8 @@ SENTENCES = {
     "unrelated": ("Add a pinch of salt to the soup.",),
     "contradicting": ("The bracket opened first is closed first.",),
 }
-ARMS = (*SENTENCES, "rules", "random", "entropy", "oracle")
+Arm = Literal["none", "open", "all", "unrelated", "contradicting", "rules", "random", "entropy", "oracle"]
+ARMS: tuple[Arm, ...] = get_args(Arm)
 METHODS = {"none": ("none", False), "none + augmentation": ("none", True), "all sentences": ("all", False)}
 """Lines of the curves -> arm, and whether labels are augmented."""
 UNLABELLED = 3000
@@ -69,9 +70,9 @@ class NCLJob:
 class NCLAblation(GridOptions):
     """Exact match by sentences, labels and augmentation, beside the controls."""
 
-    arms: tuple[str, ...] = ARMS
+    arms: tuple[Arm, ...] = ARMS
     """Which arms."""
-    settings: tuple[str, ...] = ("Close", "CloseDeep")
+    settings: tuple[Literal["Close", "CloseDeep"], ...] = ("Close", "CloseDeep")
     """Which tasks."""
     labels: tuple[int, ...] = (30, 300)
     """How many labelled cases."""

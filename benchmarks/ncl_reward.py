@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rich import box
 from rich.console import Console
@@ -47,7 +47,8 @@ SENTENCES = {
     "unrelated": ("Add a pinch of salt to the soup.",),
     "contradicting": ("The bracket opened first is closed first.",),
 }
-ARMS = ("none", "right", "right, stop", "base", "length", "random", "unrelated", "contradicting", "dense")
+Arm = Literal["none", "right", "right, stop", "base", "length", "random", "unrelated", "contradicting", "dense"]
+ARMS: tuple[Arm, ...] = get_args(Arm)
 COLOURS = ("#666666", "#0072B2", "#F0E442", "#000000", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#009E73")
 LEVELS = (0.50, 0.90)
 
@@ -71,7 +72,7 @@ class NCLRewardJob:
 class NCLRewardOptions(GridOptions):
     """Sparse CloseDeep with and without sentences in the reward, beside controls: steps to 50 and 90 % success."""
 
-    arms: tuple[str, ...] = ARMS
+    arms: tuple[Arm, ...] = ARMS
     """Which arms."""
     encoder: Literal["gru", "tree"] = "gru"
     """The network; tree is given the structure, so that only finding the reward is left to learn."""
@@ -82,7 +83,7 @@ class NCLRewardOptions(GridOptions):
     base: float = 0.5
     """--ncl-base: the potential of an answer without a violation."""
     mask: bool = True
-    """Forbid syntactically impossible actions: what is left to find is the order and the END."""
+    """Whether syntactically impossible actions are forbidden; what is left to find then is the order and the END."""
     plot: str | None = None
     """Draw the curves into this PNG."""
 

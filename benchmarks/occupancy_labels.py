@@ -22,7 +22,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from rich import box
@@ -40,7 +40,7 @@ from supervised.occupancy.simulator import homes_of, simulate
 
 SENTENCE = "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"
 UNRELATED = "The museum is open on Tuesdays."
-ARMS = (
+Arm = Literal[
     "none",
     "sentence",
     "contradicting",
@@ -49,7 +49,8 @@ ARMS = (
     "self_training",
     "without_language",
     "all_labels",
-)
+]
+ARMS: tuple[Arm, ...] = get_args(Arm)
 YARDSTICKS = ("bare_rule", "logistic_regression", "random_forest", "rules_alone")
 
 
@@ -71,7 +72,7 @@ class OccupancyBenchmark(GridOptions):
 
     labels: tuple[int, ...] = (0, 10, 20, 50, 100, 200)
     """Numbers of labelled slots a home."""
-    arms: tuple[str, ...] = ARMS
+    arms: tuple[Arm, ...] = ARMS
     """Ways of teaching."""
     homes: int = 3
     """Homes a run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from bracket_env.errors import InputError, quote
 
@@ -14,26 +15,37 @@ _WORDS = {
     "a": 1, "an": 1, "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
     "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "twenty-four": 24, "thirty": 30, "forty": 40,
-    "forty-five": 45, "forty-eight": 48, "fifty": 50, "sixty": 60, "ninety": 90,
+    "forty-five": 45, "forty-eight": 48, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_WORDS |= {
+    f"{ten}{between}{one}": _WORDS[ten] + _WORDS[one]
+    for ten in _TENS
+    for between in "- "
+    for one in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+}
 _HOURS_OF = {
     "秒": 1 / 3600, "分": 1 / 60, "時間": 1.0, "日": 24.0, "週": 168.0,
     "second": 1 / 3600, "sec": 1 / 3600, "minute": 1 / 60, "min": 1 / 60, "hour": 1.0, "hr": 1.0, "h": 1.0,
     "day": 24.0, "week": 168.0,
 }  # fmt: skip
 
+# 1,000; 2.5 and 2,5; 1 1/2
+_DIGITS = r"\d{1,3}(?:,\d{3})+(?![\d,])|(?:\d+\s+)?\d+/[1-9]\d*|\d+(?:[.,]\d+)?"
 _PLAIN_DIGITS = str.maketrans("０１２３４５６７８９．，", "0123456789.,")
 _JAPANESE = re.compile(
-    r"(?P<minus>(?<![0-9A-Za-z])[-−]|マイナス)?\s*(?P<number>\d+(?:[.,]\d+)?|[〇零一二三四五六七八九十百千]+)\s*"
+    r"(?P<minus>(?<![0-9A-Za-z])[-−]|マイナス)?\s*(?P<number>" + _DIGITS + r"|[〇零一二三四五六七八九十百千]+)\s*"
     r"(?P<unit>秒|分(?![にな])|時間|日|週)間?(?P<half>半)?"  # 十分に, 十分な: sufficient, not ten minutes
 )
 _ENGLISH = re.compile(
     r"(?:\b(?P<minus>minus|negative)\s+|(?P<sign>(?<![0-9A-Za-z])[-−])\s*)?"
-    r"\b(?P<number>\d+(?:[.,]\d+)?|(?:" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")\b)"
+    r"\b(?P<number>" + _DIGITS + r"|(?:" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")\b)"
     r"(?P<half>\s+and\s+a\s+half)?[\s-]*(?P<unit>hours?|hrs?|h|minutes?|mins?|min|seconds?|secs?|days?|weeks?)\b"
     r"(?P<later>\s+and\s+a\s+half)?",
     re.IGNORECASE,
 )
+_JOINED = re.compile(r"\s*(?:,|、|と|and|,\s*and)?\s*", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _FIXED = [  # (pattern, hours), tried before the numbers
     (re.compile(r"半日|\bhalf (?:a |the )?day\b", re.IGNORECASE), 12.0),
     (re.compile(r"半時間|\bhalf an hour\b|\bhalf[- ]hour\b", re.IGNORECASE), 0.5),
@@ -63,6 +75,10 @@ def find_duration(text: str) -> tuple[float, list[tuple[int, int]]] | None:
         return None
     found.sort()
     start, end, hours = found[0]
+    for (_, before, longer), (begin, after, more) in pairwise(found):  # 2時間30分, "2 hours and 30 minutes"
+        if before != end or more >= longer or not _JOINED.fullmatch(text, before, begin):
+            break
+        end, hours = after, hours + more
     if not 0 < hours <= MAX_HOURS:
         raise InputError(f"{quote(text[start:end].strip())} is no duration: it must be above 0 and at most 7 days")
     return hours, [(start, end) for start, end, _ in found]
@@ -82,8 +98,12 @@ def _hours(match: re.Match[str]) -> float:
 def _number(text: str) -> float:
     if text in _WORDS:
         return float(_WORDS[text])
+    if "/" in text:
+        *whole, part = text.split()
+        above, below = part.split("/")
+        return sum(map(float, whole)) + float(above) / float(below)
     if text[0].isdigit():
-        return float(text.replace(",", "."))
+        return float(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text.replace(",", "."))
     total, digit = 0, 0
     for symbol in text:
         if symbol in _KANJI_TENS:

@@ -72,6 +72,16 @@ def with_introduced_pairs(config: Train) -> Train:
     return replace(config, pairs=tuple(pairs), labelled_pairs=config.labelled_pairs or language.pairs)
 
 
+def check_sentences(sentences: Sequence[str], language: BracketLanguage) -> None:
+    """Before work begins where no sentence may introduce a pair.
+
+    Raises:
+        InputError: a sentence that cannot be read, or one about a pair that the language lacks.
+    """
+    for sentence in sentences:
+        parse_instruction(sentence, language).slots(language)
+
+
 def stated_rules(config: Train, language: BracketLanguage, labelled: EncodedCases | None) -> list[StatedRule]:
     """What the sentences state about brackets, each rule once: where it gets most weight.
 

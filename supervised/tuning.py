@@ -17,6 +17,7 @@ from supervised.options import check, custom_pairs
 from supervised.runs import RunFolder
 from supervised.search_spaces import SEARCH_SPACES, sample_sentence_weight, usual_params
 from supervised.session import run_session
+from supervised.stated_rules import check_sentences
 from supervised.study_problem import Problem, Watch
 from supervised.study_run import run_study
 from supervised.train import Train
@@ -39,7 +40,8 @@ class SupervisedProblem(Problem[Tune]):
         options = self.options
         require_whole("dataset_size", options.dataset_size, 1, MOST_CASES)
         require_whole("steps", options.steps, 1, 10**9)
-        check(self._command({}, Path("dataset"), None, 1))
+        run = check(self._command({}, Path("dataset"), None, 1))
+        check_sentences(options.instruction, run.language)
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
         drawn = SEARCH_SPACES[self.options.arch](trial)

@@ -136,6 +136,13 @@ def data_options(run: RunConfig) -> dict[str, Any]:
     return {name: options[name] for name in wanted if name in options and name in known}
 
 
+def cases_seen(run: RunConfig) -> int:
+    """How many training cases a run has had; what comes after them is new to it."""
+    data = data_options(run)
+    seen: int = run.options.get("cases_seen", data.get("steps", 0) * data.get("batch_size", 0))
+    return seen
+
+
 def training_options(run: RunConfig, data: dict[str, Any], **changes: Any) -> Train:
     """The options for going on with a run's own cases (:func:`data_options`)."""
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}

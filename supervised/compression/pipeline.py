@@ -20,7 +20,7 @@ from bracket_env.random_streams import key
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.compress import Compress
 from supervised.compression.distillation import AnsweredBatches, Distillation
-from supervised.compression.fine_tuning import Examination, Onward, train_further, training_options
+from supervised.compression.fine_tuning import Examination, Onward, cases_seen, train_further, training_options
 from supervised.compression.measure import (
     LONGEST_OF,
     Candidate,
@@ -178,7 +178,7 @@ class _Compression:
             steps=steps,
             learning_rate=self.config.learning_rate or trained.learning_rate,
         )
-        seen = data.get("steps", 0) * data.get("batch_size", self.config.batch_size)
+        seen = cases_seen(self.plan.source.config)
         batches = Onward(train_batches(options, self.run), -(-seen // self.config.batch_size))
         return train_further(
             self.model, options, batches, self.examination, self.console, after_step=after_step, ready_at=ready_at

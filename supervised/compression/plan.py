@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
+from bracket_env.command import typed_options
 from bracket_env.errors import InputError
 from bracket_env.settings import Setting, get_setting
-from supervised.checks import flag, require, require_whole
+from supervised.checks import check_output, flag, require, require_whole
 from supervised.compress import Compress
-from supervised.compression.fine_tuning import data_options
+from supervised.compression.fine_tuning import cases_seen, data_options
 from supervised.compression.onnx_export import check_packages
 from supervised.compression.onnx_forms import check_exportable
 from supervised.compression.quantization import check_int8
-from supervised.compression.structured import check_removable
+from supervised.compression.structured import fewer_units
+from supervised.dataset_folder import read_dataset
 from supervised.model_options import MODEL_OPTIONS, architecture_params, longest_input
 from supervised.options import custom_pairs
 from supervised.runs import WEIGHTS, RunConfig, RunFolder, checked_path, free_name
@@ -57,8 +58,11 @@ def check(config: Compress) -> Plan:
         raise InputError(f"{source.path} holds no trained model yet: no {WEIGHTS}")
     setting = get_setting(source.config.setting)
     run = _result(config, source.config, setting)
-    if config.structured:
-        check_removable(run.architecture)
+    if config.structured and config.prune is not None:
+        fewer_units(run, config.prune)
+    cases = run.options["training"].get("dataset")
+    if cases is not None and config.prune is not None and config.fine_tune_steps:
+        read_dataset(cases, run.language)  # which may have gone since the run was trained
     if config.quantize == "int8-dynamic":
         check_int8(run.architecture)
     if config.onnx is not None:
@@ -91,6 +95,16 @@ def _check_combinations(config: Compress) -> None:
         for name in ("structured", "prune_scope", "prune_schedule"):
             if getattr(config, name):
                 raise InputError(f"{flag(name)} goes with --prune")
+    typed = typed_options(config) or ()
+    trains = config.distill_to is not None or (config.prune is not None and config.fine_tune_steps > 0)
+    for names, wanted, flags in (
+        (("distill_steps", "distill_temperature"), config.distill_to is not None, "--distill-to"),
+        (("fine_tune_steps",), config.prune is not None, "--prune"),
+        (("batch_size", "learning_rate", "eval_every"), trains, "--distill-to, or --prune with --fine-tune-steps"),
+    ):
+        idle = [name for name in names if name in typed and not wanted]
+        if idle:
+            raise InputError(f"{flag(idle[0])} goes with {flags}")
     if config.structured:
         for name in ("prune_scope", "prune_schedule"):
             if getattr(config, name) is not None:
@@ -102,7 +116,9 @@ def _check_combinations(config: Compress) -> None:
 def _result(config: Compress, source: RunConfig, setting: Setting) -> RunConfig:
     """The configuration of what is made; a student answers under the same mask as its teacher."""
     loss = source.options.get("loss", "answer") if config.distill_to is None else "answer"
-    options = {**asdict(config), "loss": loss, "training": data_options(source)}
+    further = 0 if config.prune is None else config.fine_tune_steps * config.batch_size
+    seen = {"cases_seen": cases_seen(source) + further}
+    options = {**asdict(config), "loss": loss, "training": data_options(source), **seen}
     run = replace(source, kind="compress", options=options)
     if config.distill_to is None:
         return run
@@ -120,6 +136,8 @@ def _check_outputs(config: Compress, source: RunFolder) -> None:
     """What would only be missed when everything is done."""
     if _name(config, source) is None and config.name is not None:
         raise InputError(f"--name {config.name} goes with --prune, --quantize or --distill-to: --onnx makes no run")
+    if _name(config, source) is None and config.json is not None:
+        raise InputError(f"--json {config.json} goes with --prune, --quantize or --distill-to: --onnx prints no table")
     if config.name is not None:
         path = checked_path(config.name, config.runs_dir)
         if path.resolve() == source.path.resolve():
@@ -128,7 +146,6 @@ def _check_outputs(config: Compress, source: RunFolder) -> None:
             raise InputError(f"run {path} exists: choose another --name, or replace it with --force")
     for name in ("onnx", "json"):
         file = getattr(config, name)
-        if file is not None and (Path(file).is_dir() or not Path(file).absolute().parent.is_dir()):
-            raise InputError(f"cannot write {flag(name)} {file}: it is a folder, or in one that does not exist")
+        check_output(name, file)
     if config.onnx is not None and os.path.lexists(config.onnx) and not config.force:
         raise InputError(f"--onnx {config.onnx} exists: choose another file, or replace it with --force")

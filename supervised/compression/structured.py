@@ -55,11 +55,7 @@ def remove_units(model: SequenceModel, run: RunConfig, share: float) -> tuple[Se
     Raises:
         InputError: the architecture has no units to remove, or the share is too small to remove any.
     """
-    check_removable(run.architecture)
-    params = smaller_params(run.architecture, run.params, share)
-    if params == check_params(run.architecture, run.params).to_dict():
-        raise InputError(f"--prune {share:g} of the units removes none of this {run.architecture}: ask for more")
-    small = replace(run, params=params)
+    small = replace(run, params=fewer_units(run, share))
     smaller = small.build()
     weights = dict(model.state_dict())
     sizes = {name: tensor.shape for name, tensor in smaller.state_dict().items()}
@@ -73,6 +69,15 @@ def remove_units(model: SequenceModel, run: RunConfig, share: float) -> tuple[Se
             weights[place.weight] = _taken(weights[place.weight], place, kept)
     smaller.load_state_dict(weights)
     return smaller, small
+
+
+def fewer_units(run: RunConfig, share: float) -> dict[str, Any]:
+    """The architecture's options after :func:`remove_units`. Raises as it does."""
+    check_removable(run.architecture)
+    params = smaller_params(run.architecture, run.params, share)
+    if params == check_params(run.architecture, run.params).to_dict():
+        raise InputError(f"--prune {share:g} of the units removes none of this {run.architecture}: ask for more")
+    return params
 
 
 def smaller_params(architecture: str, params: Mapping[str, Any], share: float) -> dict[str, Any]:

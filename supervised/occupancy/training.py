@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from rich.progress import track
 from rich.table import Table
 
 from bracket_env.atomic import write_text
+from bracket_env.command import typed_options
 from bracket_env.errors import InputError, quote
 from ncl_reward.power_rules import StatedRule
-from supervised.checks import require_whole
+from supervised.checks import check_output, require_whole
 from supervised.devices import choose_device
 from supervised.occupancy.__main__ import Occupancy
 from supervised.occupancy.answers import MEASURES, Answer, answers, one_kind, rows
@@ -79,9 +79,14 @@ def _check(config: Occupancy) -> None:
     for name in ("time_column", "power_columns", "occupancy_column"):
         if getattr(config, name) is not None and config.csv is None:
             raise InputError(f"--{name.replace('_', '-')} goes with --csv")
-    for path in (config.json, config.plot, config.predict_out):
-        if path is not None and not Path(path).resolve().parent.is_dir():
-            raise InputError(f"cannot write {path}: there is no folder {Path(path).resolve().parent}")
+    typed = typed_options(config) or ()
+    for name in ("homes", "days"):
+        if name in typed and config.csv is not None:
+            raise InputError(f"--{name} is about simulated homes, and --csv {config.csv} is a real one")
+    if "encoder" in typed and config.instruction is None:
+        raise InputError("--encoder goes with --instruction")
+    for name in ("json", "plot", "predict_out"):
+        check_output(name, getattr(config, name))
 
 
 def _homes(config: Occupancy, console: Console) -> list[PowerRecord]:

@@ -37,7 +37,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
 
 def stated(text: str, encoder: SentenceEncoder) -> list[Grounded]:
     [entries] = ground([parse_instruction(text, LANGUAGE)], encoder, LANGUAGE)
-    assert sorted(entry.rule for entry in entries) == sorted(RULE_NAMES)
+    assert {entry.rule for entry in entries} == set(RULE_NAMES)
     assert [entry.weight for entry in entries] == sorted((entry.weight for entry in entries), reverse=True)
     return [entry for entry in entries if entry.weight > 0]
 
@@ -172,6 +172,14 @@ def test_clauses_state_rules_of_their_own(encoder: SentenceEncoder) -> None:
 def test_two_sentences_in_one_text(encoder: SentenceEncoder) -> None:
     text = "答えには閉じ括弧だけを書く。すべて閉じたら終わる。"
     assert {entry.rule for entry in stated(text, encoder)} == {"closers_only", "stop_when_closed"}
+
+
+def test_two_sentences_that_state_one_rule_of_different_pairs(encoder: SentenceEncoder) -> None:
+    found = stated("( and ) correspond one to one. 【 and 】 correspond one to one.", encoder)
+    assert {(entry.rule, entry.instruction.pairs) for entry in found} == {
+        ("one_to_one", ("()",)),
+        ("one_to_one", ("【】",)),
+    }
 
 
 def test_a_language_that_the_encoder_does_not_know_states_nothing() -> None:

@@ -22,6 +22,7 @@ from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
 from supervised.compress import PROG, Compress, main
 from supervised.compression import measure, plan
+from supervised.compression.fine_tuning import cases_seen
 from supervised.compression.measure import LONGEST_OF, Candidate, longest_cases, measured, slowdowns
 from supervised.compression.pipeline import compress
 from supervised.evaluate import Evaluate
@@ -207,6 +208,9 @@ def test_a_chain_of_commands_is_recorded_from_its_beginning(tmp_path: Path) -> N
     assert [entry["source"]["run"] for entry in chain] == ["dense", "small"]
     assert chain[1]["source"]["sha256"] == first.best_metadata()["sha256"]
     assert second.config.options["training"] == first.config.options["training"]
+    assert first.config.options["cases_seen"] == cases_seen(RunFolder.open("dense", root=tmp_path).config)
+    further = second.config.options["cases_seen"] - first.config.options["cases_seen"]
+    assert further == QUICK["fine_tune_steps"] * QUICK["batch_size"]
 
 
 def test_the_same_command_gives_the_same_bits(tmp_path: Path) -> None:
@@ -241,6 +245,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source(runs, "empty").path / "best_model.safetensors").unlink()
     words = source(runs, "words").path / "config.json"
     words.write_text(words.read_text().replace('"supervised"', '"pretrain"'))
+    moved = source(runs, "moved").path / "config.json"
+    moved.write_text(moved.read_text().replace('"dataset": null', '"dataset": "nowhere"'))
     (runs / "thesis").mkdir()
     (found / "taken.onnx").write_text("mine")
     return found
@@ -259,6 +265,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["dense", "--prune-scope", "layer", "--onnx", "x.onnx"], "--prune-scope goes with --prune"),
         (["dense", "--prune", "0.5", "--structured", "--prune-scope", "layer"], "--prune-scope is about single"),
         (["dense", "--prune", "0.5", "--units", "8"], "--units goes with --distill-to"),
+        (["dense", "--prune", "0.5", "--distill-steps", "3000"], "--distill-steps goes with --distill-to"),
+        (["dense", "--distill-to", "gru", "--fine-tune-steps", "3"], "--fine-tune-steps goes with --prune"),
+        (["dense", "--quantize", "int8-weights", "--batch-size", "5"], "--batch-size goes with --distill-to, or"),
+        (["dense", "--onnx", "x.onnx", "--json", "x.json"], "--json x.json goes with --prune, --quantize or"),
+        (["dense", "--distill-to", "gru", "--units", "1", "--prune", "0.5", "--structured"], "removes none of this"),
+        (["moved", "--distill-to", "gru", "--prune", "0.5"], "nowhere is not a data set folder"),
         (["dense", "--distill-to", "gru", "--heads", "2"], "gru does not use the option 'heads'"),
         (["dense", "--distill-to", "gpt", "--max-length", "3"], "--max-length 3 is less than"),
         (["dense", "--distill-to", "gpt", "--prune", "0.5", "--structured"], "--structured removes units of"),

@@ -24,6 +24,7 @@ from toy_problem import (
     loss_at,
 )
 
+from bracket_env.command import configuration
 from bracket_env.errors import InputError
 from supervised.best_trial import best_from_database
 from supervised.runs import METADATA
@@ -335,6 +336,19 @@ def test_another_study_is_refused(
     with pytest.raises(InputError) as error:
         resumed(Tune(resume="s", **changes), study, kind)
     assert message in str(error.value)
+
+
+def test_a_typed_default_is_not_passed_over(tmp_path: Path) -> None:
+    task = begin(tmp_path / "s", steps=10)
+    study = load(task.name, task.location, SMALL)
+
+    def typed(*options: str) -> Tune:
+        return resumed(configuration(Tune, ["--resume", "s", *options], "tune"), study, Toy)
+
+    assert typed("--n-trials", "50").n_trials == Tune.n_trials == 50
+    assert typed().n_trials == SMALL.n_trials != 50
+    with pytest.raises(InputError, match="--steps 1500 would make 's' another study"):
+        typed("--steps", "1500")
 
 
 def test_a_study_of_somebody_else_or_another_direction_is_refused(tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ def test_an_interrupted_trial_and_a_rank_by_the_objective(tmp_path: Path) -> Non
         (replace(SMALL, json="no/such/x.json"), "cannot write --json no/such/x.json"),
         (replace(SMALL, storage="nowhere"), "--storage must be a database URL"),
         (replace(SMALL, n_trials=0), "--n-trials"),
+        (replace(SMALL, instruction=("『 is closed by 』.",)), "names the pair 『』, which is not in the language"),
     ],
 )
 def test_what_is_refused_leaves_nothing_behind(config: Tune, message: str) -> None:

@@ -101,7 +101,8 @@ def test_a_file_without_labels_is_predicted_by_the_sentence_alone(home: str, tmp
         ({"instruction": "  "}, "the sentence is empty"),
         ({"power_columns": ("a",)}, "--power-columns goes with --csv"),
         ({"csv": "nowhere.csv"}, "cannot read nowhere.csv"),
-        ({"json": "nowhere/rows.json"}, "there is no folder"),
+        ({"json": "nowhere/rows.json"}, "cannot write --json nowhere/rows.json: it is a folder, or in one that"),
+        ({"plot": "/"}, "cannot write --plot /: it is a folder"),
     ],
 )
 def test_what_cannot_be_used_is_named(options: dict[str, object], message: str) -> None:

@@ -56,6 +56,16 @@ def run(
     return 0
 
 
+def run_script(main: Callable[..., object]) -> int:
+    """A short script's ``main(option: int = 3)`` on the command line: :func:`run` for what needs no configuration."""
+    try:
+        tyro.cli(main)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def parse(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
     """The configuration that ``argv`` asks for.
 

@@ -10,12 +10,13 @@ table that ``python -m agents.evaluate`` prints for trained runs.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-import tyro
 from rich.console import Console
 
 from bracket_env import BracketLanguage, get_setting
+from bracket_env.command import run_script
 from bracket_env.report import score_table
 from bracket_env.scoring import Solver, score
 from bracket_env.solvers import yardsticks
@@ -45,4 +46,4 @@ def main(n: int = 1000, memory: int = 2, setting: str = "bracket/Close-v0") -> N
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(run_script(main))

@@ -14,11 +14,14 @@ perfect answer:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
-import tyro
+
+from bracket_env.command import run_script
+from bracket_env.errors import InputError
 
 Policy = Callable[[gym.Env, dict[str, Any]], int]
 
@@ -57,10 +60,12 @@ def play(policy: Policy, episodes: int) -> tuple[float, float]:
 
 def main(episodes: int = 1000) -> None:
     """Let each policy play the same cases."""
+    if episodes < 1:
+        raise InputError(f"--episodes must be at least 1, not {episodes}")
     for name, policy in {"oracle": oracle, "random": uniform, "random, masked": uniform_masked}.items():
         mean_return, perfect = play(policy, episodes)
         print(f"{name:14}  return {mean_return:.3f}   perfect {perfect:6.1%}")
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(run_script(main))

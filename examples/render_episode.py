@@ -9,15 +9,16 @@ picture. ``env.render()`` gives these frames too: as text with ``render_mode="an
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
-import tyro
 from PIL import Image, ImageDraw
 
 from bracket_env import BracketLanguage
 from bracket_env.atomic import write_bytes
+from bracket_env.command import run_script
 from bracket_env.rendering import render_ansi, render_rgb
 
 PREFIX = "({【】【"
@@ -71,4 +72,4 @@ def main(out: Path = Path("docs/images/episode.png")) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(run_script(main))

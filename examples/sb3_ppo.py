@@ -16,9 +16,10 @@ Transformer, keeps checkpoints and scores its agents beside the yardsticks.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import torch
-import tyro
 from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -26,6 +27,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.vec_adapter import VectorEnvAdapter
+from bracket_env.command import run_script
 from bracket_env.splits import Split
 from bracket_env.vector import CloseVectorEnv
 
@@ -71,4 +73,4 @@ def main(timesteps: int = 300_000, num_envs: int = 128, episodes: int = 1000) ->
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(run_script(main))

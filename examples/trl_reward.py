@@ -15,11 +15,11 @@ TRL installed: ``GRPOTrainer(model, reward_funcs=closing_reward, train_dataset=D
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-import tyro
-
 from bracket_env import BracketLanguage, get_setting
+from bracket_env.command import run_script
 from bracket_env.scoring import share_answered
 
 LANGUAGE = BracketLanguage()
@@ -50,4 +50,4 @@ def main(n: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(run_script(main))

@@ -13,13 +13,15 @@ such as:
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import tyro
 from gymnasium.vector import AutoresetMode
+
+from bracket_env.command import run_script
 
 
 def masked_random(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -56,4 +58,4 @@ def main(num_envs: int = 1024, steps: int = 200, split: str = "test") -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(run_script(main))

@@ -53,3 +53,16 @@ def test_the_example_runs(name: str, tmp_path: Path) -> None:
         shown, made = (Image.open(path) for path in (ROOT / "docs/images/episode.png", tmp_path / "episode.png"))
         assert shown.size == made.size
         assert np.abs(np.asarray(shown, dtype=float) - np.asarray(made, dtype=float)).mean() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("random_and_oracle.py", "--episodes 0"), ("custom_solver.py", "--n 0"), ("vector_env.py", "--split foo")],
+)
+def test_an_example_refuses_in_one_line(name: str, arguments: str) -> None:
+    command = [sys.executable, ROOT / "examples" / name, *arguments.split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1

@@ -15,7 +15,7 @@ from supervised.occupancy.fitting import Fit, fit
 from supervised.occupancy.problem import Problem
 from supervised.occupancy.record import PRESENT, UNKNOWN
 from supervised.occupancy.scores import HOURS, chosen, score
-from supervised.occupancy.sentence import targets
+from supervised.occupancy.sentence import hushed, targets
 from supervised.occupancy.yardsticks import always_home, bare_rule, decide, logistic_regression, random_forest
 
 MEASURES = ("accuracy", "balanced_accuracy", "absent_f1", "mcc")
@@ -65,12 +65,13 @@ def yardsticks(problem: Problem, seed: int) -> list[Answer]:
 
 
 def rules_alone(problem: Problem, stated: Sequence[StatedRule]) -> Answer:
-    """What the stated rules and the labels make of each slot, without a network; PRESENT where they are silent."""
+    """What the stated rules and the labels make of each slot, without a network; PRESENT where they have no word."""
     withheld = np.full(len(problem.record) - problem.learned, UNKNOWN, dtype=np.int8)
     target = targets(stated, problem.inputs, np.concatenate([problem.labels, withheld]))
     present = always_home(len(problem.record))
     if target is not None:
-        present[(target.q[:, ABSENT] > 0.5) & (target.weight > 0)] = ABSENT
+        told = (target.weight > 0) & ~hushed(stated, problem.inputs)
+        present[(target.q[:, ABSENT] > 0.5) & told] = ABSENT
     return Answer("rules_alone", True, present)
 
 

@@ -94,6 +94,16 @@ def targets(stated: Sequence[StatedRule], inputs: PowerInputs, labels: np.ndarra
     return Targets(q, np.where(np.isfinite(inputs.watts), weight, 0.0))
 
 
+def hushed(stated: Sequence[StatedRule], inputs: PowerInputs) -> np.ndarray:
+    """``(n,)`` bool: where rules apply that have lost more than half of their word to another."""
+    applies, heard = np.zeros((2, len(inputs.watts)), dtype=bool)
+    for rule, slots, _ in stated:
+        here = rule.target(inputs, slots).applies
+        applies |= here
+        heard |= here & (share_left(rule, stated, inputs) >= 0.5)
+    return applies & ~heard
+
+
 def worth_of(
     labels: np.ndarray, fired: np.ndarray, silent: np.ndarray, answer: int, noise: float, prior: float
 ) -> Worth:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ncl_reward.power_rules import ABSENT, POWER_RULES, PRESENT, PowerInputs, StatedRule
 from ncl_reward.rules import Slots
 from supervised.occupancy.record import UNKNOWN
-from supervised.occupancy.sentence import MOST_BELIEVED, targets, worth_of
+from supervised.occupancy.sentence import MOST_BELIEVED, hushed, targets, worth_of
 
 LOW = StatedRule(POWER_RULES["low_constant_absent"], Slots(hours=4, noise=0.2), 0.8)
 NIGHT = StatedRule(POWER_RULES["night_uninformative"], Slots(), 1.0)
@@ -110,6 +110,15 @@ def test_night_uninformative_keeps_the_night_out(weight: float) -> None:
     np.testing.assert_allclose(silenced.weight[night], (1 - weight) * alone.weight[night], atol=1e-12)
     day = (inputs.hours >= 8) & (inputs.hours < 22)
     np.testing.assert_array_equal(silenced.weight[day], alone.weight[day])
+
+
+def test_a_rule_that_lost_its_word_is_hushed() -> None:
+    inputs = week()
+    applies = LOW.rule.target(inputs, LOW.slots).applies
+    night = (inputs.hours < 6) | (inputs.hours >= 22)
+    assert not hushed([LOW], inputs).any()
+    assert not hushed([LOW, NIGHT._replace(weight=0.4)], inputs).any()
+    np.testing.assert_array_equal(hushed([LOW, NIGHT._replace(weight=0.98)], inputs), applies & night)
 
 
 def test_the_night_vouches_for_no_rule_that_labels_reject_by_day() -> None:

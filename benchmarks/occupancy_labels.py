@@ -7,6 +7,7 @@ none" is the median (worst) of the seeds' differences from the run of the same s
 
     none              labels alone
     sentence          the sentence below
+    night             that sentence and another one: at night low and constant power tells nothing
     contradicting     the same rule with the opposite answer, as weighty: what a sentence that is wrong would teach
     unrelated         a sentence about something else: no bit may differ from none
     random_rule       the sentence's rule read at a random other time of the record
@@ -39,10 +40,11 @@ from supervised.occupancy.problem import Problem, make_problem
 from supervised.occupancy.simulator import homes_of, simulate
 
 SENTENCE = "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"
-UNRELATED = "The museum is open on Tuesdays."
+TEXTS = {"unrelated": "The museum is open on Tuesdays.", "night": f"{SENTENCE}。夜は電力が低く一定でも何も分からない。"}
 Arm = Literal[
     "none",
     "sentence",
+    "night",
     "contradicting",
     "unrelated",
     "random_rule",
@@ -109,7 +111,7 @@ def work(job: OccupancyJob) -> dict[str, Any]:
 
     config = Fit(arch=job.arch, seed=job.seed)
     problems, found = [], []
-    stated = stated_rules(UNRELATED if job.arm == "unrelated" else SENTENCE, "default")
+    stated = stated_rules(TEXTS.get(job.arm, SENTENCE), "default")
     for home in homes_of(job.seed, "test", job.homes):
         problem = make_problem(simulate(job.seed, home, job.days), job.labels, "slots", job.seed)
         beside: list[Answer] = []

@@ -19,7 +19,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.features import initialise_heads
 from agents.film import InstructedFeatures
 from agents.instruct_scores import Act, Told, best_without_sentence, play
-from agents.options import MOST_TRANSITIONS
+from agents.options import MOST, checked_rollout
 from agents.train_instruct import TrainInstruct
 from agents.vec_adapter import VectorEnvAdapter
 from bracket_env.atomic import write_bytes, write_text
@@ -39,10 +39,6 @@ from supervised.progress import Display
 from supervised.runs import RunConfig, RunFolder, free_name
 
 POLICY = "policy.safetensors"
-_MOST = {
-    "n_envs": 10**6, "n_steps": 10**6, "batch_size": 10**8, "n_epochs": 10**6, "total_timesteps": 10**15,
-    "eval_every": 10**15, "eval_cases": 10**7, "threads": 1024, "sentence_units": 10**4, "blocks": 10**3,
-}  # fmt: skip
 TESTS: dict[str, tuple[Part, Part]] = {  # name: sentences, meanings
     "seen sentences": ("train", "train"),
     "unseen sentences": ("unseen", "train"),
@@ -57,7 +53,7 @@ def check(config: TrainInstruct) -> RunConfig:
     Raises:
         InputError: the first option that is out of range.
     """
-    for name, most in _MOST.items():
+    for name, most in {**MOST, "sentence_units": 10**4, "blocks": 10**3}.items():
         require_whole(name, getattr(config, name), 1, most)
     check_output("json", config.json)
     require_whole("seed", config.seed, 0, 2**32 - 1)
@@ -67,16 +63,9 @@ def check(config: TrainInstruct) -> RunConfig:
     require("learning_rate", config.learning_rate, "above 0 and at most 100", lambda v: 0 < v <= 100)
     for name in ("ent_coef", "weight_decay"):
         require(name, getattr(config, name), "at least 0", lambda v: v >= 0)
-    if config.n_envs * config.n_steps > MOST_TRANSITIONS:
-        raise InputError(
-            f"the rollout of {config.n_envs * config.n_steps} (n_envs {config.n_envs} x n_steps {config.n_steps}) "
-            f"is more than the {MOST_TRANSITIONS} transitions that an update may take"
-        )
-    if config.batch_size < 2 or config.n_envs * config.n_steps % config.batch_size:
-        raise InputError(
-            f"--batch-size {config.batch_size} must be 2 or more and divide the rollout of "
-            f"{config.n_envs * config.n_steps} (n_envs {config.n_envs} x n_steps {config.n_steps})"
-        )
+    rollout, size = checked_rollout(config.n_envs, config.n_steps)
+    if config.batch_size < 2 or rollout % config.batch_size:
+        raise InputError(f"--batch-size {config.batch_size} must be 2 or more and divide {size}")
     return RunConfig(
         kind="instruct",
         setting=INSTRUCT.id,

@@ -15,11 +15,11 @@ from supervised.options import inherited_params
 from supervised.runs import RunConfig
 
 # The most of each count; what is far beyond any machine is a slip of the hand.
-_MOST = {
+MOST = {
     "n_envs": 10**6, "n_steps": 10**6, "batch_size": 10**8, "n_epochs": 10**6, "total_timesteps": 10**15,
     "eval_every": 10**15, "eval_cases": 10**7, "threads": 1024,
 }  # fmt: skip
-MOST_TRANSITIONS = 10**8
+_MOST_TRANSITIONS = 10**8
 
 
 def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
@@ -28,7 +28,7 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
     Raises:
         InputError: the first option that is out of range, or does not fit the others.
     """
-    for name, most in _MOST.items():
+    for name, most in MOST.items():
         require_whole(name, getattr(config, name), 1, most)
     require_whole("seed", config.seed, 0, 2**32 - 1)
     for name in ("gamma", "gae_lambda"):
@@ -49,10 +49,7 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
         parse_duration(config.time_limit)
     check_output("json", config.json)
 
-    rollout = config.n_envs * config.n_steps
-    size = f"the rollout of {rollout} (n_envs {config.n_envs} x n_steps {config.n_steps})"
-    if rollout > MOST_TRANSITIONS:
-        raise InputError(f"{size} is more than the {MOST_TRANSITIONS} transitions that an update may take")
+    rollout, size = checked_rollout(config.n_envs, config.n_steps)
     if config.batch_size > rollout:
         raise InputError(f"--batch-size {config.batch_size} is larger than {size}")
     if rollout % config.batch_size:
@@ -85,3 +82,16 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
         options=asdict(config),
     )
     return run, task
+
+
+def checked_rollout(n_envs: int, n_steps: int) -> tuple[int, str]:
+    """The transitions of an update, and how an error speaks of them.
+
+    Raises:
+        InputError: they are more than an update may take.
+    """
+    rollout = n_envs * n_steps
+    size = f"the rollout of {rollout} (n_envs {n_envs} x n_steps {n_steps})"
+    if rollout > _MOST_TRANSITIONS:
+        raise InputError(f"{size} is more than the {_MOST_TRANSITIONS} transitions that an update may take")
+    return rollout, size

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,14 +27,15 @@ from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from bracket_env.vector import CloseVectorEnv
 from ncl_reward.shaping import check_discount
+from supervised.checks import refuse_idle
 from supervised.devices import choose_device
 from supervised.durations import format_duration, parse_duration
 from supervised.finish import report_interruption, report_scores
 from supervised.history import plot_history
-from supervised.options import custom_pairs, refuse_idle, resumed
+from supervised.options import custom_pairs, to_resume
 from supervised.params_file import options_of
 from supervised.progress import Display
-from supervised.runs import RunConfig, RunFolder, free_name, how_to_resume
+from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.solver import ModelSolver
 from supervised.transplant import initialise_from, with_architecture
 
@@ -67,14 +67,10 @@ def train(
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     console = console or Console()
-    folder: RunFolder | None = None
-    if config.resume is not None:
-        folder = RunFolder.open(config.resume, root=config.runs_dir)
-        if folder.config.kind != "ppo":
-            raise InputError(f"{folder.path} is a {folder.config.kind} run: {how_to_resume(folder.config.kind)}")
-        config = replace(resumed(config, folder.config.options), runs_dir=str(folder.path.parent))
-    else:
-        refuse_idle(config, sentences=("ncl_weight", "ncl_base", "ncl_encoder"))
+    folder, config = to_resume(config, "ppo")
+    if folder is None:
+        about_sentences = ("ncl_weight", "ncl_base", "ncl_encoder")
+        refuse_idle(config, about_sentences, unless=bool(config.instruction), why="goes with --instruction")
         config = with_architecture(config, "encoder")
     with options_of(config.params):
         run, _ = check(config)

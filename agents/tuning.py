@@ -92,7 +92,7 @@ class PPOProblem(Problem[TunePPO]):
             raise InputError(f"--encoders names at least one network, and none twice, not {quote(options.encoders)}")
         for encoder in options.encoders:
             run, _ = check(self._command({"encoder": encoder}, Path(), None, 1))
-            check_sentences(options.instruction, run.language)
+        check_sentences(options.instruction, run.language)
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
         drawn = sample_ppo_params(trial, self.options.encoders)

@@ -25,7 +25,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rich.console import Console
 
@@ -72,13 +72,7 @@ class CompressionJob:
 class CompressionBenchmark(GridOptions):
     """Size, speed and exact match of compressed models."""
 
-    archs: tuple[Literal["gru", "gru-256", "stack", "transformer", "gpt"], ...] = (
-        "gru",
-        WIDE,
-        "stack",
-        "transformer",
-        "gpt",
-    )
+    archs: tuple[Arch, ...] = get_args(Arch)
     """Which models; gru-256: the gru with 256 units."""
     settings: tuple[Literal["Close", "CloseDeep"], ...] = ("Close", "CloseDeep")
     """Which tasks; CloseDeep for the gru only, with --full for all."""

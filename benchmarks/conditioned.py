@@ -27,7 +27,7 @@ from typing import Any, Literal, get_args
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.grid import GridOptions, by_seed, percent_of_seeds, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -115,34 +115,16 @@ def shuffled(vectors: Any, seed: int) -> Any:
     return vectors[np.argsort(subkey(stream, np.arange(len(vectors), dtype=np.uint64)), kind="stable")]
 
 
-def rows(results: Sequence[tuple[ConditionedJob, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One row an arm."""
-    groups: dict[str, list[tuple[ConditionedJob, dict[str, Any]]]] = {}
-    for job, result in results:
-        groups.setdefault(job.arm, []).append((job, result))
-    return [
-        {
-            "arm": arm,
-            "seeds": [job.seed for job, _ in members],
-            "steps": members[0][0].steps,
-            **{name: [result[name] for _, result in members] for name in members[0][1]},
-        }
-        for arm, members in groups.items()
-    ]
-
-
 def main(config: Conditioned) -> None:
     """Run what is missing and print the table."""
     from supervised.conditioned import GROUPS
 
-    table = rows(run_grid("conditioned", jobs(config), work, config))
+    table = by_seed(run_grid("conditioned", jobs(config), work, config), ("arm", "steps"))
     view = Table(title="conditioned on a sentence: exact %, median (worst) seed", title_justify="left")
     for heading in ("vector", "seeds", *GROUPS, "seconds"):
         view.add_column(heading, justify="left" if heading == "vector" else "right")
     for row in table:
-        figures = [100 * statistics.median_low(row[name]) for name in GROUPS]
-        worst = [100 * min(row[name]) for name in GROUPS]
-        shown = [f"{median:.1f} ({low:.1f})" for median, low in zip(figures, worst, strict=True)]
+        shown = [percent_of_seeds(row[name]) for name in GROUPS]
         view.add_row(row["arm"], str(len(row["seeds"])), *shown, f"{statistics.median(row['seconds']):.0f}")
     Console().print(view)
     if config.json is not None:

@@ -14,6 +14,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import statistics
 import subprocess
 import sys
 import threading
@@ -132,6 +133,31 @@ def run_grid(
         _run(path, version, todo, work, options.workers, console)
         done = _usable(path, version, options.any_commit)
     return [(job, done[key]) for key, job in zip(keys, jobs, strict=True) if key in done]
+
+
+def by_seed(results: Sequence[tuple[Any, dict[str, Any]]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """One row for all jobs that differ in nothing but the seed: these fields, the seeds, and each one's figures.
+
+    Args:
+        results: as :func:`run_grid` returns them; jobs have a field ``seed``, results have the same names.
+        names: the fields of a job that tell rows apart.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[Any, dict[str, Any]]]] = {}
+    for job, result in results:
+        groups.setdefault(tuple(getattr(job, name) for name in names), []).append((job, result))
+    return [
+        {
+            **dict(zip(names, group, strict=True)),
+            "seeds": [job.seed for job, _ in members],
+            **{name: [result[name] for _, result in members] for name in members[0][1]},
+        }
+        for group, members in groups.items()
+    ]
+
+
+def percent_of_seeds(shares: Sequence[float]) -> str:
+    """Median and worst seed of what is to be large: ``[0.5, 0.25, 1.0]`` is ``50.0 (25.0)``."""
+    return f"{100 * statistics.median_low(shares):.1f} ({100 * min(shares):.1f})"
 
 
 def table_console() -> Console:

@@ -13,7 +13,6 @@ episodes with prefixes of the test split for each column:
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.grid import GridOptions, percent_of_seeds, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -132,16 +131,12 @@ def show(table: Sequence[dict[str, Any]], console: Console) -> None:
         view.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     view.add_row("seeds", *(str(len(row["seeds"])) for row in table))
     for column in COLUMNS:
-        view.add_row(column, *(_median_and_worst(row["exact"][column]) for row in table))
+        view.add_row(column, *(percent_of_seeds(row["exact"][column]) for row in table))
     for kind in table[0]["unseen_by_kind"] if table else ():
-        view.add_row(f"unseen, {kind}", *(_median_and_worst(row["unseen_by_kind"][kind]) for row in table))
+        view.add_row(f"unseen, {kind}", *(percent_of_seeds(row["unseen_by_kind"][kind]) for row in table))
     for name in table[0]["chance"] if table else ():
         view.add_row(f"chance, {name}", *(f"{100 * row['chance'][name]:.1f}" for row in table))
     console.print(view)
-
-
-def _median_and_worst(values: Sequence[float]) -> str:
-    return f"{100 * statistics.median_low(values):.1f} ({100 * min(values):.1f})"
 
 
 def main(config: InstructOptions) -> None:

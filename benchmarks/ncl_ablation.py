@@ -31,7 +31,7 @@ from typing import Any, Literal, get_args
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.grid import GridOptions, by_seed, run_grid
 from benchmarks.label_curves import Curve, plot_curves, saving
 from bracket_env.atomic import write_text
 from bracket_env.command import run
@@ -174,25 +174,6 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
     return EntropyBatches(batches) if job.arm == "entropy" else batches
 
 
-def rows(results: Sequence[tuple[NCLJob, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One row a task, number of labels, augmentation and arm."""
-    groups: dict[tuple[str, int, bool, str], list[tuple[NCLJob, dict[str, Any]]]] = {}
-    for job, result in results:
-        groups.setdefault((job.setting, job.labels, job.augment, job.arm), []).append((job, result))
-    return [
-        {
-            "setting": setting,
-            "labels": labels,
-            "augment": augment,
-            "arm": arm,
-            "seeds": [job.seed for job, _ in members],
-            "steps": members[0][0].steps,
-            **{name: [result[name] for _, result in members] for name in members[0][1]},
-        }
-        for (setting, labels, augment, arm), members in groups.items()
-    ]
-
-
 def curves(table: Sequence[dict[str, Any]]) -> dict[str, dict[str, Curve]]:
     """Task -> method -> labels -> exact match of each seed."""
     found: dict[str, dict[str, dict[int, Sequence[float]]]] = {}
@@ -237,7 +218,8 @@ def show(table: Sequence[dict[str, Any]], console: Console) -> None:
 
 def main(config: NCLAblation) -> None:
     """Run what is missing and print the tables."""
-    table = rows(run_grid("ncl_ablation", jobs(config), work, config))
+    groups = ("setting", "labels", "augment", "arm", "steps")
+    table = by_seed(run_grid("ncl_ablation", jobs(config), work, config), groups)
     show(table, Console())
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")

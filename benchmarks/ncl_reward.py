@@ -31,7 +31,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.grid import GridOptions, percent_of_seeds, run_grid
 from benchmarks.ppo_learning_curve import median_and_worst, reached
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import run
@@ -191,10 +191,7 @@ def show(table: Sequence[dict[str, Any]], console: Console) -> None:
         view.add_column(heading, justify="left" if heading == "arm" else "right", no_wrap=True)
     for row in table:
         steps = [median_and_worst(row["steps"][str(level)], row["budget"]) for level in LEVELS]
-        shares = [
-            f"{100 * statistics.median_low(row[name]):.1f} ({100 * min(row[name]):.1f})"
-            for name in ("last", "exact", "needs_stack")
-        ]
+        shares = [percent_of_seeds(row[name]) for name in ("last", "exact", "needs_stack")]
         view.add_row(row["arm"], str(len(row["seeds"])), *steps, *shares, f"{statistics.median(row['seconds']):.0f}")
     console.print(view)
 

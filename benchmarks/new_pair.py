@@ -16,14 +16,13 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.grid import GridOptions, by_seed, percent_of_seeds, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -108,31 +107,14 @@ def work(job: NewPairJob) -> dict[str, Any]:
         }
 
 
-def rows(results: Sequence[tuple[NewPairJob, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One row for each arm, number of labels and augmentation."""
-    groups: dict[tuple[Any, ...], list[tuple[NewPairJob, dict[str, Any]]]] = {}
-    for job, result in results:
-        groups.setdefault((job.labels, job.augment, job.arm), []).append((job, result))
-    return [
-        {
-            **dict(zip(("labels", "augment", "arm"), group, strict=True)),
-            "seeds": [job.seed for job, _ in members],
-            **{name: [result[name] for _, result in members] for name in members[0][1]},
-        }
-        for group, members in groups.items()
-    ]
-
-
 def main(config: NewPair) -> None:
     """Run what is missing and print the table."""
-    table = rows(run_grid("new_pair", jobs(config), work, config))
+    table = by_seed(run_grid("new_pair", jobs(config), work, config), ("labels", "augment", "arm"))
     view = Table(title=f"cases with {PAIR}: exact %, median (worst) seed", title_justify="left")
     for heading in ("labels", "augmented", "sentences", "seeds", "exact %", "pair still open %", "seconds"):
         view.add_column(heading, justify="left" if heading == "sentences" else "right")
     for row in table:
-        shown = [
-            f"{100 * statistics.median_low(row[name]):.1f} ({100 * min(row[name]):.1f})" for name in ("exact", "opened")
-        ]
+        shown = [percent_of_seeds(row[name]) for name in ("exact", "opened")]
         seconds = f"{statistics.median(row['seconds']):.0f}"
         augmented = "yes" if row["augment"] else ""
         view.add_row(str(row["labels"]), augmented, row["arm"], str(len(row["seeds"])), *shown, seconds)

@@ -21,7 +21,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.grid import GridOptions, percent_of_seeds, run_grid
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import run
 
@@ -168,10 +168,7 @@ def show(table: Sequence[dict[str, Any]], console: Console) -> None:
         view.add_column(heading, justify="left" if heading in ("task", "agent") else "right", no_wrap=True)
     for row in table:
         steps = [median_and_worst(row["steps"][str(level)], row["budget"]) for level in LEVELS]
-        exact, stack = (
-            f"{100 * statistics.median_low(values):.1f} ({100 * min(values):.1f})"
-            for values in (row["exact"], row["needs_stack"])
-        )
+        exact, stack = percent_of_seeds(row["exact"]), percent_of_seeds(row["needs_stack"])
         seconds = median_and_worst(row["seconds"]["0.95"], None)
         task = row["setting"].removeprefix("bracket/").removesuffix("-v0")
         view.add_row(task, row["agent"], str(len(row["seeds"])), *steps, seconds, exact, stack)

@@ -86,18 +86,19 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
         InputError: as :func:`parse` and the method do.
         SystemExit: as :func:`parse`.
     """
-    config = parse(config_class, argv, prog)
-    find_defaults: Callable[[], Config | None] | None = getattr(config, "defaults", None)
+    config: Any = parse(config_class, argv, prog)
+    find_defaults: Callable[[], Any] | None = getattr(config, "defaults", None)
     defaults = None if find_defaults is None else find_defaults()
-    known = fields(config_class)  # type: ignore[arg-type]
+    known = fields(config)
     words = {word.partition("=")[0].replace("_", "-") for word in argv if word.startswith("--")}
     typed = frozenset(f.name for f in known if words & {f"--{no}{f.name.replace('_', '-')}" for no in ("", "no-")})
     if defaults is not None:
         # What may be given several times would otherwise be added to the default.
-        own: Any = replace(defaults, **{f.name: f.default for f in known if f.name in typed})  # type: ignore[type-var]
+        own = replace(defaults, **{f.name: f.default for f in known if f.name in typed})
         config = _parsed(config_class, argv, prog, default=own)
     object.__setattr__(config, _TYPED, typed)  # beside the fields: no part of the configuration's value
-    return config
+    found: Config = config
+    return found
 
 
 def typed_options(config: object) -> frozenset[str] | None:
@@ -107,6 +108,15 @@ def typed_options(config: object) -> frozenset[str] | None:
     """
     typed: frozenset[str] | None = getattr(config, _TYPED, None)
     return typed
+
+
+def is_given(config: Any, name: str) -> bool:
+    """Whether an option was typed; of a configuration that no command line made, whether it is not the default."""
+    typed = typed_options(config)
+    if typed is not None:
+        return name in typed
+    default = next(field.default for field in fields(config) if field.name == name)
+    return bool(getattr(config, name) != default)
 
 
 def _parsed(config_class: type[Config], argv: Sequence[str], prog: str, **options: Any) -> Config:

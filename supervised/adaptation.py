@@ -21,11 +21,12 @@ from supervised.lora import add_adapter, merged, target_names
 from supervised.lora_files import FOLDER, Base, base_digest, copy_head, save_adapter, widened
 from supervised.lora_files import WEIGHTS as ADAPTER_WEIGHTS
 from supervised.models import SequenceModel
+from supervised.options import to_resume
 from supervised.pretrained import Pretrained, transfer
 from supervised.pretrained_export import export_transformers
 from supervised.runs import WEIGHTS as MODEL_WEIGHTS
 from supervised.runs import RunConfig, RunFolder
-from supervised.session import Session, run_session, to_resume
+from supervised.session import Session, run_session
 from supervised.training import completion_figures, training_source
 from supervised.transplant import initialise_from
 

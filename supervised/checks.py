@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+from bracket_env.command import typed_options
 from bracket_env.errors import InputError, quote
 
 
@@ -23,6 +24,22 @@ def check_output(name: str, path: str | None) -> None:
     """
     if path is not None and (Path(path).is_dir() or not Path(path).absolute().parent.is_dir()):
         raise InputError(f"cannot write {flag(name)} {path}: it is a folder, or in one that does not exist")
+
+
+def refuse_idle(config: object, names: Collection[str], *, unless: bool, why: str) -> None:
+    """Typed options that would do nothing are a mistake.
+
+    Args:
+        names: of options.
+        unless: they do something.
+        why: what they need, after their name: ``goes with --replay``.
+
+    Raises:
+        InputError: one of them was typed.
+    """
+    idle = [] if unless else [name for name in names if name in (typed_options(config) or ())]
+    if idle:
+        raise InputError(f"{flag(idle[0])} {why}")
 
 
 def require(name: str, value: Any, what: str, allowed: Callable[[float], bool]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from bracket_env.cases import Case, read_cases
-from bracket_env.command import run, typed_options
+from bracket_env.command import run
 from bracket_env.errors import InputError, quote
 from bracket_env.instructions import INSTRUCTIONS
 from bracket_env.language import BracketLanguage
@@ -19,7 +19,7 @@ from bracket_env.report import by_table, depth_length_heat_map, score_table, wri
 from bracket_env.scoring import COLUMNS, Scores, Solver, score
 from bracket_env.settings import Setting
 from bracket_env.solvers import yardsticks
-from supervised.checks import check_output, flag, require_whole
+from supervised.checks import check_output, refuse_idle, require_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,7 +108,9 @@ def main(config: Evaluate) -> None:
     require_whole("seed", config.seed, 0, 2**63 - 1)
     for name in ("json", "csv"):
         check_output(name, getattr(config, name))
-    _refuse_idle(config)
+    own = f"says which cases are drawn, and --cases {config.cases} has its own"
+    refuse_idle(config, ("split", "n", "seed"), unless=config.cases is None, why=own)
+    refuse_idle(config, ("format",), unless=config.cases is not None, why="goes with --cases")
     torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     folders = [RunFolder.open(name, root=config.runs_dir) for name in config.runs]
@@ -141,16 +143,6 @@ def main(config: Evaluate) -> None:
         write_json(config.json, scores, len(cases), config.cases or setting.id)
     if config.csv is not None:
         write_csv(config.csv, scores)
-
-
-def _refuse_idle(config: Evaluate) -> None:
-    """Refuses typed options that would do nothing."""
-    typed = typed_options(config) or ()
-    drawn = [name for name in ("split", "n", "seed") if name in typed]
-    if config.cases is not None and drawn:
-        raise InputError(f"{flag(drawn[0])} says which cases are drawn, and --cases {config.cases} has its own")
-    if config.cases is None and "format" in typed:
-        raise InputError("--format goes with --cases")
 
 
 def _check_ordinary(sentence: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from bracket_env.command import typed_options
+from bracket_env.command import is_given
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import INSTRUCT, Setting, get_setting
@@ -16,7 +16,7 @@ from supervised.checks import flag, require, require_whole
 from supervised.durations import parse_duration
 from supervised.model_options import architecture_params, longest_input
 from supervised.pretrain import Pretrain
-from supervised.runs import RunConfig, RunFolder
+from supervised.runs import RunConfig, RunFolder, how_to_resume
 from supervised.train import Train
 
 Config = TypeVar("Config")
@@ -175,27 +175,6 @@ def inherited_params(config: Any, architecture: str) -> dict[str, Any] | None:
     return source.params if source.architecture == architecture else None
 
 
-def refuse_idle(config: object, *, sentences: Collection[str], replayed: Collection[str] = ()) -> None:
-    """Refuses typed options that would do nothing.
-
-    Args:
-        config: with the field ``instruction``.
-        sentences: options that say something about sentences.
-        replayed: options that say something about ``replay``.
-
-    Raises:
-        InputError: one of them was typed, and there is nothing that it says something about.
-    """
-    typed, given = typed_options(config) or (), vars(config)
-    for names, wanted, flags in (
-        (sentences, given["instruction"] or given.get("conditioned"), "--instruction"),
-        (replayed, given.get("replay"), "--replay"),
-    ):
-        idle = [name for name in names if name in typed and not wanted]
-        if idle:
-            raise InputError(f"{flag(idle[0])} goes with {flags}")
-
-
 def fixed_size(text: str, name: str = "dataset_size") -> int | None:
     """The number in ``--dataset-size`` or another option of this form, ``None`` for stream.
 
@@ -238,6 +217,27 @@ def check_same_pairs(replay: str, language: BracketLanguage) -> None:
         raise InputError(f"--replay {replay} needs the pair {quote(missing[0])}, which is not among --pairs")
 
 
+def to_resume(config: Config, kind: str) -> tuple[RunFolder | None, Config]:
+    """The run that ``--resume`` names, if any, and the options to go on with.
+
+    Args:
+        config: with the fields ``resume`` and ``runs_dir``.
+        kind: of the runs that the command makes.
+
+    Raises:
+        InputError: no such run, one of another kind, or options that would make it another run.
+    """
+    given: Any = config
+    if given.resume is None:
+        return None, config
+    folder = RunFolder.open(given.resume, root=given.runs_dir)
+    if folder.config.kind != kind:
+        raise InputError(f"{folder.path} is a {folder.config.kind} run: {how_to_resume(folder.config.kind)}")
+    # Wherever the command is typed: the runs that this one knows lie beside it.
+    own: Any = resumed(config, folder.config.options)
+    return folder, replace(own, runs_dir=str(folder.path.parent))
+
+
 def resumed(config: Config, options: Mapping[str, Any]) -> Config:
     """The options of a run to go on with, taken from its folder.
 
@@ -256,11 +256,10 @@ def resumed(config: Config, options: Mapping[str, Any]) -> Config:
     saved = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     # A target or limit of the first command ended that command; it does not end this one.
     changed: dict[str, Any] = {"target": None, "time_limit": None, "json": None}
-    typed = typed_options(config)
     for field in known:
-        value = getattr(config, field.name)
-        if value == field.default if typed is None else field.name not in typed:
+        if not is_given(config, field.name):
             continue
+        value = getattr(config, field.name)
         if field.name in FREE_ON_RESUME:
             changed[field.name] = value
         elif value != saved[field.name]:

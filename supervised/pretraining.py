@@ -18,10 +18,10 @@ from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, BracketTokenizer
 from supervised.data import Batches, EncodedCases, FixedSource, Source
 from supervised.models import SequenceModel
 from supervised.objective import objective_of
-from supervised.options import check_pretraining, custom_pairs, fixed_size
+from supervised.options import check_pretraining, custom_pairs, fixed_size, to_resume
 from supervised.pretrain import PROG, Pretrain
 from supervised.runs import RunConfig, RunFolder
-from supervised.session import Session, run_session, to_resume
+from supervised.session import Session, run_session
 from supervised.words import MaskedBatches, MaskedWords, WordSource, mask_words
 
 _BATCH = 256

@@ -7,7 +7,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -31,10 +30,10 @@ from supervised.finish import report_interruption
 from supervised.history import plot_history
 from supervised.interrupt import GracefulInterrupt
 from supervised.models import SequenceModel
-from supervised.options import custom_pairs, resumed
+from supervised.options import custom_pairs
 from supervised.pretrain import Pretrain
 from supervised.progress import Display
-from supervised.runs import RunConfig, RunFolder, free_name, how_to_resume
+from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.sentence_inputs import setting_of
 from supervised.train import Train
 from supervised.trainer import SNAPSHOT_EVERY, Trainer
@@ -43,21 +42,6 @@ from supervised.transplant import initialise_from
 Config = TypeVar("Config", Train, Pretrain, Adapt)
 CHECKPOINT = "supervised.safetensors"
 _SAVE_EVERY_SECONDS = 15.0
-
-
-def to_resume(config: Config, kind: str) -> tuple[RunFolder | None, Config]:
-    """The run that ``--resume`` names, if any, and the options to go on with.
-
-    Raises:
-        InputError: no such run, one of another kind, or options that would make it another run.
-    """
-    if config.resume is None:
-        return None, config
-    folder = RunFolder.open(config.resume, root=config.runs_dir)
-    if folder.config.kind != kind:
-        raise InputError(f"{folder.path} is a {folder.config.kind} run: {how_to_resume(folder.config.kind)}")
-    # Wherever the command is typed: the runs that this one knows lie beside it.
-    return folder, replace(resumed(config, folder.config.options), runs_dir=str(folder.path.parent))
 
 
 def _check_files(config: Train | Pretrain | Adapt, processes: int) -> None:

@@ -24,7 +24,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from bracket_env.command import typed_options
+from bracket_env.command import is_given
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
 from bracket_env.settings import get_setting
@@ -125,12 +125,11 @@ def resumed(options: Options, study: optuna.Study, problem: type[Problem[Any]]) 
     if odd:
         raise InputError(f"study {quote(study.study_name)} was made by another version: option {odd[0]} is not in both")
     changed: dict[str, Any] = {"time_limit": None, "json": None}
-    typed = typed_options(options)
     for field in fields(options):
         value = getattr(options, field.name)
         if field.name in ("name", "studies_dir", "resume", "best", "storage"):
             changed[field.name] = value
-        elif value == field.default if typed is None else field.name not in typed:
+        elif not is_given(options, field.name):
             continue
         elif field.name in FREE_ON_RESUME:
             changed[field.name] = value

@@ -17,6 +17,7 @@ from bracket_env.splits import split_of
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt import Adapt
 from supervised.augmentation import AugmentedSource
+from supervised.checks import refuse_idle
 from supervised.data import (
     Batches,
     EncodedCases,
@@ -33,10 +34,10 @@ from supervised.instructed import InstructedBatches
 from supervised.lm_embeddings import SYMBOLS_FILE, describe, lm_symbols, start_embedding, write_starts
 from supervised.models import SequenceModel
 from supervised.objective import NextToken
-from supervised.options import check, chosen_augmentations, custom_pairs, fixed_size, refuse_idle
+from supervised.options import check, chosen_augmentations, custom_pairs, fixed_size, to_resume
 from supervised.params_file import options_of
 from supervised.runs import RunConfig, RunFolder
-from supervised.session import Session, run_session, to_resume
+from supervised.session import Session, run_session
 from supervised.solver import ModelSolver, answer_loss
 from supervised.stated_rules import (
     MOST_EVIDENCE,
@@ -69,8 +70,9 @@ def train(config: Train, command: Sequence[str], console: Console | None = None)
     """
     folder, config = to_resume(config, "supervised")
     if folder is None:
-        idle = ("ncl_weight", "ncl_encoder", "unlabelled")
-        refuse_idle(config, sentences=idle, replayed=("replay_share",))
+        said, about_sentences = bool(config.instruction), ("ncl_weight", "ncl_encoder", "unlabelled")
+        refuse_idle(config, about_sentences, unless=said or config.conditioned, why="goes with --instruction")
+        refuse_idle(config, ("replay_share",), unless=config.replay is not None, why="goes with --replay")
         config = with_architecture(config, "arch")
     if config.instruction and folder is None:
         config = with_introduced_pairs(config)

@@ -6,12 +6,12 @@ they stand in either vocabulary; new symbols keep their fresh initialisation, or
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 
-from bracket_env.command import typed_options
+from bracket_env.command import is_given
 from bracket_env.errors import InputError, quote
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
@@ -34,9 +34,7 @@ def with_architecture(config: Config, option: str) -> Config:
         InputError: there is no such run.
     """
     given: Any = config
-    default = next(field.default for field in fields(given) if field.name == option)
-    typed = typed_options(config)
-    if given.init_from is None or (getattr(given, option) != default if typed is None else option in typed):
+    if given.init_from is None or is_given(config, option):
         return config
     source = RunFolder.open(given.init_from, root=given.runs_dir).config
     return replace(given, **{option: source.architecture})

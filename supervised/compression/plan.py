@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, replace
 
-from bracket_env.command import typed_options
 from bracket_env.errors import InputError
 from bracket_env.settings import Setting, get_setting
-from supervised.checks import check_output, flag, require, require_whole
+from supervised.checks import check_output, flag, refuse_idle, require, require_whole
 from supervised.compress import Compress
 from supervised.compression.fine_tuning import cases_seen, data_options
 from supervised.compression.onnx_export import check_packages
@@ -95,16 +94,15 @@ def _check_combinations(config: Compress) -> None:
         for name in ("structured", "prune_scope", "prune_schedule"):
             if getattr(config, name):
                 raise InputError(f"{flag(name)} goes with --prune")
-    typed = typed_options(config) or ()
-    trains = config.distill_to is not None or (config.prune is not None and config.fine_tune_steps > 0)
-    for names, wanted, flags in (
-        (("distill_steps", "distill_temperature"), config.distill_to is not None, "--distill-to"),
-        (("fine_tune_steps",), config.prune is not None, "--prune"),
-        (("batch_size", "learning_rate", "eval_every"), trains, "--distill-to, or --prune with --fine-tune-steps"),
-    ):
-        idle = [name for name in names if name in typed and not wanted]
-        if idle:
-            raise InputError(f"{flag(idle[0])} goes with {flags}")
+    distils, prunes = config.distill_to is not None, config.prune is not None
+    refuse_idle(config, ("distill_steps", "distill_temperature"), unless=distils, why="goes with --distill-to")
+    refuse_idle(config, ("fine_tune_steps",), unless=prunes, why="goes with --prune")
+    refuse_idle(
+        config,
+        ("batch_size", "learning_rate", "eval_every"),
+        unless=distils or (prunes and config.fine_tune_steps > 0),
+        why="goes with --distill-to, or --prune with --fine-tune-steps",
+    )
     if config.structured:
         for name in ("prune_scope", "prune_schedule"):
             if getattr(config, name) is not None:
@@ -145,7 +143,6 @@ def _check_outputs(config: Compress, source: RunFolder) -> None:
         if os.path.lexists(path) and not config.force:
             raise InputError(f"run {path} exists: choose another --name, or replace it with --force")
     for name in ("onnx", "json"):
-        file = getattr(config, name)
-        check_output(name, file)
+        check_output(name, getattr(config, name))
     if config.onnx is not None and os.path.lexists(config.onnx) and not config.force:
         raise InputError(f"--onnx {config.onnx} exists: choose another file, or replace it with --force")

@@ -14,10 +14,9 @@ from rich.progress import track
 from rich.table import Table
 
 from bracket_env.atomic import write_text
-from bracket_env.command import typed_options
 from bracket_env.errors import InputError, quote
 from ncl_reward.power_rules import StatedRule
-from supervised.checks import check_output, require_whole
+from supervised.checks import check_output, refuse_idle, require_whole
 from supervised.devices import choose_device
 from supervised.occupancy.__main__ import Occupancy
 from supervised.occupancy.answers import MEASURES, Answer, answers, one_kind, rows
@@ -79,12 +78,9 @@ def _check(config: Occupancy) -> None:
     for name in ("time_column", "power_columns", "occupancy_column"):
         if getattr(config, name) is not None and config.csv is None:
             raise InputError(f"--{name.replace('_', '-')} goes with --csv")
-    typed = typed_options(config) or ()
-    for name in ("homes", "days"):
-        if name in typed and config.csv is not None:
-            raise InputError(f"--{name} is about simulated homes, and --csv {config.csv} is a real one")
-    if "encoder" in typed and config.instruction is None:
-        raise InputError("--encoder goes with --instruction")
+    real = f"is about simulated homes, and --csv {config.csv} is a real one"
+    refuse_idle(config, ("homes", "days"), unless=config.csv is None, why=real)
+    refuse_idle(config, ("encoder",), unless=config.instruction is not None, why="goes with --instruction")
     for name in ("json", "plot", "predict_out"):
         check_output(name, getattr(config, name))
 

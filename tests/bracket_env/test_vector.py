@@ -225,7 +225,8 @@ def test_what_is_no_whole_number_is_no_seed(seed: Any) -> None:
 
 def test_whole_numbers_of_numpy_are_numbers() -> None:
     given: dict[str, Any] = {"max_episode_steps": np.int64(3), "max_answer": np.int64(10), "penalty": np.float32(1)}
-    env = CloseVectorEnv(np.int64(2), TINY, **given)  # type: ignore[arg-type]
+    given["num_envs"] = np.int64(2)
+    env = CloseVectorEnv(setting=TINY, **given)
     assert (env.num_envs, env.max_episode_steps, env.task.max_answer, env.task.penalty) == (2, 3, 10, 1.0)
     with pytest.raises(InputError, match="max_episode_steps must be an integer of at least 1, not True"):
         CloseVectorEnv(2, TINY, max_episode_steps=True)

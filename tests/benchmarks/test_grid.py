@@ -175,7 +175,14 @@ def test_a_stopped_benchmark_goes_on(tmp_path: Path, number: signal.Signals) -> 
     (tmp_path / "naps.py").write_text(SLOW_JOBS)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     path = tmp_path / "results" / "naps.jsonl"
-    process = subprocess.Popen([sys.executable, "naps.py"], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "naps.py"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        # A shell that starts the tests in the background has them and their children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while not path.exists() or len(load_results(path)) < 3:
         time.sleep(0.05)
         assert process.poll() is None

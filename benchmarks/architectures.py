@@ -80,8 +80,8 @@ def _job(setting: str, arch: str, labels: str, seed: int) -> ArchitectureJob:
 
 def work(job: ArchitectureJob) -> dict[str, Any]:
     """Train once; the scores of the best model on the test split."""
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         scores = Path(folder) / "scores.json"

@@ -11,7 +11,7 @@ LAYERS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class BareLayers(nn.Module):
-    """Takes the arguments of :class:`supervised.objective.TokenLoss` and gives the same summed loss.
+    """Takes the arguments of :class:`supervised.learning.objective.TokenLoss` and gives the same summed loss.
 
     Args:
         arch: one of :data:`LAYERS`, in the default size of the recurrent architectures.

@@ -45,7 +45,7 @@ from benchmarks.compression_tables import (
 from benchmarks.grid import GridOptions, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
-from supervised.compress import Compress
+from supervised.compress.options import Compress
 
 Way = dict[str, Any]
 STUDENT_OPTIONS: Way = {"distill_to": "gru", "units": 32}
@@ -112,9 +112,9 @@ def ways(arch: str) -> dict[str, Way]:
 
 def work(job: CompressionJob) -> dict[str, Any]:
     """Train, compress in every way; the rows that ``supervised.compress`` tells, and how far the ONNX file agrees."""
-    from supervised.compression.pipeline import compress
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.compress.run import compress
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     command = ["benchmarks.compression"]
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
@@ -145,9 +145,9 @@ def _exported(path: Path, setting: str) -> dict[str, Any] | None:
     from bracket_env.errors import InputError
     from bracket_env.settings import get_setting
     from bracket_env.tokenizer import BracketTokenizer
-    from supervised.compression.onnx_check import compare
-    from supervised.compression.onnx_export import check_packages, export
-    from supervised.runs import RunFolder
+    from supervised.compress.onnx.check import compare
+    from supervised.compress.onnx.export import check_packages, export
+    from supervised.runs.folder import RunFolder
 
     try:
         check_packages()

@@ -61,11 +61,11 @@ def jobs(config: Conditioned) -> list[ConditionedJob]:
 
 def work(job: ConditionedJob) -> dict[str, Any]:
     """Train once; the exact match by group of sentences."""
-    from supervised import conditioned
-    from supervised.options import check
-    from supervised.sentence_inputs import sentence_vectors
-    from supervised.session import run_session
-    from supervised.train import Train
+    from supervised.learning.session import run_session
+    from supervised.options.checks import check
+    from supervised.runs.sentences import sentence_vectors
+    from supervised.train import conditioned
+    from supervised.train.options import Train
 
     def vectors_of(encoder: str, sentences: Sequence[str]) -> Any:
         vectors = sentence_vectors(encoder, sentences)
@@ -117,7 +117,7 @@ def shuffled(vectors: Any, seed: int) -> Any:
 
 def main(config: Conditioned) -> None:
     """Run what is missing and print the table."""
-    from supervised.conditioned import GROUPS
+    from supervised.train.conditioned import GROUPS
 
     table = by_seed(run_grid("conditioned", jobs(config), work, config), ("arm", "steps"))
     view = Table(title="conditioned on a sentence: exact %, median (worst) seed", title_justify="left")

@@ -13,9 +13,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from bracket_env.distributions import ShapeDistribution, Shapes, Words, shapes_from_steps
 from bracket_env.errors import InputError
 from bracket_env.random_streams import below
+from bracket_env.sampling.distributions import ShapeDistribution, Shapes, Words, shapes_from_steps
 
 
 class DepthWalk(ShapeDistribution):

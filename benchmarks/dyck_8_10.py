@@ -2,8 +2,8 @@
 
 The language and the measure are those of Hewitt et al., "RNNs can generate bounded hierarchical languages with optimal
 memory" (EMNLP 2020): eight pairs, at most ten levels, and how often the right closer has more than 0.8 of all closers'
-probability where a closer comes next (``closing``, :mod:`bracket_env.scoring`). Models learn with ``--loss all`` from a
-stream of ``bracket/CloseDyck8x10-v0``. They are measured on
+probability where a closer comes next (``closing``, :mod:`bracket_env.scores.scoring`). Models learn with ``--loss all``
+from a stream of ``bracket/CloseDyck8x10-v0``. They are measured on
 
     long            words of 701 to 1 400 symbols, as deep as in training, overall and by distance to the opener
     deep            words up to 700 symbols, 11 to 20 levels: deeper than in training, no longer
@@ -35,14 +35,14 @@ from bracket_env.cases import Case
 from bracket_env.command import run
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
-from bracket_env.sampling import PrefixSampler
-from bracket_env.scoring import Estimate, score
+from bracket_env.sampling.sampler import PrefixSampler
+from bracket_env.scores.scoring import Estimate, score
 from bracket_env.settings import get_setting
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from supervised.solver import ModelSolver
+    from supervised.runs.solver import ModelSolver
 
 SETTING = get_setting("bracket/CloseDyck8x10-v0")
 DISTANCES = ((1, 50), (51, 100), (101, 200), (201, 400), (401, None))
@@ -127,9 +127,9 @@ def jobs(config: Dyck) -> list[DyckJob]:
 
 def work(job: DyckJob) -> dict[str, Any]:
     """Train once; exact match and closing of the best model on every test."""
-    from supervised.runs import load
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.runs.folder import load
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         config = Train(

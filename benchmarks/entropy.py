@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from supervised.instructed import Instructed, InstructedBatches, InstructedCases, InstructedLoss
+from supervised.train.instructed import Instructed, InstructedBatches, InstructedCases, InstructedLoss
 
 
 class EntropyBatches:

@@ -69,8 +69,8 @@ def jobs(config: InstructOptions) -> list[InstructJob]:
 
 def work(job: InstructJob) -> dict[str, Any]:
     """Train once; the scores by column of the table, by kind of meaning too, and the curve."""
-    from agents.instruct_training import train
-    from agents.train_instruct import TrainInstruct
+    from agents.train_instruct.options import TrainInstruct
+    from agents.train_instruct.run import train
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         scores = Path(folder) / "scores.json"

@@ -36,8 +36,8 @@ from benchmarks.grid import GridOptions, run_grid
 from benchmarks.range_map import DEPTHS, LENGTHS, LONGER, TRAINED, cells, range_name
 from bracket_env.atomic import write_text
 from bracket_env.command import run
-from bracket_env.distributions import CountedWalk
 from bracket_env.errors import InputError, quote
+from bracket_env.sampling.distributions import CountedWalk
 from bracket_env.settings import SETTINGS, Setting, get_setting
 
 SHORT = Setting(
@@ -146,9 +146,9 @@ def _job(recipe: Recipe, seed: int) -> RangeJob:
 def work(job: RangeJob) -> dict[str, Any]:
     """Train once; the share of exact answers in every cell and the seconds a symbol at every length."""
     from benchmarks.range_map import exact_answers, seconds_a_symbol
-    from supervised.runs import load
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.runs.folder import load
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     SETTINGS[SHORT.id] = SHORT  # in this worker process only: the task is no environment
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:

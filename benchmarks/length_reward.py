@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorWrapper
 
-from bracket_env.vector import CloseVectorEnv
+from bracket_env.envs.vector import CloseVectorEnv
 
 
 class LengthReward(VectorWrapper):

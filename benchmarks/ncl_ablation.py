@@ -103,10 +103,10 @@ def jobs(config: NCLAblation) -> list[NCLJob]:
 
 def work(job: NCLJob) -> dict[str, Any]:
     """Train once; the scores of the best model on the test split."""
-    from supervised.options import check
-    from supervised.session import run_session
-    from supervised.train import Train
-    from supervised.training import TrainingSession
+    from supervised.learning.session import run_session
+    from supervised.options.checks import check
+    from supervised.train.options import Train
+    from supervised.train.run import TrainingSession
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         scores = Path(folder) / "scores.json"
@@ -144,11 +144,11 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
     """The batches of an arm; those without language get their rules here."""
     from benchmarks.entropy import EntropyBatches
     from bracket_env.random_streams import below, bits, key
-    from ncl_reward.bracket_rules import BRACKET_RULES
-    from supervised.instructed import InstructedBatches
-    from supervised.objective import NextToken
-    from supervised.stated_rules import StatedRule
-    from supervised.training import train_batches, unlabelled_batch, unlabelled_source
+    from ncl_reward.rules.bracket_rules import BRACKET_RULES
+    from supervised.learning.objective import NextToken
+    from supervised.train.instructed import InstructedBatches
+    from supervised.train.run import train_batches, unlabelled_batch, unlabelled_source
+    from supervised.train.stated_rules import StatedRule
 
     labelled = train_batches(config, run_config)
     if job.arm not in ("rules", "random", "entropy"):

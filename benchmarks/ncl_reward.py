@@ -38,8 +38,8 @@ from bracket_env.command import run
 from bracket_env.settings import get_setting
 
 if TYPE_CHECKING:
-    from agents.shaping import Shape
-    from agents.train_ppo import TrainPPO
+    from agents.train_ppo.options import TrainPPO
+    from agents.train_ppo.shaping import Shape
 
 SENTENCES = {
     "right": ("The bracket opened last is always closed first.",),
@@ -99,8 +99,8 @@ def jobs(config: NCLRewardOptions) -> list[NCLRewardJob]:
 
 def work(job: NCLRewardJob) -> dict[str, Any]:
     """Train once; the curve and the final scores."""
-    from agents.train_ppo import TrainPPO
-    from agents.training import train
+    from agents.train_ppo.options import TrainPPO
+    from agents.train_ppo.run import train
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         scores = Path(folder) / "scores.json"
@@ -128,13 +128,13 @@ def work(job: NCLRewardJob) -> dict[str, Any]:
 
 def shape_of(job: NCLRewardJob, config: TrainPPO) -> Shape | None:
     """The reward of the arms without sentences; ``None`` leaves it to the sentences."""
-    from agents.options import check
-    from agents.shaping import shaping, stated
+    from agents.train_ppo.check import check
+    from agents.train_ppo.shaping import shaping, stated
     from benchmarks.length_reward import LengthReward
     from bracket_env.random_streams import below, bits, key
-    from ncl_reward.bracket_rules import BRACKET_RULES
-    from ncl_reward.potential import Potential
-    from ncl_reward.shaping import VectorNCLReward
+    from ncl_reward.reward.potential import Potential
+    from ncl_reward.reward.shaping import VectorNCLReward
+    from ncl_reward.rules.bracket_rules import BRACKET_RULES
 
     if job.arm == "base":
         pairs = len(get_setting(job.setting).pairs)

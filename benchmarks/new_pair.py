@@ -71,9 +71,9 @@ def jobs(config: NewPair) -> list[NewPairJob]:
 def work(job: NewPairJob) -> dict[str, Any]:
     """Train once; the best model on cases with the pair."""
     from bracket_env.settings import get_setting
-    from supervised.runs import load
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.runs.folder import load
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     setting = get_setting(Train.setting)
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:

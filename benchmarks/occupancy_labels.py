@@ -34,10 +34,10 @@ from benchmarks.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.random_streams import key
-from ncl_reward.power_rules import LowConstantAbsent, LowConstantPresent, PowerInputs, StatedRule
-from ncl_reward.rules import Slots
+from ncl_reward.rules.power_rules import LowConstantAbsent, LowConstantPresent, PowerInputs, StatedRule
+from ncl_reward.rules.rule import Slots
+from supervised.occupancy.homes.simulator import homes_of, simulate
 from supervised.occupancy.problem import Problem, make_problem
-from supervised.occupancy.simulator import homes_of, simulate
 
 SENTENCE = "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"
 TEXTS = {"unrelated": "The museum is open on Tuesdays.", "night": f"{SENTENCE}。夜は電力が低く一定でも何も分からない。"}

@@ -77,8 +77,8 @@ def work(job: PPOJob) -> dict[str, Any]:
 
 
 def _ours(job: PPOJob) -> dict[str, Any]:
-    from agents.train_ppo import TrainPPO
-    from agents.training import train
+    from agents.train_ppo.options import TrainPPO
+    from agents.train_ppo.run import train
 
     encoder, _, masked = job.agent.partition("-")
     with tempfile.TemporaryDirectory() as folder:

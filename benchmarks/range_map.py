@@ -15,7 +15,7 @@ from benchmarks.depth_walk import DepthWalk
 from bracket_env.cases import Case
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import below, bits, key
-from bracket_env.sampling import PrefixSampler
+from bracket_env.sampling.sampler import PrefixSampler
 from bracket_env.tokenizer import EOS, BracketTokenizer
 
 if TYPE_CHECKING:

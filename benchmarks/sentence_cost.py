@@ -72,10 +72,10 @@ def _steps(arch: str, labels: str, sentences: tuple[str, ...], steps: int) -> Ca
     """Makes a trainer; the result makes that many steps with it."""
     from accelerate import Accelerator
 
-    from supervised.options import check
-    from supervised.train import Train
-    from supervised.trainer import Trainer
-    from supervised.training import train_batches
+    from supervised.learning.trainer import Trainer
+    from supervised.options.checks import check
+    from supervised.train.options import Train
+    from supervised.train.run import train_batches
 
     config = Train(arch=arch, instruction=sentences, **LABELS[labels])  # type: ignore[arg-type]
     run_config = check(config)

@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
-from supervised.augmentation import AUGMENTATIONS
+from supervised.data.augmentation import AUGMENTATIONS
 
 Task = Literal["Close", "CloseDeep"]
 LABELS = (30, 100, 300)
@@ -89,10 +89,10 @@ def _job(setting: str, labels: int, augment: tuple[str, ...], pretrained: bool, 
 
 def work(job: SmallDataJob) -> dict[str, Any]:
     """Pre-train if asked to, train once; the scores of the best model on the test split."""
-    from supervised.pretrain import Pretrain
-    from supervised.pretraining import pretrain
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.pretrain.options import Pretrain
+    from supervised.pretrain.run import pretrain
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     command = ["benchmarks.small_data"]
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:

@@ -29,19 +29,19 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from rich.console import Console
 from rich.table import Table
 
-from agents.vec_adapter import VectorEnvAdapter
+from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env.atomic import write_text
-from bracket_env.close import CloseEnv
 from bracket_env.command import run
-from bracket_env.instruct_vector import InstructVectorEnv
+from bracket_env.envs.instruct_vector import InstructVectorEnv
+from bracket_env.envs.scalar import CloseEnv
+from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.random_streams import key
 from bracket_env.settings import DEFAULT_SETTING, get_setting
-from bracket_env.vector import CloseVectorEnv
-from ncl_reward.bracket_rules import BRACKET_RULES
-from ncl_reward.modified import WeightedRule
-from ncl_reward.potential import Potential
-from ncl_reward.rules import Slots
-from ncl_reward.shaping import VectorNCLReward
+from ncl_reward.grounding.modified import WeightedRule
+from ncl_reward.reward.potential import Potential
+from ncl_reward.reward.shaping import VectorNCLReward
+from ncl_reward.rules.bracket_rules import BRACKET_RULES
+from ncl_reward.rules.rule import Slots
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,12 @@ def main(config: Throughput) -> None:
 
     from benchmarks.bare_layers import LAYERS, BareLayers
     from bracket_env.settings import get_setting
-    from supervised.data import Batches, StreamSource
+    from supervised.data.batches import Batches, StreamSource
+    from supervised.learning.objective import TokenLoss, loss_inputs
+    from supervised.learning.trainer import Trainer
     from supervised.models import build_model
-    from supervised.objective import TokenLoss, loss_inputs
-    from supervised.solver import ModelSolver
-    from supervised.train import Train
-    from supervised.trainer import Trainer
+    from supervised.runs.solver import ModelSolver
+    from supervised.train.options import Train
 
     torch.set_num_threads(1)
     setting = get_setting(Train.setting)

@@ -81,10 +81,10 @@ def jobs(config: Transfer) -> list[TransferJob]:
 
 def work(job: TransferJob) -> dict[str, Any]:
     """Train once; the scores of the best model on the test split."""
-    from supervised.adapt import RATES, Adapt
-    from supervised.adaptation import adapt
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.adapt.options import RATES, Adapt
+    from supervised.adapt.run import adapt
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         scores = Path(folder) / "scores.json"
@@ -125,10 +125,10 @@ def pretrained_model(job: TransferJob, console: Console) -> str:
     if job.model == "bert":
         return "bert"
     from bracket_env.errors import InputError
-    from supervised.adapt import Adapt
-    from supervised.adaptation import adapt
-    from supervised.pretrain import Pretrain
-    from supervised.pretraining import pretrain
+    from supervised.adapt.options import Adapt
+    from supervised.adapt.run import adapt
+    from supervised.pretrain.options import Pretrain
+    from supervised.pretrain.run import pretrain
 
     target = Path(job.models_dir) / f"gpt-{code_version()}-{job.seed}"
     if target.exists():

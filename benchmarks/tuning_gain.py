@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.pruners import BasePruner
 
-    from supervised.study_problem import Problem
+    from supervised.study.problem import Problem
 
 Family = Literal["gru", "ppo"]
 Pruner = Literal["median", "none"]
@@ -115,8 +115,8 @@ def work(job: StudyJob | TrainJob) -> dict[str, Any]:
 
 def _train(job: TrainJob, told: Path, console: Console) -> dict[str, Any]:
     """The scores on the test split."""
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     options = json.loads(job.options)
     options["augment"] = tuple(options.get("augment", ("none",)))
@@ -142,8 +142,8 @@ def _study(job: StudyJob, told: Path, console: Console) -> dict[str, Any]:
     import optuna
     from optuna.trial import TrialState
 
-    from supervised.study import OPTIONS, TOO_LARGE, make_pruner
-    from supervised.study_run import run_study
+    from supervised.study.run import run_study
+    from supervised.study.study import OPTIONS, TOO_LARGE, make_pruner
 
     shared: dict[str, Any] = {
         "name": "study",
@@ -191,14 +191,14 @@ def _study(job: StudyJob, told: Path, console: Console) -> dict[str, Any]:
 
 def _problem(job: StudyJob, shared: dict[str, Any]) -> Problem[Any]:
     if job.family == "ppo":
-        from agents.tune import TunePPO
-        from agents.tuning import PPOProblem
+        from agents.tune.options import TunePPO
+        from agents.tune.run import PPOProblem
 
         # Without the mask no agent finds END in so few steps, see docs/learning_curves.md.
         own: dict[str, Any] = {"encoders": ("gru",), "mask": True, "objective": "exact"}
         return PPOProblem(TunePPO(total_timesteps=job.steps, **own, **shared))
-    from supervised.tune import Tune
-    from supervised.tuning import SupervisedProblem
+    from supervised.tune.options import Tune
+    from supervised.tune.run import SupervisedProblem
 
     return SupervisedProblem(Tune(dataset_size=job.dataset_size, steps=job.steps, **shared))
 

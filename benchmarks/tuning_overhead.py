@@ -28,14 +28,14 @@ from rich.table import Table
 
 from bracket_env.atomic import write_text
 from bracket_env.command import run
-from supervised.storages import new_location
-from supervised.study import create, load
-from supervised.study_pool import Pool
-from supervised.study_problem import Watch
-from supervised.study_trials import Task
-from supervised.study_workers import work
-from supervised.tune import Tune
-from supervised.tuning import EVALUATIONS, SupervisedProblem
+from supervised.study.pool import Pool
+from supervised.study.problem import Watch
+from supervised.study.storages import new_location
+from supervised.study.study import create, load
+from supervised.study.trials import Task
+from supervised.study.workers import work
+from supervised.tune.options import Tune
+from supervised.tune.run import EVALUATIONS, SupervisedProblem
 
 
 @dataclass(frozen=True)

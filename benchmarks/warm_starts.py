@@ -94,8 +94,8 @@ def work(job: WarmStartJob) -> dict[str, Any]:
 
 
 def _ppo(job: WarmStartJob) -> dict[str, Any]:
-    from agents.train_ppo import TrainPPO
-    from agents.training import train
+    from agents.train_ppo.options import TrainPPO
+    from agents.train_ppo.run import train
 
     base = base_model(job, "gru") if job.start == "warm" else None
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
@@ -125,8 +125,8 @@ def _ppo(job: WarmStartJob) -> dict[str, Any]:
 
 
 def _adapt(job: WarmStartJob) -> dict[str, Any]:
-    from supervised.adapt import RATES, Adapt
-    from supervised.adaptation import adapt
+    from supervised.adapt.options import RATES, Adapt
+    from supervised.adapt.run import adapt
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         tune: Any = job.start
@@ -154,10 +154,10 @@ def _adapt(job: WarmStartJob) -> dict[str, Any]:
 
 def _scores(run_folder: Path, setting_id: str, *, old_pairs: bool = False) -> dict[str, Any]:
     """Exact match on 1000 test cases, and on those of them that have the new pair."""
-    from bracket_env.scoring import score
+    from bracket_env.scores.scoring import score
     from bracket_env.settings import get_setting
-    from supervised.options import custom_pairs
-    from supervised.runs import RunFolder, load
+    from supervised.options.checks import custom_pairs
+    from supervised.runs.folder import RunFolder, load
 
     config, setting = RunFolder.open(run_folder).config, get_setting(setting_id)
     pairs = setting.pairs if old_pairs else config.pairs
@@ -175,8 +175,8 @@ def _scores(run_folder: Path, setting_id: str, *, old_pairs: bool = False) -> di
 
 def base_model(job: WarmStartJob, arch: str) -> str:
     """The folder of the model of Close that this seed starts from, trained if it is not there yet."""
-    from supervised.train import Train
-    from supervised.training import train
+    from supervised.train.options import Train
+    from supervised.train.run import train
 
     root = Path(job.models_dir) / code_version()
     name = f"{arch}-{job.seed}"

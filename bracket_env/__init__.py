@@ -26,13 +26,13 @@ __all__ = [
 for _id in SETTINGS:
     register(
         id=_id,
-        entry_point="bracket_env.close:CloseEnv",
-        vector_entry_point="bracket_env.vector:CloseVectorEnv",
+        entry_point="bracket_env.envs.scalar:CloseEnv",
+        vector_entry_point="bracket_env.envs.vector:CloseVectorEnv",
         kwargs={"setting": _id},
     )
 
 register(
     id=INSTRUCT.id,
-    entry_point="bracket_env.instruct:InstructEnv",
-    vector_entry_point="bracket_env.instruct_vector:InstructVectorEnv",
+    entry_point="bracket_env.envs.instruct:InstructEnv",
+    vector_entry_point="bracket_env.envs.instruct_vector:InstructVectorEnv",
 )

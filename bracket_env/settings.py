@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bracket_env.cases import Case
-from bracket_env.distributions import CountedWalk, CutWalk, ShapeDistribution
 from bracket_env.errors import InputError, quote
 from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
 from bracket_env.random_streams import key
-from bracket_env.sampling import PrefixSampler, TypeRule
-from bracket_env.splits import Split
+from bracket_env.sampling.distributions import CountedWalk, CutWalk, ShapeDistribution
+from bracket_env.sampling.sampler import PrefixSampler, TypeRule
+from bracket_env.sampling.splits import Split
 
 DEFAULT_SETTING = "bracket/Close-v0"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bracket_env import SETTINGS
 from bracket_env.atomic import write_text
-from bracket_env.close import CloseEnv
-from bracket_env.instruct import InstructEnv
+from bracket_env.envs.instruct import InstructEnv
+from bracket_env.envs.scalar import CloseEnv
+from bracket_env.scores.shortcuts import tally_completion
 from bracket_env.settings import Setting
-from bracket_env.shortcuts import tally_completion
 
 PAGE = Path(__file__).with_name("environments.md")
 CASES = 1000  # of the test split: enough to say which settings a counter can pass

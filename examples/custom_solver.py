@@ -17,9 +17,9 @@ from rich.console import Console
 
 from bracket_env import BracketLanguage, get_setting
 from bracket_env.command import run_script
-from bracket_env.report import score_table
-from bracket_env.scoring import Solver, score
-from bracket_env.solvers import yardsticks
+from bracket_env.scores.report import score_table
+from bracket_env.scores.scoring import Solver, score
+from bracket_env.scores.solvers import yardsticks
 
 
 class ShortStack:

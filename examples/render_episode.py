@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from bracket_env import BracketLanguage
 from bracket_env.atomic import write_bytes
 from bracket_env.command import run_script
-from bracket_env.rendering import render_ansi, render_rgb
+from bracket_env.rendering.frames import render_ansi, render_rgb
 
 PREFIX = "({【】【"
 MOMENTS = (  # title, what is written, END included as "."

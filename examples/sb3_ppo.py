@@ -2,7 +2,7 @@
 
     python examples/sb3_ppo.py --timesteps 300000
 
-:class:`agents.vec_adapter.VectorEnvAdapter` makes the vector environment a ``VecEnv``, with episode statistics. An
+:class:`agents.sb3.vec_adapter.VectorEnvAdapter` makes the vector environment a ``VecEnv``, with episode statistics. An
 observation is a row of token ids, so the network begins with an embedding; everything else is SB3's. The task is the
 small one: two pairs, prefixes of at most six symbols. Prints SB3's progress (about half a minute) and then, for
 prefixes of the test split, which training never shows, the mean return and the share of perfect answers (97 to 99 %
@@ -26,10 +26,10 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.vec_adapter import VectorEnvAdapter
+from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env.command import run_script
-from bracket_env.splits import Split
-from bracket_env.vector import CloseVectorEnv
+from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env.sampling.splits import Split
 
 
 class Embedded(BaseFeaturesExtractor):

@@ -13,9 +13,9 @@ import tyro
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.settings import DEFAULT_SETTING, get_setting
-from ncl_reward.encoders import DEFAULT_ENCODER, SentenceEncoder, make_encoder
-from ncl_reward.grounding import Grounded, contradictions, ground, understands
-from ncl_reward.instruction import Instruction, parse_instruction
+from ncl_reward.encoders.encoders import DEFAULT_ENCODER, SentenceEncoder, make_encoder
+from ncl_reward.grounding.grounding import Grounded, contradictions, ground, understands
+from ncl_reward.reading.instruction import Instruction, parse_instruction
 
 PROG = "python -m ncl_reward.explain"
 

@@ -25,13 +25,13 @@ import gymnasium as gym
 import tyro
 
 from bracket_env.command import run
+from bracket_env.envs.instruct import InstructEnv
+from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.errors import InputError
-from bracket_env.instruct import InstructEnv
-from bracket_env.instruct_vector import InstructVectorEnv
-from bracket_env.instructions import INSTRUCTIONS
-from bracket_env.sentence_vectors import write_vectors
-from ncl_reward.encoders import DEFAULT_ENCODER, make_encoder
-from ncl_reward.vector_cache import cache_folder
+from bracket_env.instructions.catalogue import INSTRUCTIONS
+from bracket_env.instructions.sentence_vectors import write_vectors
+from ncl_reward.encoders.encoders import DEFAULT_ENCODER, make_encoder
+from ncl_reward.encoders.vector_cache import cache_folder
 
 PROG = "python -m ncl_reward.instruct_vectors"
 USE_ID = "bracket/InstructUSE-v0"
@@ -51,7 +51,7 @@ def write_instruct_vectors(path: str | os.PathLike[str], encoder: str = DEFAULT_
     """Encode every sentence and write the file. Returns the size of a vector.
 
     Raises:
-        InputError: as :func:`ncl_reward.encoders.make_encoder`, or the file cannot be written.
+        InputError: as :func:`ncl_reward.encoders.encoders.make_encoder`, or the file cannot be written.
     """
     sentences = [instruction.text for instruction in INSTRUCTIONS]
     made = make_encoder(encoder)

@@ -35,7 +35,7 @@ def main(config: MakeDataset) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from supervised.dataset_folder import generate_dataset
+    from supervised.data.dataset_folder import generate_dataset
 
     began = time.perf_counter()
     setting = get_setting(config.setting)

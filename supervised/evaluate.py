@@ -12,19 +12,19 @@ import tyro
 from bracket_env.cases import Case, read_cases
 from bracket_env.command import run
 from bracket_env.errors import InputError, quote
-from bracket_env.instructions import INSTRUCTIONS
+from bracket_env.instructions.catalogue import INSTRUCTIONS
+from bracket_env.instructions.meanings import Meaning
 from bracket_env.language import BracketLanguage
-from bracket_env.meanings import Meaning
-from bracket_env.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
-from bracket_env.scoring import COLUMNS, Scores, Solver, score
+from bracket_env.scores.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
+from bracket_env.scores.scoring import COLUMNS, Scores, Solver, score
+from bracket_env.scores.solvers import yardsticks
 from bracket_env.settings import Setting
-from bracket_env.solvers import yardsticks
-from supervised.checks import check_output, refuse_idle, require_whole
+from supervised.options.ranges import check_output, refuse_idle, require_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from supervised.runs import RunFolder
+    from supervised.runs.folder import RunFolder
 
 PROG = "python -m supervised.evaluate"
 _YARDSTICK_CASES = 5000  # training cases that the n-gram yardsticks are fitted on
@@ -97,9 +97,9 @@ def main(config: Evaluate) -> None:
     import torch
     from rich.console import Console
 
-    from supervised.devices import choose_device
-    from supervised.runs import RunFolder, load
-    from supervised.sentence_inputs import setting_of
+    from supervised.learning.devices import choose_device
+    from supervised.runs.folder import RunFolder, load
+    from supervised.runs.sentences import setting_of
 
     if not config.runs:
         raise InputError("name at least one run, or a folder of one")

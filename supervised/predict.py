@@ -13,10 +13,10 @@ import tyro
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.errors import InputError
-from supervised.checks import check_output, require, require_whole
+from supervised.options.ranges import check_output, require, require_whole
 
 if TYPE_CHECKING:
-    from supervised.solver import ModelSolver
+    from supervised.runs.solver import ModelSolver
 
 PROG = "python -m supervised.predict"
 
@@ -56,8 +56,8 @@ def main(config: Predict) -> None:
     """Predict as configured."""
     import torch
 
-    from supervised.devices import choose_device
-    from supervised.runs import load
+    from supervised.learning.devices import choose_device
+    from supervised.runs.folder import load
 
     require("temperature", config.temperature, "from 0 to 1000", lambda v: 0 <= v <= 1000)
     require_whole("samples", config.samples, 1, 10**6)
@@ -106,7 +106,7 @@ def _show_attention(solver: ModelSolver, prefix: str) -> None:
     from rich.console import Console
 
     from bracket_env.tokenizer import EOS, SPECIAL_NAMES
-    from supervised.attention_map import attention_map
+    from supervised.models.attention_map import attention_map
 
     tokenizer = solver.tokenizer
     answer = solver.complete([prefix])[0]
@@ -147,7 +147,7 @@ def _typed_in(solver: ModelSolver) -> Iterator[str]:
 
 def _prompt(solver: ModelSolver, samples: int) -> None:
     """Complete line after line."""
-    from bracket_env.rendering import render_ansi
+    from bracket_env.rendering.frames import render_ansi
 
     language = solver.tokenizer.language
     interactive = sys.stdin.isatty()

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bracket_env", "ncl_reward", "supervised", "agents")  # left never imports right
 BESIDE = ("benchmarks", "examples", "docs", "tests")  # nothing imports these
 FOUNDATION = {"numpy", "gymnasium", "rich", "tyro", "PIL"}  # all that bracket_env stands on
@@ -35,7 +35,7 @@ def imported_modules(tree: ast.AST, parent: str) -> Iterator[tuple[int, str]]:
     """(line, dotted name) of everything that a module imports, by statement or by a string.
 
     Strings count where they are handed to an import function, and wherever one reads like a module path of ours
-    (an entry point such as ``"agents.features:Extractor"``).
+    (an entry point such as ``"agents.sb3.features:Extractor"``).
 
     Args:
         parent: the package that relative imports start from.
@@ -95,16 +95,16 @@ def test_imports_go_one_way(package: str) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("bracket_env.close", "import torch"),
-        ("bracket_env.close", "from torch.nn import functional"),
-        ("bracket_env.close", "import scipy"),
-        ("bracket_env.close", "def f():\n    import torch as t"),
-        ("bracket_env.close", "import importlib\nimportlib.import_module('torch')"),
-        ("bracket_env.close", "from importlib import import_module\nimport_module(f'torch.{name}')"),
-        ("bracket_env.close", "import importlib\nimportlib.import_module(name)"),
-        ("bracket_env.close", "__import__('agents')"),
-        ("bracket_env.close", "register(id='x', entry_point='agents.features:Extractor')"),
-        ("bracket_env.close", "from ..supervised import runs"),
+        ("bracket_env.envs.scalar", "import torch"),
+        ("bracket_env.envs.scalar", "from torch.nn import functional"),
+        ("bracket_env.envs.scalar", "import scipy"),
+        ("bracket_env.envs.scalar", "def f():\n    import torch as t"),
+        ("bracket_env.envs.scalar", "import importlib\nimportlib.import_module('torch')"),
+        ("bracket_env.envs.scalar", "from importlib import import_module\nimport_module(f'torch.{name}')"),
+        ("bracket_env.envs.scalar", "import importlib\nimportlib.import_module(name)"),
+        ("bracket_env.envs.scalar", "__import__('agents')"),
+        ("bracket_env.envs.scalar", "register(id='x', entry_point='agents.sb3.features:Extractor')"),
+        ("bracket_env.envs.scalar", "from ..supervised import runs"),
         ("ncl_reward.loss", "from supervised.runs import load"),
         ("supervised.runs", "import agents.train_ppo"),
         ("supervised.models.gru", "from ...agents import features"),
@@ -119,9 +119,9 @@ def test_the_walk_sees_a_wrong_import(module: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("bracket_env.close", "import numpy as np\nfrom gymnasium.spaces import Box\nimport json, math"),
-        ("bracket_env.close", "from .errors import InputError"),
-        ("bracket_env.close", "entry = 'bracket_env.close:CloseEnv'"),
+        ("bracket_env.envs.scalar", "import numpy as np\nfrom gymnasium.spaces import Box\nimport json, math"),
+        ("bracket_env.envs.scalar", "from .errors import InputError"),
+        ("bracket_env.envs.scalar", "entry = 'bracket_env.envs.scalar:CloseEnv'"),
         ("supervised.runs", "import torch\nfrom bracket_env.cases import Case"),
         ("agents.evaluate", "from supervised.runs import load\nimport importlib\nimportlib.import_module(name)"),
     ],
@@ -138,7 +138,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_environments_load_no_learning_library() -> None:
     done = python(
-        "import sys, bracket_env.vector, bracket_env.solvers, bracket_env.report\n"
+        "import sys, bracket_env.envs.vector, bracket_env.scores.solvers, bracket_env.scores.report\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     assert done.returncode == 0, done.stderr

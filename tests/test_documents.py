@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+from paths import ROOT
 
 from bracket_env import SETTINGS, BracketLanguage, Case
 from bracket_env.cases import read_cases
 from bracket_env.command import parse
 from bracket_env.errors import InputError
-from bracket_env.scoring import share_answered
+from bracket_env.scores.scoring import share_answered
 
-ROOT = Path(__file__).resolve().parents[1]
 README, JAPANESE = ROOT / "README.md", ROOT / "README.ja.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
 QUICK = {  # example: arguments, and something that it prints
     "custom_solver.py": ("--n 50", "stack of 2"),
     "random_and_oracle.py": ("--episodes 20", "oracle          return 1.000   perfect 100.0%"),
@@ -21,7 +21,7 @@ QUICK = {  # example: arguments, and something that it prints
     "trl_reward.py": ("", "({  }    0.333"),
     "vector_env.py": ("--num-envs 4 --steps 20", "episodes, 100.0% perfect"),
 }
-ELSEWHERE = {"close_with_onnx.py": "tests/supervised/test_compress_onnx.py"}  # needs a model
+ELSEWHERE = {"close_with_onnx.py": "tests/supervised/compress/test_compress_onnx.py"}  # needs a model
 
 
 def test_every_example_is_run_and_documented() -> None:

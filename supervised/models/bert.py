@@ -29,7 +29,7 @@ from torch.nn import functional
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import MASK
 from supervised.models.base import Encoder, check_fits, check_positions, longest
-from supervised.models.hugging_face import (
+from supervised.models.parts.hugging_face import (
     ATTENTION,
     BERT_TYPES,
     HuggingFaceConfig,

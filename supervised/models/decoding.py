@@ -15,7 +15,7 @@ from supervised.models.base import SequenceModel
 
 
 class TokenMask(Protocol):
-    """What may be written, row by row (see :class:`supervised.models.masking.CountMask`)."""
+    """What may be written, row by row (see :class:`supervised.models.parts.masking.CountMask`)."""
 
     def possible(self, rows: Tensor) -> Tensor:
         """bool ``(len(rows), vocab_size)`` for these rows of the batch; each has at least one possible token."""

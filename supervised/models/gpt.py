@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from supervised.models.base import Encoder, check_fits, longest
-from supervised.models.hugging_face import (
+from supervised.models.parts.hugging_face import (
     ATTENTION,
     GPT_TYPES,
     HuggingFaceConfig,
@@ -24,7 +24,7 @@ from supervised.models.hugging_face import (
     head_weights,
     import_transformers,
 )
-from supervised.models.kv_cache import KVCache
+from supervised.models.parts.kv_cache import KVCache
 
 
 @dataclass(frozen=True)

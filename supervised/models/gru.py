@@ -1,7 +1,7 @@
 """GRU: gated recurrent units (Cho et al. 2014) over an embedding.
 
 :class:`_TreeGRU` is the recurrence of ``torch.nn.GRU`` on its parameters over the distinct prefixes of a batch
-(:mod:`supervised.models.prefix_tree`), with a hand-written gradient instead of a graph over the steps.
+(:mod:`supervised.models.parts.prefix_tree`), with a hand-written gradient instead of a graph over the steps.
 Forward plus backward of 1024 prompts like the default Close task's (longest 22 tokens, mean 14;
 width 96; one CPU thread) took 49-57 ms, against 114-146 for nn.GRU on the padded batch and 152-233 on a packed one.
 With nothing shared and no row short it still gained a tenth; on 32 such rows it lost a third (10 ms against 7.6).
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from supervised.models.recurrent import RecurrentConfig, RecurrentEncoder
+from supervised.models.parts.recurrent import RecurrentConfig, RecurrentEncoder
 
 
 @dataclass(frozen=True)

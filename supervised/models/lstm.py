@@ -1,7 +1,7 @@
 """LSTM: long short-term memory (Hochreiter & Schmidhuber 1997, with forget gates) over an embedding.
 
 :class:`_TreeLSTM` is the recurrence of ``torch.nn.LSTM`` on its parameters over the distinct prefixes of a batch
-(:mod:`supervised.models.prefix_tree`), with a hand-written gradient instead of a graph over the steps.
+(:mod:`supervised.models.parts.prefix_tree`), with a hand-written gradient instead of a graph over the steps.
 Forward plus backward of 1024 prompts like the default Close task's (longest 21 tokens, mean 13; width 96; one CPU
 thread) took 72-74 ms, against 183-197 for nn.LSTM on the padded batch and 169-201 on a packed one. With nothing shared
 and no row short it still gained a sixth or more; on 32 such rows it lost a third to a half (9-13 ms against 6).
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from supervised.models.recurrent import RecurrentConfig, RecurrentEncoder
+from supervised.models.parts.recurrent import RecurrentConfig, RecurrentEncoder
 
 _FUSED = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
 

@@ -4,7 +4,7 @@ All that it remembers is on a stack. A layer reads inputs x_t and has no other r
 Mikolov, section 3.2; the superposition stack of DuSell & Chiang 2024, "Stack Attention", which is driven by the inputs
 too). One step of it:
 
-    (push, pop, stay) = a_t = shares(A x_t / √size + a)         :func:`supervised.models.soft_stack.operation_shares`
+    (push, pop, stay) = a_t = shares(A x_t / √size + a)         :func:`.soft_stack.operation_shares`
     c_t = tanh(C x_t + c)
     stack_t = push (c_t on stack) + pop (stack without its top) + stay (stack)          :mod:`...soft_stack`
     h_t = tanh(W x_t + R top_t + b)
@@ -25,8 +25,8 @@ instead, 4 of 5 seeds settled on wrong operations and stayed there.) Trained on 
     )       pop         -                   EOS
 
 Because sure shares are exactly 0 or 1, such a model does the same at any length and depth. A whole sequence is read
-with one pass per layer; step by step, a stack is a linked list (:mod:`supervised.models.linked_stack`): a sure step
-takes constant time, whatever the length and depth, and no depth is too much.
+with one pass per layer; step by step, a stack is a linked list (:mod:`supervised.models.parts.linked_stack`): a sure
+step takes constant time, whatever the length and depth, and no depth is too much.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from supervised.models.base import Encoder, EncoderConfig, check_dropout, check_positions, check_whole, longest
-from supervised.models.linked_stack import LinkedStacks
-from supervised.models.soft_stack import operation_shares, stack_tops
+from supervised.models.parts.linked_stack import LinkedStacks
+from supervised.models.parts.soft_stack import operation_shares, stack_tops
 
 
 @dataclass(frozen=True)

@@ -26,17 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bracket_env.errors import InputError
-from supervised.models.base import (
-    Encoder,
-    EncoderConfig,
-    check_choice,
-    check_dropout,
-    check_fits,
-    check_whole,
-    longest,
-)
-from supervised.models.kv_cache import KVCache
-from supervised.models.prefix_attention import attention_weights
+from supervised.models.base import Encoder, EncoderConfig, check_choice, check_dropout, check_fits, check_whole, longest
+from supervised.models.parts.kv_cache import KVCache
+from supervised.models.parts.prefix_attention import attention_weights
 
 Positions = Literal["rope", "alibi", "learned", "none"]
 Turn = tuple[Tensor, Tensor]

@@ -1,8 +1,8 @@
 """Tree: a recursive network that is *given the structure*; it composes the bracket tree by shift and reduce.
 
 Every token makes one node, composed from the token and up to two nodes before it (Socher et al. 2011), which
-:mod:`supervised.models.shift_reduce` finds from the ids alone. What is left to learn is which closer answers which
-opener, and when to stop.
+:mod:`supervised.models.parts.shift_reduce` finds from the ids alone. What is left to learn is which closer answers
+which opener, and when to stop.
 
     h = a n + b l + c r    l, r: the children's states    n: the candidate    a + b + c = 1
 
@@ -25,8 +25,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from supervised.models.base import Encoder, EncoderConfig, check_dropout, check_positions, check_whole
-from supervised.models.prefix_tree import prefix_tree
-from supervised.models.shift_reduce import Tops, forest, is_opener, shift_reduce
+from supervised.models.parts.prefix_tree import prefix_tree
+from supervised.models.parts.shift_reduce import Tops, forest, is_opener, shift_reduce
 
 # At full size a state unlike those of training outvotes the embeddings: models trained on CloseDeep then got up to 39 %
 # of shallow words of 400 to 1000 symbols wrong, and none at a tenth.

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ncl_reward.power_rules import ABSENT, StatedRule
+from ncl_reward.rules.power_rules import ABSENT, StatedRule
 from supervised.occupancy.features import YARDSTICK_COLUMNS
 from supervised.occupancy.fitting import Fit, fit
+from supervised.occupancy.homes.record import PRESENT, UNKNOWN
 from supervised.occupancy.problem import Problem
-from supervised.occupancy.record import PRESENT, UNKNOWN
 from supervised.occupancy.scores import HOURS, chosen, score
 from supervised.occupancy.sentence import hushed, targets
 from supervised.occupancy.yardsticks import always_home, bare_rule, decide, logistic_regression, random_forest

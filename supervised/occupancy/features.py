@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from bracket_env.errors import InputError
-from supervised.occupancy.record import PowerRecord, is_weekend
+from supervised.occupancy.homes.record import PowerRecord, is_weekend
 
 WINDOWS = (1.0, 4.0)  # hours
 YARDSTICK_COLUMNS = 12

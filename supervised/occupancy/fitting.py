@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
+from supervised.occupancy.homes.record import UNKNOWN
 from supervised.occupancy.labeller import Labeller, present_odds
-from supervised.occupancy.record import UNKNOWN
 from supervised.occupancy.sentence import Targets
 
 PULL = 3.0

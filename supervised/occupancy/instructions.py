@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bracket_env.language import BracketLanguage
-from ncl_reward.encoders import make_encoder
-from ncl_reward.grounding import ground
-from ncl_reward.instruction import parse_instruction
-from ncl_reward.power_rules import POWER_RULES, StatedRule
-from ncl_reward.rules import Slots
+from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.grounding.grounding import ground
+from ncl_reward.reading.instruction import parse_instruction
+from ncl_reward.rules.power_rules import POWER_RULES, StatedRule
+from ncl_reward.rules.rule import Slots
 
 
 def stated_rules(sentence: str, encoder: str) -> list[StatedRule]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from bracket_env.atomic import write_bytes
 from supervised.occupancy.answers import Answer
+from supervised.occupancy.homes.record import ABSENT, DAY, PRESENT, UNKNOWN
 from supervised.occupancy.problem import Problem
-from supervised.occupancy.record import ABSENT, DAY, PRESENT, UNKNOWN
 
 _COLOURS = {ABSENT: "#D55E00", PRESENT: "#56B4E9", UNKNOWN: "#EEEEEE"}
 

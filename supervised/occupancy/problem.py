@@ -17,9 +17,9 @@ import numpy as np
 
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
-from ncl_reward.power_rules import PowerInputs, quiet_level
+from ncl_reward.rules.power_rules import PowerInputs, quiet_level
 from supervised.occupancy.features import base_watts, features
-from supervised.occupancy.record import UNKNOWN, PowerRecord
+from supervised.occupancy.homes.record import UNKNOWN, PowerRecord
 
 LabelKind = Literal["slots", "days"]
 _LEARNED = 2 / 3

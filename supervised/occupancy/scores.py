@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from supervised.occupancy.record import ABSENT, UNKNOWN, in_hours
+from supervised.occupancy.homes.record import ABSENT, UNKNOWN, in_hours
 
 Hours = Literal["all", "06-22"]
 HOURS: tuple[Hours, ...] = ("all", "06-22")

@@ -1,10 +1,10 @@
 """What a sentence makes of the hours without a label: a target for each, and how much it counts.
 
-Grounding gives each rule a prior weight (:mod:`ncl_reward.grounding`); the labels decide what it is worth, day and
-hours of sleep apart, because whether people sleep is the one thing that every rule about a meter depends on. In one
-part of the day let a rule fire on some hours, and let the labels say how often somebody was absent where it fires (a_1
-times, home h_1 times) and where it does not (a_0, h_0). The rule claims a rate of absence where it fires: Beta(α, β),
-worth STRENGTH hours that obey it up to its noise ε. Against it stands that these hours are like the silent ones, or
+Grounding gives each rule a prior weight (:mod:`ncl_reward.grounding.grounding`); the labels decide what it is worth,
+day and hours of sleep apart, because whether people sleep is the one thing that every rule about a meter depends on. In
+one part of the day let a rule fire on some hours, and let the labels say how often somebody was absent where it fires
+(a_1 times, home h_1 times) and where it does not (a_0, h_0). The rule claims a rate of absence where it fires: Beta(α,
+β), worth STRENGTH hours that obey it up to its noise ε. Against it stands that these hours are like the silent ones, or
 have some rate of their own, one as likely as the other. With L(a, h | α, β) = Be(α + a, β + h) / Be(α, β), the
 probability of labels whose rate is Beta(α, β), and α_0, β_0 three hours of which one is absent, the Bayes factor is
 closed (Kass & Raftery 1995, "Bayes Factors", section 3):
@@ -31,8 +31,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncl_reward.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, share_left, weights_in_place
-from supervised.occupancy.record import in_hours
+from ncl_reward.rules.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, share_left, weights_in_place
+from supervised.occupancy.homes.record import in_hours
 
 STRENGTH = 20.0
 MOST_BELIEVED = 0.75

@@ -7,8 +7,8 @@ import importlib.util
 
 import numpy as np
 
-from ncl_reward.power_rules import stretches
-from supervised.occupancy.record import ABSENT, DAY, PRESENT
+from ncl_reward.rules.power_rules import stretches
+from supervised.occupancy.homes.record import ABSENT, DAY, PRESENT
 
 BARE_HOURS = 4.0
 _ABOVE_BASE = 1.125

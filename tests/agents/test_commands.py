@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 import torch
+from paths import ROOT
 
 from bracket_env.cases import Case, WriteFormat, write_cases
 from bracket_env.settings import get_setting
-from supervised.runs import RunConfig, RunFolder, load
+from supervised.runs.folder import RunConfig, RunFolder, load
 
-ROOT = Path(__file__).parents[2]
 COMMANDS = ("agents.train_ppo", "agents.evaluate", "agents.predict")
 SETTING = "bracket/CloseTiny-v0"
 TRAIN = [
@@ -69,7 +69,7 @@ def typed(module: str, arguments: Sequence[str], folder: Path, stdin: bytes = b"
 
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["agents.training", "torch._dynamo", "matplotlib.backends.backend_agg", "pytest"])
+CONTEXT.set_forkserver_preload(["agents.train_ppo.run", "torch._dynamo", "matplotlib.backends.backend_agg", "pytest"])
 
 
 def quickly(module: str, arguments: Sequence[str], folder: Path, scratch: Path) -> Result:

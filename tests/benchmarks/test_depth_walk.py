@@ -14,8 +14,8 @@ from benchmarks.depth_walk import DepthWalk, open_chances
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
-from bracket_env.sampling import PrefixSampler
-from bracket_env.splits import split_of
+from bracket_env.sampling.sampler import PrefixSampler
+from bracket_env.sampling.splits import split_of
 
 LANGUAGE = BracketLanguage(("()", "[]"))
 

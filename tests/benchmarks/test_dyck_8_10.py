@@ -12,7 +12,7 @@ from benchmarks import dyck_8_10
 from benchmarks.dyck_8_10 import DISTANCES, SETTING, TESTS, Dyck, DyckJob, distance_name, jobs, measure, rows, work
 from bracket_env.cases import make_case
 from bracket_env.errors import InputError
-from bracket_env.splits import split_of
+from bracket_env.sampling.splits import split_of
 from bracket_env.tokenizer import BracketTokenizer
 
 LANGUAGE = SETTING.language()

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import ROOT
 from rich.console import Console
 
 from benchmarks import grid
 from benchmarks.grid import GridOptions, code_version, config_hash, load_results, run_grid, table_console
 from bracket_env.errors import InputError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

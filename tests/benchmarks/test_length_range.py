@@ -18,13 +18,13 @@ from benchmarks.range_map import DEPTHS, LENGTHS, LONGER, TRAINED, Cell, cells, 
 from benchmarks.range_plots import plot_costs, plot_maps
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
+from bracket_env.sampling.splits import split_of
 from bracket_env.settings import SETTINGS
-from bracket_env.splits import split_of
 from supervised.models import build_model
-from supervised.runs import load
-from supervised.solver import ModelSolver
-from supervised.train import Train
-from supervised.training import train
+from supervised.runs.folder import load
+from supervised.runs.solver import ModelSolver
+from supervised.train.options import Train
+from supervised.train.run import train
 
 LANGUAGE = BracketLanguage(SHORT.pairs)
 

@@ -20,8 +20,8 @@ from benchmarks.tuning_gain import (
     train_jobs,
     work,
 )
-from supervised.tune import Tune
-from supervised.tuning import SupervisedProblem
+from supervised.tune.options import Tune
+from supervised.tune.run import SupervisedProblem
 
 
 @pytest.mark.slow

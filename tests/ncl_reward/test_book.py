@@ -8,9 +8,9 @@ import pytest
 
 from bracket_env.language import BracketLanguage
 from ncl_reward import book
-from ncl_reward.bracket_rules import BRACKET_RULES
-from ncl_reward.instruction import parse_instruction
-from ncl_reward.power_rules import POWER_RULES
+from ncl_reward.reading.instruction import parse_instruction
+from ncl_reward.rules.bracket_rules import BRACKET_RULES
+from ncl_reward.rules.power_rules import POWER_RULES
 
 
 def test_every_rule_is_in_the_book_with_its_domain() -> None:

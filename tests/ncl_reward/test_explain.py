@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from bracket_env.command import run
 from ncl_reward.explain import PROG, Explain, main
-from ncl_reward.head import RULE_NAMES
-
-ROOT = Path(__file__).resolve().parents[2]
+from ncl_reward.grounding.head import RULE_NAMES
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
+from bracket_env.envs.instruct import InstructEnv
+from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.errors import InputError
-from bracket_env.instruct import InstructEnv
-from bracket_env.instruct_vector import InstructVectorEnv
-from bracket_env.instructions import INSTRUCTIONS
-from bracket_env.sentence_vectors import read_vectors
+from bracket_env.instructions.catalogue import INSTRUCTIONS
+from bracket_env.instructions.sentence_vectors import read_vectors
 from ncl_reward import instruct_vectors
 from ncl_reward.instruct_vectors import PROG, USE_ID, cached_instruct_vectors, write_instruct_vectors
 

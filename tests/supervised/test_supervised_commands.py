@@ -12,9 +12,9 @@ from bracket_env.command import run
 from supervised.dataset import PROG as DATASET
 from supervised.dataset import MakeDataset
 from supervised.dataset import main as make_dataset
-from supervised.train import PROG as TRAIN
-from supervised.train import Train
-from supervised.train import main as train
+from supervised.train.__main__ import main as train
+from supervised.train.options import PROG as TRAIN
+from supervised.train.options import Train
 
 TINY = "bracket/CloseTiny-v0"
 

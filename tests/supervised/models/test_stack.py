@@ -21,13 +21,14 @@ from torch import Tensor
 
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import get_setting
-from supervised.models import build_model, linked_stack
-from supervised.models.linked_stack import LinkedStacks
-from supervised.models.soft_stack import operation_shares, stack_tops, used_cells
+from supervised.models import build_model
+from supervised.models.parts import linked_stack
+from supervised.models.parts.linked_stack import LinkedStacks
+from supervised.models.parts.soft_stack import operation_shares, stack_tops, used_cells
 from supervised.models.stack import StackEncoder
-from supervised.runs import RunFolder, load
-from supervised.train import Train
-from supervised.training import train
+from supervised.runs.folder import RunFolder, load
+from supervised.train.options import Train
+from supervised.train.run import train
 
 TINY = "bracket/CloseTiny-v0"
 PUSH, POP, STAY = torch.eye(3, dtype=torch.double)

@@ -25,14 +25,14 @@ from bracket_env.tokenizer import BracketTokenizer
 from supervised.evaluate import Evaluate
 from supervised.evaluate import main as evaluate
 from supervised.models import build_model
-from supervised.models.prefix_tree import prefix_tree
-from supervised.models.shift_reduce import forest
+from supervised.models.parts.prefix_tree import prefix_tree
+from supervised.models.parts.shift_reduce import forest
 from supervised.models.tree import TreeEncoder
 from supervised.predict import Predict
 from supervised.predict import main as predict
-from supervised.runs import RunFolder, load
-from supervised.train import Train
-from supervised.training import train
+from supervised.runs.folder import RunFolder, load
+from supervised.train.options import Train
+from supervised.train.run import train
 
 LANGUAGE = BracketLanguage()
 TOKENIZER = BracketTokenizer(LANGUAGE)

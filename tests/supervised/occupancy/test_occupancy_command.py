@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from bracket_env.errors import InputError
-from supervised.occupancy.__main__ import Occupancy
-from supervised.occupancy.csv_reader import write_predictions
-from supervised.occupancy.simulator import simulate
-from supervised.occupancy.training import train
+from supervised.occupancy.homes.csv_reader import write_predictions
+from supervised.occupancy.homes.simulator import simulate
+from supervised.occupancy.options import Occupancy
+from supervised.occupancy.run import train
 
 SENTENCE = "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"
 QUICK = {"days": 12, "minutes": 60, "steps": 5, "homes": 2}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bracket_env.errors import InputError
 from supervised.occupancy.features import COLUMNS, base_watts, features, trailing_max
-from supervised.occupancy.simulator import simulate
+from supervised.occupancy.homes.simulator import simulate
 
 
 def test_against_a_naive_twin() -> None:

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from bracket_env.errors import InputError
-from ncl_reward.power_rules import POWER_RULES, StatedRule
-from ncl_reward.rules import Slots
+from ncl_reward.rules.power_rules import POWER_RULES, StatedRule
+from ncl_reward.rules.rule import Slots
 from supervised.occupancy.answers import network, one_kind, rows, rules_alone, yardsticks
 from supervised.occupancy.fitting import Fit, fit
+from supervised.occupancy.homes.record import PRESENT, UNKNOWN
+from supervised.occupancy.homes.simulator import homes_of, simulate
 from supervised.occupancy.labeller import ENCODERS, Labeller, present_odds
 from supervised.occupancy.problem import Problem, make_problem
-from supervised.occupancy.record import PRESENT, UNKNOWN
-from supervised.occupancy.simulator import homes_of, simulate
 from supervised.occupancy.yardsticks import decide, logistic_regression
 
 LOW = StatedRule(POWER_RULES["low_constant_absent"], Slots(hours=4, noise=0.2), 0.9)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from supervised.occupancy.answers import Answer, rows
+from supervised.occupancy.homes.record import UNKNOWN
+from supervised.occupancy.homes.simulator import simulate
 from supervised.occupancy.problem import make_problem
-from supervised.occupancy.record import UNKNOWN
 from supervised.occupancy.scores import chosen, score
-from supervised.occupancy.simulator import simulate
 
 
 def test_by_hand() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncl_reward.power_rules import ABSENT, POWER_RULES, PRESENT, PowerInputs, StatedRule
-from ncl_reward.rules import Slots
-from supervised.occupancy.record import UNKNOWN
+from ncl_reward.rules.power_rules import ABSENT, POWER_RULES, PRESENT, PowerInputs, StatedRule
+from ncl_reward.rules.rule import Slots
+from supervised.occupancy.homes.record import UNKNOWN
 from supervised.occupancy.sentence import MOST_BELIEVED, hushed, targets, worth_of
 
 LOW = StatedRule(POWER_RULES["low_constant_absent"], Slots(hours=4, noise=0.2), 0.8)

@@ -1,0 +1,1 @@
+"""Stable-Baselines3 around our environments and encoders."""

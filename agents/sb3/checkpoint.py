@@ -1,0 +1,100 @@
+"""Everything a PPO run needs to go on exactly, in the form of :mod:`supervised.runs.checkpoint`.
+
+A checkpoint is taken between two updates, when the rollout buffer is spent: weights, optimiser, counters, the last
+observations and episode starts, the environments' streams and running episodes, SB3's episode statistics, and the
+states of torch's, NumPy's and Python's generators.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.sb3.vec_adapter import VectorEnvAdapter
+from bracket_env.atomic import write_bytes
+from supervised.runs import checkpoint
+
+FILE = "ppo.safetensors"
+_COUNTERS = ("num_timesteps", "_total_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
+
+
+def pack(model: OnPolicyAlgorithm, extra: Mapping[str, Any]) -> bytes:
+    """The checkpoint of a model between two updates.
+
+    Args:
+        extra: the caller's own JSON state.
+    """
+    env = model.get_env()
+    assert isinstance(env, VectorEnvAdapter)
+    optimizer = model.policy.optimizer
+    tensors = {f"policy.{name}": tensor for name, tensor in _weights(model).items()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in checkpoint.optimizer_tensors(optimizer).items()}
+    arrays = {f"env.{name}": array for name, array in env.get_state().items()}
+    arrays["last_obs"] = np.asarray(model._last_obs)
+    arrays["last_episode_starts"] = np.asarray(model._last_episode_starts)
+    state = {
+        "counters": {counter: getattr(model, counter) for counter in _COUNTERS},
+        "param_groups": optimizer.state_dict()["param_groups"],
+        "episodes": list(model.ep_info_buffer or ()),
+        "successes": list(model.ep_success_buffer or ()),
+        "extra": dict(extra),
+    }
+    return checkpoint.pack(tensors, arrays, state)
+
+
+def _weights(model: OnPolicyAlgorithm) -> dict[str, torch.Tensor]:
+    """Parameters and buffers, each once: SB3 registers one extractor under three names."""
+    return {**dict(model.policy.named_parameters()), **dict(model.policy.named_buffers())}
+
+
+def save(folder: Path, packed: bytes) -> None:
+    """Replace the checkpoint in ``folder``.
+
+    Raises:
+        InputError: it cannot be written; the one before stands.
+    """
+    write_bytes(folder / FILE, packed)
+
+
+def restore(folder: Path, model: OnPolicyAlgorithm) -> dict[str, Any]:
+    """Put a freshly built model of the same configuration into the state of the checkpoint.
+
+    Returns:
+        What was passed to :func:`pack` as ``extra``.
+
+    Raises:
+        InputError: no checkpoint, a damaged one, or one of another model.
+    """
+    path = folder / FILE
+    saved = checkpoint.read(path)
+    try:
+        extra = dict(saved.state["extra"])
+        _restore(model, saved)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise checkpoint.unusable(path, error) from None
+    return extra
+
+
+def _restore(model: OnPolicyAlgorithm, saved: checkpoint.Unpacked) -> None:
+    def part(of: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix): value for name, value in of.items() if name.startswith(prefix)}
+
+    checkpoint.copy_into(_weights(model), part(saved.tensors, "policy."))
+    optimizer = model.policy.optimizer
+    checkpoint.restore_optimizer(optimizer, part(saved.tensors, "optimizer."), saved.state["param_groups"])
+    env = model.get_env()
+    assert isinstance(env, VectorEnvAdapter)
+    env.set_state(part(saved.arrays, "env."))
+    model._last_obs = saved.arrays["last_obs"]
+    model._last_episode_starts = saved.arrays["last_episode_starts"]
+    for counter, value in saved.state["counters"].items():
+        setattr(model, counter, value)
+    # A fresh model has no buffers yet; SB3 keeps the ones that it finds.
+    model.ep_info_buffer = deque(saved.state["episodes"], maxlen=model._stats_window_size)
+    model.ep_success_buffer = deque(saved.state["successes"], maxlen=model._stats_window_size)

@@ -1,0 +1,1 @@
+"""``python -m agents.train_instruct``."""

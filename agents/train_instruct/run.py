@@ -1,0 +1,265 @@
+"""Builds an instructed PPO agent from its options, trains it and prints how it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from rich.console import Console
+from rich.table import Table
+from safetensors import SafetensorError
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.sb3.features import initialise_heads
+from agents.sb3.film import InstructedFeatures
+from agents.sb3.vec_adapter import VectorEnvAdapter
+from agents.train_instruct.options import TrainInstruct
+from agents.train_instruct.scores import Act, Told, best_without_sentence, play
+from agents.train_ppo.check import MOST, checked_rollout
+from bracket_env.atomic import write_bytes, write_text
+from bracket_env.envs.instruct_vector import InstructVectorEnv
+from bracket_env.errors import InputError
+from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Part
+from bracket_env.random_streams import keyed_seeds
+from bracket_env.sampling.splits import Split
+from bracket_env.settings import INSTRUCT
+from ncl_reward.instruct_vectors import cached_instruct_vectors
+from supervised.learning.devices import choose_device
+from supervised.learning.display import Display
+from supervised.learning.interrupt import GracefulInterrupt
+from supervised.models import check_params
+from supervised.options.ranges import check_output, require, require_whole
+from supervised.runs.checkpoint import copy_into
+from supervised.runs.folder import RunConfig, RunFolder, free_name
+
+POLICY = "policy.safetensors"
+TESTS: dict[str, tuple[Part, Part]] = {  # name: sentences, meanings
+    "seen sentences": ("train", "train"),
+    "unseen sentences": ("unseen", "train"),
+    "unseen combinations, seen patterns": ("train", "unseen"),
+    "unseen combinations, unseen patterns": ("unseen", "unseen"),
+}
+
+
+def check(config: TrainInstruct) -> RunConfig:
+    """The configuration as a run folder keeps it.
+
+    Raises:
+        InputError: the first option that is out of range.
+    """
+    for name, most in {**MOST, "sentence_units": 10**4, "blocks": 10**3}.items():
+        require_whole(name, getattr(config, name), 1, most)
+    check_output("json", config.json)
+    require_whole("seed", config.seed, 0, 2**32 - 1)
+    for name in ("gamma", "gae_lambda"):
+        require(name, getattr(config, name), "from 0 to 1", lambda v: 0 <= v <= 1)
+    require("sentence_dropout", config.sentence_dropout, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
+    require("learning_rate", config.learning_rate, "above 0 and at most 100", lambda v: 0 < v <= 100)
+    for name in ("ent_coef", "weight_decay"):
+        require(name, getattr(config, name), "at least 0", lambda v: v >= 0)
+    rollout, size = checked_rollout(config.n_envs, config.n_steps)
+    if config.batch_size < 2 or rollout % config.batch_size:
+        raise InputError(f"--batch-size {config.batch_size} must be 2 or more and divide {size}")
+    return RunConfig(
+        kind="instruct",
+        setting=INSTRUCT.id,
+        pairs=INSTRUCT.pairs,
+        architecture=config.encoder,
+        params=check_params(config.encoder, {}).to_dict(),
+        masked=False,
+        options=asdict(config),
+    )
+
+
+def train(config: TrainInstruct, command: Sequence[str], console: Console | None = None) -> RunFolder:
+    """Train and report.
+
+    Args:
+        command: what was typed, for the record.
+        console: where progress and the table go, standard output by default.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: bad options, an encoder that is missing or does not fit, a folder that is in the way, divergence.
+        KeyboardInterrupt: Ctrl-C, after the best policy was saved.
+    """
+    console = console or Console()
+    run = check(config)
+    torch.set_num_threads(config.threads)
+    model = build(config, run)
+    name = free_name(f"instruct-{config.encoder}", config.runs_dir) if config.name is None else config.name
+    folder = RunFolder.create(name, run, command, root=config.runs_dir)
+    parameters = sum(p.numel() for p in model.policy.parameters())
+    console.print(
+        f"run {folder.path}: PPO on {run.setting}, {run.architecture} of {parameters:,} parameters, "
+        f"sentences by {config.vectors}",
+        markup=False,
+        highlight=False,
+    )
+    with Display(config.total_timesteps, console=console, shares=("exact", "best")) as display:
+        watch = Watch(folder, config, display)
+        with watch.interrupt:
+            try:
+                model.learn(config.total_timesteps, callback=watch)
+            except ValueError as error:
+                if "to satisfy the constraint" in str(error):  # torch.distributions refuses such logits
+                    raise InputError(
+                        f"training diverged before step {model.num_timesteps}: try a smaller --learning-rate"
+                    ) from error
+                raise
+    if watch.interrupt.requested:
+        raise KeyboardInterrupt
+    policy = load_policy(folder, device=config.device)
+    scores = evaluate(policy, config.vectors, config.eval_cases)
+    console.print(table(scores, f"{run.setting}, test split; trained with seed {config.seed}"))
+    if config.json is not None:
+        write_text(config.json, json.dumps(scores, indent=2) + "\n")
+    return folder
+
+
+def build(config: TrainInstruct, run: RunConfig) -> PPO:
+    """A fresh PPO on the native vector environment, its members seeded by keys of the run's seed."""
+    env = InstructVectorEnv(
+        config.n_envs, split="train", encoder=_encoder(config.vectors), reward=config.reward, autoreset_mode="SameStep"
+    )
+    model = PPO(
+        "MultiInputPolicy",
+        VectorEnvAdapter(env, keyed_seeds(config.seed, "agents/train_instruct", config.n_envs)),
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        learning_rate=lambda progress_remaining: progress_remaining * config.learning_rate,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        ent_coef=config.ent_coef,
+        seed=config.seed,
+        device=choose_device(config.device),
+        policy_kwargs={
+            "features_extractor_class": InstructedFeatures,
+            "features_extractor_kwargs": {
+                "arch": run.architecture,
+                "params": run.params,
+                "vocab_size": env.task.tokenizer.vocab_size,
+                "sentence_units": config.sentence_units,
+                "blocks": config.blocks,
+                "sentence_dropout": config.sentence_dropout,
+            },
+            "net_arch": [],
+            "ortho_init": False,
+            "optimizer_class": torch.optim.AdamW,
+            "optimizer_kwargs": {"weight_decay": config.weight_decay},
+        },
+    )
+    initialise_heads(model.policy)
+    return model
+
+
+def load_policy(folder: RunFolder, device: str = "cpu") -> Act:
+    """The best policy of a run, playing greedily.
+
+    Raises:
+        InputError: the folder is no instructed run, holds no policy yet, or one that does not fit its configuration.
+    """
+    path = folder.path / POLICY
+    if folder.config.kind != "instruct":
+        raise InputError(f"{folder.path} is no instructed run but a {folder.config.kind} one")
+    try:
+        config = TrainInstruct(**{**folder.config.options, "n_envs": 1, "n_steps": 2, "batch_size": 2})
+        with torch.random.fork_rng(devices=[]):
+            model = build(config, folder.config)
+        copy_into(dict(model.policy.named_parameters()), safetensors.torch.load(path.read_bytes()))
+    except FileNotFoundError:
+        raise InputError(f"{folder.path} holds no policy yet: no {POLICY}") from None
+    except (SafetensorError, TypeError, ValueError, OSError) as error:
+        raise InputError(f"{path} does not fit {folder.path}: {str(error).splitlines()[0]}") from None
+    return greedy(model)
+
+
+def greedy(model: PPO) -> Act:
+    """The likeliest action of every member."""
+    return lambda obs: model.policy.predict(obs, deterministic=True)[0]
+
+
+def evaluate(act: Act, vectors: str, cases: int, split: Split = "test") -> dict[str, Any]:
+    """Scores under the sentences and meanings of :data:`TESTS`, and of the controls on those that were trained on.
+
+    Returns:
+        Name -> the scores of :meth:`Episodes.scores`, and beside each the chance of its meanings.
+    """
+    found = {name: _played(act, vectors, cases, split, *parts) for name, parts in TESTS.items()}
+    controls: dict[str, Told] = {"another meaning's sentence": "shuffled", "no sentence": "nothing"}
+    for name, told in controls.items():
+        found[name] = _played(act, vectors, cases, split, "train", "train", told)
+    return found
+
+
+def _played(
+    act: Act, vectors: str, cases: int, split: Split, sentences: Part, meanings: Part, told: Told = "own"
+) -> dict[str, Any]:
+    env = InstructVectorEnv(
+        cases, split=split, sentences=sentences, meanings=meanings, encoder=_encoder(vectors), autoreset_mode="SameStep"
+    )
+    episodes = play(act, env, 0, told)
+    asked = [meaning for meaning in MEANINGS if (meaning in UNSEEN_MEANINGS) == (meanings == "unseen")]
+    return {**episodes.scores(), "chance": best_without_sentence(episodes.prefixes, asked)}
+
+
+def table(scores: dict[str, Any], title: str) -> Table:
+    """Exact answers in per cent, in total and by language."""
+    view = Table(title=title, title_justify="left")
+    for heading in ("told", "exact %", "en", "ja", "chance", "n"):
+        view.add_column(heading, justify="left" if heading == "told" else "right")
+    for name, row in scores.items():
+        shares = [row["exact"], row["by_language"].get("en"), row["by_language"].get("ja")]
+        cells = ["-" if share is None else f"{100 * share['value']:.1f}" for share in shares]
+        view.add_row(name, *cells, f"{100 * row['chance']:.1f}", str(row["exact"]["n"]))
+    return view
+
+
+class Watch(BaseCallback):
+    """Evaluates a run between updates, on sentences that it trains on, and keeps the best policy."""
+
+    def __init__(self, folder: RunFolder, config: TrainInstruct, display: Display) -> None:
+        super().__init__()
+        self.folder, self.config, self.display = folder, config, display
+        self.next_eval = 0
+        self.best = self.exact = -1.0
+        self.interrupt = GracefulInterrupt(
+            lambda: display.say("stopping after this update; press Ctrl-C again to stop at once")
+        )
+
+    def _on_step(self) -> bool:
+        return not self.interrupt.requested
+
+    def _on_rollout_start(self) -> None:
+        if self.num_timesteps >= self.next_eval:
+            self.next_eval = (self.num_timesteps // self.config.eval_every + 1) * self.config.eval_every
+            self._evaluate()
+        self.display.update(self.num_timesteps, self.exact)
+
+    def _on_training_end(self) -> None:
+        self._evaluate()
+
+    def _evaluate(self) -> None:
+        assert isinstance(self.model, PPO)
+        config = self.config
+        scores = _played(greedy(self.model), config.vectors, config.eval_cases, "validation", "train", "train")
+        self.exact = scores["exact"]["value"]
+        self.folder.log({"timesteps": self.num_timesteps, "exact": self.exact, "chance": scores["chance"]})
+        if self.exact > self.best:
+            self.best = self.exact
+            weights = {k: v.detach().cpu().contiguous() for k, v in self.model.policy.named_parameters()}
+            write_bytes(self.folder.path / POLICY, safetensors.torch.save(weights))
+        self.display.say(f"step {self.num_timesteps:>9,}   exact {self.exact:7.2%}   best {self.best:7.2%}")
+
+
+def _encoder(vectors: str) -> str | Path:
+    return cached_instruct_vectors() if vectors == "use" else vectors

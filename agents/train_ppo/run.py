@@ -1,0 +1,251 @@
+"""Builds a PPO run from its options, trains it and prints its score table."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from rich.console import Console
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.sb3 import checkpoint
+from agents.sb3.features import EncoderFeatures, initialise_heads, take_policy
+from agents.sb3.vec_adapter import VectorEnvAdapter
+from agents.train_ppo.check import check
+from agents.train_ppo.monitor import Monitor, Rank, Watch, best_first
+from agents.train_ppo.options import PROG, TrainPPO
+from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
+from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env.errors import InputError
+from bracket_env.random_streams import keyed_seeds
+from bracket_env.settings import get_setting
+from bracket_env.tokenizer import BracketTokenizer
+from ncl_reward.reward.shaping import check_discount
+from supervised.learning.devices import choose_device
+from supervised.learning.display import Display
+from supervised.learning.history import plot_history
+from supervised.learning.report import report_interruption, report_scores
+from supervised.options.checks import custom_pairs, to_resume
+from supervised.options.durations import format_duration, parse_duration
+from supervised.options.params_file import options_of
+from supervised.options.ranges import refuse_idle
+from supervised.runs.folder import RunConfig, RunFolder, free_name
+from supervised.runs.solver import ModelSolver
+from supervised.transfer.transplant import initialise_from, with_architecture
+
+
+def train(
+    config: TrainPPO,
+    command: Sequence[str],
+    console: Console | None = None,
+    *,
+    rank: Rank = best_first,
+    watch: Watch | None = None,
+    shape: Shape | None = None,
+) -> RunFolder:
+    """Train, or go on training, and report.
+
+    Args:
+        command: what was typed, for the record.
+        console: where progress and the table go, standard output by default.
+        rank: orders evaluations: the model of the largest one is kept.
+        watch: called after each evaluation with the steps and the figures; what it raises ends the training. A watched
+            run is not reported and sees no test case.
+        shape: puts another reward around the training environment than the sentences do.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: bad options, a folder that is in the way or cannot be written, nothing to resume, divergence.
+        KeyboardInterrupt: Ctrl-C, after saving.
+    """
+    console = console or Console()
+    folder, config = to_resume(config, "ppo")
+    if folder is None:
+        about_sentences = ("ncl_weight", "ncl_base", "ncl_encoder")
+        refuse_idle(config, about_sentences, unless=bool(config.instruction), why="goes with --instruction")
+        config = with_architecture(config, "encoder")
+    with options_of(config.params):
+        run, _ = check(config)
+    torch.set_num_threads(config.threads)
+    device = choose_device(config.device)
+    rules = stated(config, run, folder)
+    shape = shape or shaping(config, run, rules)
+    model = build(config, run, device, shape)
+    restored = None if folder is None else _restore(folder, model)
+    if config.init_from is not None and restored is None:
+        start_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
+    if folder is None:
+        name = free_name(f"ppo-{config.encoder}", config.runs_dir) if config.name is None else config.name
+        folder = RunFolder.create(name, run, command, root=config.runs_dir, fill=lambda made: keep(rules, made))
+    console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
+    if config.instruction:
+        show_rules(rules, console, shaped=shape is not None)
+
+    setting = get_setting(config.setting)
+    pairs = custom_pairs(config.pairs, setting)
+    cases = setting.evaluation_cases("validation", config.eval_cases, pairs=pairs)
+    with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten before they are used
+        solver = ModelSolver(run.build().to(device), BracketTokenizer(run.language), masked=run.masked)
+    with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
+        monitor = Monitor(
+            folder,
+            solver,
+            cases,
+            eval_every=config.eval_every,
+            target=config.target,
+            time_limit=None if config.time_limit is None else parse_duration(config.time_limit),
+            display=display,
+            restored=restored,
+            rank=rank,
+            watch=watch,
+        )
+        left = config.total_timesteps - model.num_timesteps  # negative after a finished run, and nothing is done
+        with monitor.interrupt, _one_line(monitor):
+            model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
+            try:
+                model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
+            finally:
+                model.logger.close()
+    if watch is None:
+        _finish(folder, config, monitor, console)
+    elif monitor.stop_reason == "interrupted":
+        raise KeyboardInterrupt
+    return folder
+
+
+def build(config: TrainPPO, run: RunConfig, device: torch.device, shape: Shape | None = None) -> OnPolicyAlgorithm:
+    """A fresh PPO or MaskablePPO on the native vector environment, its members seeded by keys of the run's seed.
+
+    Args:
+        shape: puts another reward around the environment; the returns that are reported stay those inside.
+    """
+    env = CloseVectorEnv(
+        config.n_envs,
+        config.setting,
+        pairs=config.pairs,
+        split="train",
+        on_mistake=config.on_mistake,
+        reward=config.reward,
+        penalty=config.penalty,
+        max_answer=config.max_answer,
+        autoreset_mode="SameStep",
+    )
+    adapter = VectorEnvAdapter(
+        shape(env) if shape else env, keyed_seeds(config.seed, "agents/train_ppo", config.n_envs)
+    )
+    vocab_size = BracketTokenizer(run.language).vocab_size
+    arguments: dict[str, Any] = {
+        name: getattr(config, name)
+        for name in (
+            "n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "clip_range", "clip_range_vf",
+            "normalize_advantage", "ent_coef", "vf_coef", "max_grad_norm", "target_kl", "seed",
+        )
+    }  # fmt: skip
+    algorithm: type[PPO] | type[MaskablePPO] = MaskablePPO if config.mask else PPO
+    model = algorithm(
+        "MlpPolicy",
+        adapter,
+        learning_rate=_schedule(config),
+        device=device,
+        policy_kwargs={
+            "features_extractor_class": EncoderFeatures,
+            "features_extractor_kwargs": {"arch": run.architecture, "params": run.params, "vocab_size": vocab_size},
+            "net_arch": [],
+            "ortho_init": False,
+        },
+        **arguments,
+    )
+    check_discount(adapter, model.gamma)
+    initialise_heads(model.policy)
+    return model
+
+
+def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> None:
+    """Make the best model of a run, of either family, the policy of a fresh agent. Its value head stays.
+
+    Raises:
+        InputError: as :func:`supervised.transfer.transplant.initialise_from`.
+    """
+    with torch.random.fork_rng(devices=[]):  # whatever the source draws, the agent's stream stays its own
+        start = run.build()
+        initialise_from(start, run, source, nearest=True)
+    take_policy(model.policy, BracketTokenizer(run.language), start)
+
+
+@contextlib.contextmanager
+def _one_line(monitor: Monitor) -> Iterator[None]:
+    """What other libraries raise in training, as InputError: numbers that are not finite, a disk that is full."""
+    hook, before = threading.excepthook, set(threading.enumerate())
+
+    def unless_reported(args: threading.ExceptHookArgs) -> None:
+        # TensorBoard writes in a thread of its own; what fails there is raised again in this one.
+        if not isinstance(args.exc_value, OSError):
+            hook(args)
+
+    threading.excepthook = unless_reported
+    try:
+        yield
+    except ValueError as error:
+        if "to satisfy the constraint" in str(error):  # torch.distributions refuses such logits in mid-update
+            raise monitor.diverged() from error
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write to {monitor.folder.path}: {error.strerror or error}") from error
+    finally:
+        # A writer that is just failing reports to the hook a moment after this thread heard of it.
+        for thread in set(threading.enumerate()) - before:
+            thread.join(timeout=1.0)
+        threading.excepthook = hook
+
+
+def _restore(folder: RunFolder, model: OnPolicyAlgorithm) -> dict[str, Any] | None:
+    """Go back to the last checkpoint; a run killed before its first one begins again."""
+    begun = any(entry.get("timesteps") for entry in folder.metrics())
+    if not begun and not (folder.checkpoint / checkpoint.FILE).exists():
+        folder.rewind("timesteps", -1)
+        return None
+    restored = checkpoint.restore(folder.checkpoint, model)
+    folder.rewind("timesteps", model.num_timesteps)
+    return restored
+
+
+def _schedule(config: TrainPPO) -> float | Callable[[float], float]:
+    if config.lr_schedule == "constant":
+        return config.learning_rate
+    rate = config.learning_rate
+    return lambda progress_remaining: progress_remaining * rate
+
+
+def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
+    parameters = sum(p.numel() for p in model.policy.parameters())
+    begun = f", from step {model.num_timesteps:,}" if model.num_timesteps else ""
+    masked = ", masked" if run.masked else ""
+    return f"{type(model).__name__} on {run.setting}, {run.architecture} of {parameters:,} parameters{masked}{begun}"
+
+
+def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console) -> None:
+    plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
+    steps, reason = monitor.steps, monitor.stop_reason
+    console.print(f"{reason} after {steps:,} steps and {format_duration(monitor.seconds)} of training", highlight=False)
+    report_interruption(folder, reason, PROG, config.runs_dir, console)
+    setting = get_setting(config.setting)
+    report_scores(
+        folder,
+        setting,
+        custom_pairs(config.pairs, setting),
+        cases=config.eval_cases,
+        seed=config.seed,
+        steps=steps,
+        seconds=monitor.seconds,
+        device=monitor.model.device,
+        console=console,
+        json=config.json,
+    )

@@ -1,0 +1,34 @@
+"""``python -m agents.tune``: let Optuna find the options with which a PPO agent learns best.
+
+Only the configuration lives here, so that ``--help`` needs neither torch nor Optuna; the work is in
+:mod:`agents.tune.run`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from supervised.study.options import StudyOptions
+
+PROG = "python -m agents.tune"
+
+
+@dataclass(frozen=True)
+class TunePPO(StudyOptions):
+    """Tune a PPO agent.
+
+    The validation split decides; the test split is looked at once, at the end, by the best agent and the default one.
+    Ctrl-C stops; --resume goes on.
+    """
+
+    encoders: tuple[Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"], ...] = (
+        "gru",
+        "lstm",
+        "transformer",
+    )
+    """The networks to choose from."""
+    total_timesteps: int = 100_000
+    """Environment steps of a trial that is not pruned; ten evaluations on the way."""
+    mask: bool = False
+    """Forbid syntactically impossible actions (MaskablePPO)."""

@@ -1,0 +1,1 @@
+"""The Gymnasium environments: one scalar and one vector shell over tasks."""

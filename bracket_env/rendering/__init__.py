@@ -1,0 +1,1 @@
+"""Episodes as terminal text and pictures."""

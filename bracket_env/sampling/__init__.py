@@ -1,0 +1,1 @@
+"""Prefixes from keys: shapes, types and splits."""

@@ -1,0 +1,1 @@
+"""How answers are scored, yardsticks, and the tables."""

@@ -1,0 +1,119 @@
+"""The modified sequence: what several weighted rules make of the next token, and answers drawn from it.
+
+With w_r the weight of rule r and q_r its target (:mod:`ncl_reward.rules.rule`), the rules together want
+
+    q ∝ Π_r q_r^w_r
+
+at every place of an answer. The prefix ``({`` under "one to one" and "stop when closed", both of weight 1, asks for
+``)`` or ``}``, then for the other one, then for END: nothing says in which order. Under "nesting" too it is ``}``,
+``)``, END, which is the answer.
+
+A prefix without a label gets its places from answers that are drawn from q itself, token by token: they are what the
+rules hold for possible, and they need neither the right answer nor the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bracket_env.random_streams import bits
+from bracket_env.tokenizer import EOS, PAD
+from ncl_reward.rules.bracket_rules import BracketRule
+from ncl_reward.rules.bracket_state import BracketState, OpenBrackets
+from ncl_reward.rules.rule import Slots, Target
+
+
+@dataclass(frozen=True)
+class WeightedRule:
+    """A rule of brackets as one sentence states it."""
+
+    rule: BracketRule
+    slots: Slots
+    weight: float
+    """From 0, which changes nothing, to 1."""
+
+
+class DrawnAnswers(NamedTuple):
+    """n prompts with an answer each, and the targets at the places of the answers."""
+
+    ids: np.ndarray  # (n, T): BOS prefix SEP answer, END when it was drawn; PAD on the right
+    length: np.ndarray  # (n,) int64, of the whole row
+    log_q: np.ndarray  # (m, K) float32; row by row, the places from SEP to the one before the last token
+    applies: np.ndarray  # (m,) bool: some rule says something there
+
+
+def combine(targets: Sequence[Target], weights: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Π q_r^w_r, normalised.
+
+    Args:
+        targets: at the same n places, at least one.
+        weights: one each, at least 0.
+
+    Returns:
+        log q ``(n, K)`` float64, and where a rule of positive weight applies ``(n,)`` bool.
+    """
+    log_q = sum(weight * target.log_q for weight, target in zip(weights, targets, strict=True))
+    assert isinstance(log_q, np.ndarray)
+    top = log_q.max(axis=1, keepdims=True)
+    log_q = log_q - top - np.log(np.exp(log_q - top).sum(axis=1, keepdims=True))
+    applies = np.zeros(len(log_q), dtype=bool)
+    for weight, target in zip(weights, targets, strict=True):
+        applies |= target.applies & (weight > 0)
+    return log_q, applies
+
+
+def modified_targets(state: BracketState, rules: Sequence[WeightedRule]) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`combine` for rules of brackets at n places."""
+    return combine([rule.rule.target_at(state, rule.slots) for rule in rules], [rule.weight for rule in rules])
+
+
+def draw_answers(
+    prompts: np.ndarray, lengths: np.ndarray, rules: Sequence[WeightedRule], *, pairs: int, streams: np.ndarray
+) -> DrawnAnswers:
+    """One answer drawn from q for every prompt.
+
+    A prompt of n tokens gets at most n - 1: no right answer, END counted, is longer.
+
+    Args:
+        prompts: ``(n, T)`` ids, ``BOS prefix SEP`` and PAD on the right.
+        lengths: ``(n,)`` without the padding.
+        rules: at least one.
+        pairs: k, the number of bracket types.
+        streams: uint64 ``(n,)``, the key of each row; a row's answer depends on nothing else.
+    """
+    n, columns = prompts.shape
+    most = int(lengths.max()) - 1
+    reader = OpenBrackets(n, pairs, columns + most)
+    for column in prompts.T:
+        reader.read(column)
+    written: list[np.ndarray] = []
+    wanted: list[np.ndarray] = []
+    applied: list[np.ndarray] = []
+    going = np.ones(n, dtype=bool)
+    for t in range(most):
+        log_q, applies = modified_targets(reader.state(), rules)
+        uniform = (bits(streams, t) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        # Where rounding leaves the sum below the draw, no column is above it, and the likeliest token is taken.
+        drawn = (np.exp(log_q).cumsum(axis=1) > uniform[:, None]).argmax(axis=1)
+        drawn = np.where(drawn == PAD, log_q.argmax(axis=1), drawn)
+        written.append(np.where(going, drawn, PAD))
+        wanted.append(log_q.astype(np.float32))
+        applied.append(applies)
+        going &= (drawn != EOS) & (t + 2 < lengths)
+        if not going.any():
+            break
+        reader.read(np.where(going, drawn, PAD))
+    answers = np.stack(written, axis=1)  # (n, steps)
+    live = answers != PAD
+    size = live.sum(axis=1)
+    ids = np.full((n, int((lengths + size).max())), PAD, dtype=prompts.dtype)
+    ids[:, : min(columns, ids.shape[1])] = prompts[:, : ids.shape[1]]
+    rows, steps = np.nonzero(live)
+    ids[rows, lengths[rows] + steps] = answers[rows, steps]
+    return DrawnAnswers(
+        ids, lengths + size, np.stack(wanted, axis=1)[rows, steps], np.stack(applied, axis=1)[rows, steps]
+    )

@@ -1,0 +1,1 @@
+"""Rules as a potential that shapes a reward."""

@@ -1,0 +1,1 @@
+"""The rules: what a sentence can state about brackets or household power."""

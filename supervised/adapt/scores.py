@@ -1,0 +1,65 @@
+"""``supervised.adapt BASE --adapters A B``: several adapters on one model in memory, each scored on its own task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from bracket_env.errors import InputError
+from bracket_env.scores.report import score_table, write_json
+from bracket_env.scores.scoring import score
+from bracket_env.settings import get_setting
+from bracket_env.tokenizer import BracketTokenizer
+from supervised.adapt.options import Adapt
+from supervised.learning.devices import choose_device
+from supervised.options.checks import check_ranges, custom_pairs
+from supervised.runs.folder import RunFolder
+from supervised.runs.solver import ModelSolver
+from supervised.transfer.adapter_files import adapter_folder, answering, read_base, with_adapters
+from supervised.transfer.lora import adapters_off
+
+
+def score_adapters(config: Adapt, console: Console) -> None:
+    """Print a table a task: the adapters, and the base with all of them off, on cases of the test split.
+
+    Raises:
+        InputError: no run is named, no adapter, an adapter that is none, or one that belongs to another base.
+    """
+    if config.base is None or not config.adapters:
+        raise InputError("--adapters goes with the run that they belong to: name both")
+    check_ranges(config)
+    torch.set_num_threads(config.threads)
+    base = RunFolder.open(config.base, root=config.runs_dir)
+    folders = {_name(i, path): path for i, path in enumerate(_folders(config))}
+    model = with_adapters(base, folders).to(choose_device(config.device))
+    found = []
+    for name, folder in folders.items():
+        owner = read_base(folder)
+        setting = get_setting(owner.setting)
+        cases = setting.evaluation_cases("test", config.eval_cases, pairs=custom_pairs(owner.pairs, setting))
+        tokenizer = answering(model, name, folder)
+        found.append(score(ModelSolver(model, tokenizer), cases, tokenizer.language, name=_shown(folder)))
+        console.print(score_table(found[-1:], f"{setting.id} with {' '.join(owner.pairs)}, test split"))
+    setting = get_setting(base.config.setting)
+    cases = setting.evaluation_cases("test", config.eval_cases, pairs=custom_pairs(base.config.pairs, setting))
+    with adapters_off(model):
+        solver = ModelSolver(model, BracketTokenizer(base.config.language), masked=base.config.masked)
+        found.append(score(solver, cases, base.config.language, name=f"{base.name} (adapters off)"))
+    console.print(score_table(found[-1:], f"{setting.id}, test split"))
+    if config.json is not None:
+        write_json(config.json, found, len(cases), setting.id)
+
+
+def _folders(config: Adapt) -> list[Path]:
+    return [adapter_folder(name, config.runs_dir) for name in config.adapters or ()]
+
+
+def _name(number: int, folder: Path) -> str:
+    """A name that peft takes: names of runs may have dots."""
+    return f"adapter{number}"
+
+
+def _shown(folder: Path) -> str:
+    return folder.parent.name if folder.name == "adapter" else folder.name

@@ -1,0 +1,1 @@
+"""``python -m supervised.compress``: pruning, quantisation, distillation, export."""

@@ -1,1 +1,0 @@
-"""Smaller models: pruning, quantisation, distillation, export. The command is :mod:`supervised.compress`."""

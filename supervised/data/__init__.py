@@ -1,0 +1,1 @@
+"""Training data: batches, dataset folders, augmentation."""

@@ -1,0 +1,83 @@
+"""What a training run shows: a live line on a terminal, one line an evaluation in a pipe or log file."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from supervised.options.durations import format_duration
+
+
+class Display:
+    """Progress of one run; use it as a context manager.
+
+    Args:
+        total: steps to go to.
+        start: steps done before (a resumed run).
+        unit: what the speed counts, such as steps or cases.
+        per_step: how many of them a step is.
+        console: where to print.
+        shares: what the two shares of an evaluation are called; the first one stands beside the bar.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        *,
+        start: int = 0,
+        unit: str = "steps",
+        per_step: int = 1,
+        console: Console | None = None,
+        shares: tuple[str, str] = ("exact", "share"),
+    ) -> None:
+        self.console = console or Console()
+        self._unit, self._per_step, self._shares = unit, per_step, shares
+        self.total = total
+        self._start = start
+        self._began = time.monotonic()
+        self._progress = Progress(
+            TextColumn("{task.completed:>9,.0f} / {task.total:,.0f} steps"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[rate]} " + f"{unit}/s"),
+            TextColumn(shares[0] + " [bold]{task.fields[first]}[/bold]"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._progress.add_task("train", total=total, completed=start, rate="-", first="-")
+
+    def __enter__(self) -> Display:
+        self._began = time.monotonic()
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def rate(self, steps: int) -> float:
+        """Steps a second since the display began."""
+        return (steps - self._start) / max(time.monotonic() - self._began, 1e-9)
+
+    def update(self, steps: int, first: float) -> None:
+        """Move the bar; the first share stands beside it."""
+        rate = f"{self._per_step * self.rate(steps):,.0f}"
+        self._progress.update(self._task, completed=min(steps, self.total), rate=rate, first=f"{first:.1%}")
+
+    def evaluated(self, steps: int, first: float, second: float, loss: float) -> None:
+        """Say what an evaluation found: the two shares and the loss."""
+        rate = self.rate(steps)
+        left = format_duration(max(self.total - steps, 0) / rate) if rate else ""
+        speed = f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {left} left" if rate else ""
+        shares = f"{self._shares[0]} {first:7.2%}   {self._shares[1]} {second:7.2%}"
+        self.say(f"step {steps:>9,}   {shares}   loss {loss:.4f}{speed}")

@@ -1,0 +1,92 @@
+"""What every training command does at its end: how to go on, the score table, the answers, the old task."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import torch
+from rich.console import Console
+
+from bracket_env.errors import InputError
+from bracket_env.scores.report import score_table, write_json
+from bracket_env.scores.scoring import score
+from bracket_env.settings import Setting, get_setting
+from supervised.evaluate import evaluate_solvers, print_structure_note
+from supervised.runs.evaluation_result import write_evaluation_result
+from supervised.runs.folder import DEFAULT_ROOT, RunFolder, load
+
+
+def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: str, console: Console) -> None:
+    """After a time limit or Ctrl-C, say how to go on.
+
+    Raises:
+        KeyboardInterrupt: the reason was Ctrl-C; there is no table then.
+    """
+    if reason not in ("interrupted", "time limit"):
+        return
+    where = "" if root == DEFAULT_ROOT else f" --runs-dir {shlex.quote(root)}"
+    command = f"go on with: {prog} --resume {folder.name}{where}"
+    console.print(command, markup=False, highlight=False, soft_wrap=True)
+    if reason == "interrupted":
+        raise KeyboardInterrupt
+
+
+def report_scores(
+    folder: RunFolder,
+    setting: Setting,
+    pairs: Sequence[str] | None,
+    *,
+    cases: int,
+    seed: int,
+    steps: int,
+    seconds: float,
+    device: torch.device,
+    console: Console,
+    json: str | None,
+) -> None:
+    """Score the best model on the test split, print the table beside the yardsticks and write every answer down.
+
+    Args:
+        cases: how many.
+        json: a file for the scores.
+
+    Raises:
+        InputError: there is no best model, or a file cannot be written.
+    """
+    test = setting.evaluation_cases("test", cases, pairs=pairs)
+    scores = evaluate_solvers(
+        {folder.name: load(folder.path, device=device)}, test, folder.config.language, setting, pairs
+    )
+    write_evaluation_result(folder.path / "evaluation_result.txt", test, scores[0].answers)
+    blank = ["-"] * (len(scores) - 1)
+    extra = {"steps": [f"{steps:,}", *blank], "seconds": [f"{seconds:.0f}", *blank]}
+    console.print(score_table(scores, f"{setting.id}, test split; trained with seed {seed}", extra=extra))
+    print_structure_note([folder], console)
+    if json is not None:
+        write_json(json, scores, len(test), setting.id)
+
+
+def report_old_task(folder: RunFolder, old: RunFolder, cases: int, console: Console) -> None:
+    """The task of the run that this one started from, before and after: what was forgotten.
+
+    Under a mask only if both runs write under one.
+
+    Args:
+        cases: how many.
+    """
+    setting = get_setting(old.config.setting)
+    if len(folder.config.pairs) != len(setting.pairs) and not set(old.config.pairs) <= set(folder.config.pairs):
+        raise InputError(f"{folder.path} cannot write the pairs of {old.path}")
+    test = setting.evaluation_cases("test", cases, pairs=old.config.pairs)
+    solvers = {f"{old.name} (before)": load(old.path), f"{folder.name} (after)": load(folder.path)}
+    masked = all(solver.masked for solver in solvers.values())
+    if any(solver.masked for solver in solvers.values()) and not masked:
+        # Else an agent that has not learned when to stop would look as if it had been known and forgotten.
+        line = f"{old.name} writes under a mask, {folder.name} does not: both are scored without one"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    rows = []
+    for name, solver in solvers.items():
+        solver.masked = masked
+        rows.append(score(solver, test, old.config.language, name=name))
+    console.print(score_table(rows, f"the task before: {setting.id}, test split"))

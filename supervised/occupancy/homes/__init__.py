@@ -1,0 +1,1 @@
+"""Homes: measured ones from files and simulated ones."""

@@ -1,0 +1,63 @@
+"""``python -m supervised.occupancy``: is somebody at home, told from household power, with and without a sentence.
+
+Only the configuration lives here, so that ``--help`` needs no torch; the work is in
+:mod:`supervised.occupancy.run`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PROG = "python -m supervised.occupancy"
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """Learn from a few labels, and from a sentence, when somebody is at home.
+
+    The first two thirds of the days are learned from, the rest is the test. Prints accuracy, balanced accuracy, F1 of
+    "absent" and Matthews correlation over all hours and from 06 to 22 h.
+    """
+
+    csv: str | None = None
+    """A file with a time column, power columns in watts, perhaps a 0/1 occupancy column; else homes are simulated."""
+    time_column: str | None = None
+    """Name of the time column (found by itself)."""
+    power_columns: tuple[str, ...] | None = None
+    """Names of the power columns, which are summed (found by themselves)."""
+    occupancy_column: str | None = None
+    """Name of the label column, 1 for somebody at home (found by itself)."""
+    homes: int = 3
+    """Simulated homes, of the test split; figures are their means."""
+    days: int = 365
+    """Days of a simulated home."""
+    minutes: int = 15
+    """Length of a slot; a file is resampled to it."""
+
+    labels: int = 20
+    """Labelled slots or days, drawn from the days that are learned from."""
+    label_kind: Literal["slots", "days"] = "slots"
+    """Whether single slots or whole days are labelled."""
+    instruction: str | None = None
+    """Train a second network with a sentence: "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"."""
+    encoder: str = "default"
+    """What turns the sentence into a vector: default, bert or hf:FOLDER."""
+
+    arch: Literal["gru", "transformer"] = "gru"
+    """The network."""
+    steps: int = 200
+    """Optimiser steps."""
+
+    plot: str | None = None
+    """Write a picture of a week to this PNG file."""
+    predict_out: str | None = None
+    """Write the predicted probability of "at home" for every slot of the first home to this CSV file."""
+    seed: int = 0
+    """Everything random follows from it, the simulated homes among it."""
+    threads: int = 1
+    """Torch threads; the same seed and threads give the same bits."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network runs."""
+    json: str | None = None
+    """Write the rows to this file."""

@@ -1,0 +1,148 @@
+"""The work of ``python -m supervised.occupancy``: homes in, a table out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from bracket_env.atomic import write_text
+from bracket_env.errors import InputError, quote
+from ncl_reward.rules.power_rules import StatedRule
+from supervised.learning.devices import choose_device
+from supervised.occupancy.answers import MEASURES, Answer, answers, one_kind, rows
+from supervised.occupancy.fitting import Fit
+from supervised.occupancy.homes.csv_reader import Columns, read_csv, write_predictions
+from supervised.occupancy.homes.record import UNKNOWN, PowerRecord, check_minutes
+from supervised.occupancy.homes.simulator import homes_of, simulate
+from supervised.occupancy.instructions import stated_rules
+from supervised.occupancy.labeller import ENCODERS
+from supervised.occupancy.options import Occupancy
+from supervised.occupancy.plot import plot_week
+from supervised.occupancy.problem import Problem, make_problem
+from supervised.options.ranges import check_output, refuse_idle, require_whole
+
+_MOST_LABELS = 10**7
+
+
+def train(config: Occupancy, console: Console | None = None) -> list[dict[str, Any]]:
+    """Train and score as configured; returns the rows that it prints.
+
+    Raises:
+        InputError: an option or a file that cannot be used, before any training.
+    """
+    console = console or Console()
+    _check(config)
+    torch.set_num_threads(config.threads)
+    device = str(choose_device(config.device))
+    stated = None if config.instruction is None else stated_rules(config.instruction, config.encoder)
+    if stated is not None:
+        console.print(_understood(stated), highlight=False, markup=False, soft_wrap=True)
+    problems = [
+        make_problem(record, config.labels, config.label_kind, config.seed) for record in _homes(config, console)
+    ]
+    for warning in filter(None, map(one_kind, problems)):
+        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
+    if not config.labels and not stated:
+        raise InputError("--labels 0 needs an --instruction that states a rule: there is nothing to learn from")
+    fit = Fit(arch=config.arch, steps=config.steps, seed=config.seed, device=device)
+    shown = track(problems, "homes", console=console, transient=True, disable=not console.is_terminal)
+    found = [answers(problem, fit, stated) for problem in shown]
+    scored = [(p, a) for p, a in zip(problems, found, strict=True) if (p.truth != UNKNOWN).any()]
+    table = rows([p for p, _ in scored], [a for _, a in scored])
+    if table:
+        console.print(_table(table, config, problems))
+    else:
+        console.print("no label after the days that are learned from: nothing to score", highlight=False)
+    _write(config, problems, found, table)
+    return table
+
+
+def _check(config: Occupancy) -> None:
+    require_whole("labels", config.labels, 0, _MOST_LABELS)
+    require_whole("homes", config.homes, 1, 1000)
+    require_whole("days", config.days, 3, 3660)
+    require_whole("steps", config.steps, 1, 10**6)
+    require_whole("threads", config.threads, 1, 1024)
+    require_whole("seed", config.seed, 0, 2**63 - 1)
+    check_minutes(config.minutes)
+    if config.arch not in ENCODERS:
+        raise InputError(f"--arch must be one of {', '.join(ENCODERS)}, not {quote(config.arch)}")
+    for name in ("time_column", "power_columns", "occupancy_column"):
+        if getattr(config, name) is not None and config.csv is None:
+            raise InputError(f"--{name.replace('_', '-')} goes with --csv")
+    real = f"is about simulated homes, and --csv {config.csv} is a real one"
+    refuse_idle(config, ("homes", "days"), unless=config.csv is None, why=real)
+    refuse_idle(config, ("encoder",), unless=config.instruction is not None, why="goes with --instruction")
+    for name in ("json", "plot", "predict_out"):
+        check_output(name, getattr(config, name))
+
+
+def _homes(config: Occupancy, console: Console) -> list[PowerRecord]:
+    if config.csv is None:
+        numbers = homes_of(config.seed, "test", config.homes)
+        return [simulate(config.seed, number, config.days, config.minutes) for number in numbers]
+    columns = Columns(config.time_column, config.power_columns, config.occupancy_column)
+    found = read_csv(config.csv, config.minutes, columns)
+    for line in found.lines():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if config.labels and not (found.record.present != UNKNOWN).any():
+        raise InputError(f"{config.csv}: no labels to learn from: it has no occupancy column, or an empty one")
+    return [found.record]
+
+
+def _understood(stated: Sequence[StatedRule]) -> str:
+    if not stated:
+        return "warning: the sentence states no rule about household power, so it changes nothing"
+    parts = [
+        f"{rule.name} {weight:.2f}" + (f" ({slots.hours:g} h)" if slots.hours else "") for rule, slots, weight in stated
+    ]
+    return f"understood: {', '.join(parts)}"
+
+
+def _table(table: Sequence[dict[str, Any]], config: Occupancy, problems: Sequence[Problem]) -> Table:
+    learned = sum(p.learned for p in problems) * problems[0].record.minutes / (24 * 60 * len(problems))
+    homes = problems[0].record.name if len(problems) == 1 else f"{len(problems)} homes, mean"
+    view = Table(
+        title=f"{homes}: {config.labels} labelled {config.label_kind} in {learned:.0f} days, seed {config.seed}"
+    )
+    view.title_justify, view.box, view.pad_edge, view.collapse_padding = "left", box.SIMPLE_HEAD, False, True
+    view.add_column("model", no_wrap=True)
+    for heading in ("acc.", "bal.", "F1", "MCC", "06-22 acc.", "bal.", "F1", "MCC"):
+        view.add_column(heading, justify="right", no_wrap=True)
+    for whole, day in zip(table[::2], table[1::2], strict=True):
+        cells = [_cell(row[measure], measure) for row in (whole, day) for measure in MEASURES]
+        view.add_row(whole["model"].replace("_", " ") + (" + sentence" if whole["instruction"] else ""), *cells)
+    view.caption = "percent of all hours, then of those from 06 to 22 h; bal.: balanced accuracy; F1: of absent"
+    view.caption_justify = "left"
+    return view
+
+
+def _cell(value: float | None, measure: str) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if measure == "mcc" else f"{100 * value:.1f}"
+
+
+def _write(
+    config: Occupancy, problems: Sequence[Problem], found: Sequence[Sequence[Answer]], table: Sequence[dict[str, Any]]
+) -> None:
+    if config.json is not None:
+        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    if config.plot is not None:
+        plot_week(config.plot, problems[0], found[0])
+    if config.predict_out is not None:
+        networks = [answer for answer in found[0] if answer.odds is not None]
+        columns = {
+            f"{answer.model}{'_with_sentence' if answer.instruction else ''}": 1 / (1 + np.exp(-answer.odds))
+            for answer in networks
+            if answer.odds is not None
+        }
+        write_predictions(config.predict_out, problems[0].record, columns)

@@ -1,0 +1,1 @@
+"""Command-line options: groups, ranges and checks. Nothing here imports torch."""

@@ -1,0 +1,74 @@
+"""The options of the architectures as commands have them: one field each, ``None`` or ``False`` when not given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bracket_env.errors import InputError
+from bracket_env.settings import Setting
+from supervised.models import check_params
+from supervised.options.ranges import require_whole
+
+MODEL_OPTIONS = (
+    "layers", "units", "embedding_size", "cell_size", "attention", "width", "heads", "mlp_ratio", "positions",
+    "max_length", "dropout",
+)  # fmt: skip
+# The most of each size; what is far beyond any machine is a slip of the hand.
+_MOST = {
+    "layers": 100, "units": 10**4, "embedding_size": 10**4, "cell_size": 10**4, "width": 10**4, "heads": 10**4,
+    "mlp_ratio": 100, "max_length": 10**6,
+}  # fmt: skip
+
+
+def architecture_params(
+    config: Any, arch: str, longest: int, inherited: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Every option of an architecture: those given, and the defaults of the others.
+
+    Learned positions get room for the longest input by themselves when ``max_length`` is not given.
+
+    Args:
+        config: has the fields :data:`MODEL_OPTIONS`.
+        longest: the most tokens that the model will read.
+        inherited: the options of the model that this one starts from; they take the place of the defaults.
+
+    Raises:
+        InputError: a size out of range, an option that the architecture does not use, or too little room.
+    """
+    for name, most in _MOST.items():
+        if getattr(config, name) is not None:
+            require_whole(name, getattr(config, name), 1, most)
+    given = {name: getattr(config, name) for name in MODEL_OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None and value is not False}
+    if inherited is not None:
+        given = {**_continued(inherited, longest), **given}
+    if arch in ("gpt", "bert") or config.positions == "learned":
+        given.setdefault("max_length", longest)
+    params = check_params(arch, given).to_dict()
+    if params.get("max_length") is not None and params["max_length"] < longest:
+        raise InputError(
+            f"--max-length {params['max_length']} is less than the {longest} tokens of the longest prefix and answer"
+        )
+    return params
+
+
+def _continued(options: Mapping[str, Any], longest: int) -> dict[str, Any]:
+    """The options of a model that is to be trained on: with more room if need be, and without dropout.
+
+    A model of transformers comes as it is: its configuration says all of this.
+    """
+    continued = dict(options)
+    if continued.get("transformers") is None:
+        continued.pop("dropout", None)
+        if continued.get("max_length") is not None:
+            continued["max_length"] = max(continued["max_length"], longest)
+    return continued
+
+
+def longest_input(setting: Setting) -> int:
+    """The most tokens a model reads: BOS, n symbols, SEP, and n + 1 freely decoded tokens but for the last.
+
+    A whole case is shorter: a prefix of n symbols never asks for more than n closers.
+    """
+    return 2 * setting.max_length + 2

@@ -1,0 +1,36 @@
+"""``evaluation_result.txt``: every case with the answer given and the right one, and the accuracies at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bracket_env.atomic import write_text
+from bracket_env.cases import Case
+from bracket_env.scores.scoring import share_answered
+
+
+def write_evaluation_result(path: Path, cases: Sequence[Case], answers: Sequence[str]) -> None:
+    """Write the file.
+
+    Args:
+        cases: the questions, at least one.
+        answers: what the model wrote, in the same order.
+    """
+    lines = []
+    shares = [share_answered(answer, case.completion) for case, answer in zip(cases, answers, strict=True)]
+    for number, (case, answer, share) in enumerate(zip(cases, answers, shares, strict=True), 1):
+        verdict = "correct" if share == 1 else f"wrong ({share:.0%} answered before the first mistake)"
+        lines += [
+            f"Question {number}: {case.prefix}",
+            f"  Answer:       {answer or '(stop)'}",
+            f"  Right answer: {case.completion or '(stop)'}",
+            f"  Verdict:      {verdict}",
+        ]
+    exact = sum(share == 1 for share in shares)
+    lines += [
+        "",
+        f"Complete accuracy: {exact / len(cases):.2%} ({exact}/{len(cases)})",
+        f"Partial accuracy:  {sum(shares) / len(cases):.2%} (mean share before the first mistake, stop counted)",
+    ]
+    write_text(path, "\n".join(lines) + "\n")

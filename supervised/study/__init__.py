@@ -1,0 +1,1 @@
+"""Optuna studies, shared by both families."""

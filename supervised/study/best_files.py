@@ -1,0 +1,119 @@
+"""The files that follow from a study's best trial: they are made anew whenever the storage knows better.
+
+best_params.json            options for the training command: --params studies/NAME/best_params.json
+best_model/                 a run folder like any other
+best_model_metadata.json    which trial, its value, its best_loss
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bracket_env.atomic import write_text
+from bracket_env.errors import InputError
+from supervised.runs.folder import METADATA, RunFolder
+from supervised.study.best_trial import BestTrial, best_from_database
+from supervised.study.problem import Problem
+from supervised.study.study import OPTIONS
+from supervised.study.trials import run_folder
+
+PARAMS, MODEL, USUAL_MODEL = "best_params.json", "best_model", "default_model"
+
+
+def refresh(
+    problem: Problem[Any], folder: Path, location: str, name: str, threads: int, say: Callable[[str], None]
+) -> BestTrial | None:
+    """Read the best trial from the storage and bring the files up to date.
+
+    Args:
+        name: of the study.
+        threads: torch threads, should the model have to be trained again because its folder is not on this machine.
+        say: told when that happens.
+
+    Returns:
+        The best trial; ``None`` when no trial has finished.
+
+    Raises:
+        InputError: the storage or a file cannot be used.
+    """
+    best = best_from_database(location, name)
+    if best is None:
+        return None
+    options = best.attributes.get(OPTIONS)
+    if not isinstance(options, dict):
+        raise InputError(f"trial {best.number} of study {name} was not run by this command: it names no options")
+    _write(folder / PARAMS, problem.command_options(options))
+    model = keep_model(problem, folder, best.number, options, MODEL, threads, say)
+    figures = dict(model.best_metadata())
+    if problem.options.objective == "loss":
+        figures["best_loss"] = best.value  # whatever a file says
+    _write(
+        folder / METADATA,
+        {
+            "study": name,
+            "trial": best.number,
+            "objective": problem.options.objective,
+            "value": best.value,
+            **{key: figures[key] for key in ("best_loss", "exact", "share", "parameters", "split", "sha256")},
+            "params": best.params,
+            "model": str(model.path),
+        },
+    )
+    return best
+
+
+def keep_model(
+    problem: Problem[Any],
+    folder: Path,
+    number: int,
+    options: Mapping[str, Any],
+    name: str,
+    threads: int,
+    say: Callable[[str], None],
+) -> RunFolder:
+    """The model of a trial as the run folder ``folder/name``, taken from ``folder/trials`` or trained once more.
+
+    Args:
+        options: of the trial.
+
+    Raises:
+        InputError: a file cannot be written, or the training fails.
+    """
+    source = run_folder(folder, number)
+    ours = _whole(folder / name)
+    if ours is not None and (folder / name / "trial.txt").read_text(encoding="utf-8") == f"{number}\n":
+        return ours
+    if _whole(source) is None:
+        say(f"the model of trial {number} is not here: training it again")
+        shutil.rmtree(source, ignore_errors=True)
+        problem.train(options, folder, str(number), threads, lambda step, figures: None)
+    beside = folder / f".{secrets.token_hex(8)}.tmp"
+    try:
+        shutil.copytree(source, beside)
+        write_text(beside / "trial.txt", f"{number}\n")
+        shutil.rmtree(folder / name, ignore_errors=True)
+        beside.rename(folder / name)
+    except OSError as error:
+        raise InputError(f"cannot write {folder / name}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return RunFolder.open(folder / name)
+
+
+def _whole(path: Path) -> RunFolder | None:
+    """The run there, if it is whole."""
+    try:
+        run = RunFolder.open(path)
+        run.best_metadata()
+    except InputError:
+        return None
+    return run
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")

@@ -1,0 +1,230 @@
+"""A study: what is tuned, on what, and its trials, whoever runs them.
+
+    studies/<name>/  optuna.db | journal.log | storage_url.txt    the trials, the single truth
+                     dataset/            the cases that all trials learn from (not for agents)
+                     trials/<n>/         run folders of trials that run, and of those worth keeping
+                     best_params.json    best_model/    best_model_metadata.json    plots
+
+What makes a study itself (family, task, data, objectives, search space) is an attribute of the study in the storage,
+so a worker on another machine needs its name and the URL only. Optuna forgets a sampler and takes another direction
+without a word when a study is loaded; here it is compared and refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from importlib.util import find_spec
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from bracket_env.command import is_given
+from bracket_env.errors import InputError, quote
+from bracket_env.random_streams import key
+from bracket_env.settings import get_setting
+from supervised.options.durations import parse_duration
+from supervised.options.ranges import flag, require_whole
+from supervised.study.options import FREE_ON_RESUME, StudyOptions
+from supervised.study.problem import Options, Problem
+from supervised.study.storages import one_line, open_storage, shown
+
+FORMAT = 1
+MOST_RETRIES = 2
+STUDY = "bracketgym"  # attribute of a study
+# Attributes of a trial.
+USUAL, TRIES, WORKER, SURPLUS, ERROR, OPTIONS = "usual", "tries", "worker", "surplus", "error", "options"
+TOO_LARGE = "too_large"  # it has more than --max-parameters
+COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+_MOST = {"n_trials": 10**6, "jobs": 1024, "eval_cases": 10**7, "heartbeat": 10**5, "grace": 10**6}
+
+
+def check_options(options: StudyOptions) -> None:
+    """What every study demands of its options.
+
+    Raises:
+        InputError: the first option that is out of range or does not fit the others.
+    """
+    for name, most in _MOST.items():
+        require_whole(name, getattr(options, name), 1, most)
+    for name in ("threads", "max_parameters"):
+        if getattr(options, name) is not None:
+            require_whole(name, getattr(options, name), 1, 1024 if name == "threads" else 10**12)
+    require_whole("seed", options.seed, 0, 2**32 - 1)
+    if options.time_limit is not None:
+        parse_duration(options.time_limit)
+    if options.second != "none" and options.objective != "exact":
+        raise InputError(f"--second {options.second} goes with --objective exact")
+    get_setting(options.setting).language(options.pairs)
+    # Optuna would only miss it after its first random trials.
+    if options.sampler == "gp" and find_spec("scipy") is None:
+        raise InputError("--sampler gp needs scipy: pip install scipy")
+
+
+def create(problem: Problem[Any], name: str, location: str) -> optuna.Study:
+    """A new study, with the usual configuration as its first trial.
+
+    Raises:
+        InputError: the storage cannot be used, or has a study of that name.
+    """
+    storage = _open(location, problem.options)
+    with one_line(location):
+        try:
+            study = optuna.create_study(storage=storage, study_name=name, directions=problem.directions)
+        except DuplicatedStudyError:
+            raise InputError(
+                f"{shown(location)} has a study {quote(name)}: choose another --name, or go on with --resume {name}"
+            ) from None
+        study.set_user_attr(STUDY, _identity(problem))
+        study.enqueue_trial(problem.usual(), user_attrs={USUAL: True})
+    return study
+
+
+def load(name: str, location: str, options: StudyOptions) -> optuna.Study:
+    """A study that exists.
+
+    Args:
+        options: say how often a worker gives a sign of life.
+
+    Raises:
+        InputError: it does not, or the storage cannot be used.
+    """
+    storage = _open(location, options)
+    with one_line(location):
+        try:
+            return optuna.load_study(storage=storage, study_name=name)
+        except KeyError:
+            raise InputError(f"{shown(location)} has no study {quote(name)}") from None
+
+
+def _open(location: str, options: StudyOptions) -> optuna.storages.BaseStorage:
+    return open_storage(location, retry, heartbeat=options.heartbeat, grace=options.grace)
+
+
+def resumed(options: Options, study: optuna.Study, problem: type[Problem[Any]]) -> Options:
+    """The options to go on with: the study's own, and what the command may change.
+
+    Raises:
+        InputError: the study is no study of ours or of the other family, or was made by another version with another
+            search space or direction, or the command names an option that would make it another study.
+    """
+    known = study.user_attrs.get(STUDY)
+    if not isinstance(known, dict) or known.get("format") != FORMAT:
+        raise InputError(f"study {quote(study.study_name)} was not made by this command: it has no {STUDY} attribute")
+    if known["kind"] != problem.kind:
+        raise InputError(
+            f"study {quote(study.study_name)} tunes a {known['kind']} model: {problem.prog} tunes {problem.kind}"
+        )
+    saved = {name: tuple(value) if isinstance(value, list) else value for name, value in known["options"].items()}
+    odd = sorted({field.name for field in fields(options)} ^ set(saved))
+    if odd:
+        raise InputError(f"study {quote(study.study_name)} was made by another version: option {odd[0]} is not in both")
+    changed: dict[str, Any] = {"time_limit": None, "json": None}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name in ("name", "studies_dir", "resume", "best", "storage"):
+            changed[field.name] = value
+        elif not is_given(options, field.name):
+            continue
+        elif field.name in FREE_ON_RESUME:
+            changed[field.name] = value
+        elif value != saved[field.name]:
+            raise InputError(
+                f"{flag(field.name)} {value} would make {quote(study.study_name)} another study "
+                f"(it has {saved[field.name]}): leave it out"
+            )
+    merged = replace(options, **{**saved, **changed})
+    _check_same(study, problem(merged), known["space"])
+    return merged
+
+
+def _check_same(study: optuna.Study, problem: Problem[Any], space: Mapping[str, str]) -> None:
+    theirs, ours = ([d.name.lower() for d in found] for found in (study.directions, problem.directions))
+    if theirs != ours:
+        raise InputError(
+            f"study {quote(study.study_name)} has the directions {', '.join(theirs)}, "
+            f"--objective {problem.options.objective} has {', '.join(ours)}"
+        )
+    new = problem.space()
+    for name in sorted(new.keys() | space.keys()):
+        if new.get(name) != space.get(name):
+            raise InputError(
+                f"study {quote(study.study_name)} has another search space: {name} is "
+                f"{space.get(name, 'not in it')} there and {new.get(name, 'not in it')} here"
+            )
+
+
+def _identity(problem: Problem[Any]) -> dict[str, Any]:
+    kept = {**asdict(problem.options), "storage": None}  # its password is nobody's business
+    return {"format": FORMAT, "kind": problem.kind, "options": kept, "space": problem.space()}
+
+
+def make_sampler(problem: Problem[Any], worker: str, done: int) -> BaseSampler:
+    """The sampler of one worker.
+
+    Args:
+        worker: who it is; two workers must not draw the same.
+        done: trials that were there when it began, so that a resumed study does not begin with the same draws again.
+    """
+    seed = key(problem.options.seed, f"supervised/study/{worker}", done) >> 32
+    kinds: dict[str, Callable[[], BaseSampler]] = {
+        "tpe": lambda: TPESampler(seed=seed),
+        "gp": lambda: GPSampler(seed=seed, warn_independent_sampling=False),
+        "random": lambda: RandomSampler(seed=seed),
+    }
+    return kinds[problem.options.sampler]()
+
+
+def make_pruner(problem: Problem[Any]) -> BasePruner:
+    """The pruner; with two objectives nothing is pruned, since Optuna has no order of half-trained trials then."""
+    kind = problem.options.pruner if len(problem.directions) == 1 else "none"
+    steps, every = problem.budget()
+    if kind == "median":
+        # The first fifth of a training says little: the learning rate is still rising.
+        return MedianPruner(n_startup_trials=5, n_warmup_steps=math.ceil(steps / 5))
+    if kind == "hyperband":
+        return HyperbandPruner(min_resource=every, max_resource=max(steps, every), reduction_factor=3)
+    return NopPruner()
+
+
+def counted(study: optuna.Study, states: Sequence[TrialState] = COUNTED) -> int:
+    """Trials that count towards ``--n-trials``: a draw that is too large to be tried is no trial.
+
+    Args:
+        states: only these of them.
+    """
+    return sum(is_counted(trial) for trial in study.get_trials(deepcopy=False, states=tuple(states)))
+
+
+def is_counted(trial: FrozenTrial) -> bool:
+    """Whether it is one of ``--n-trials``, unless it failed."""
+    return not trial.user_attrs.get(SURPLUS) and not trial.user_attrs.get(TOO_LARGE)
+
+
+def retry(study: optuna.Study, trial: FrozenTrial, *, blamed: bool = True) -> None:
+    """Put a failed trial's parameters back into the queue, at most :data:`MOST_RETRIES` times.
+
+    Args:
+        blamed: the trial may be the reason; it is not when somebody stopped the worker.
+    """
+    surplus = trial.user_attrs.get(SURPLUS)
+    if surplus and not trial.params and "fixed_params" not in trial.system_attrs:
+        return  # it had not come out of the queue
+    tries = trial.user_attrs.get(TRIES, 0) + (blamed and not surplus)
+    if tries > MOST_RETRIES:
+        return
+    attributes = {TRIES: tries} | ({USUAL: True} if trial.user_attrs.get(USUAL) else {})
+    queued = create_trial(
+        state=TrialState.WAITING,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs=attributes,
+        # Parameters that it had not come to yet are still those it was queued with.
+        system_attrs={name: value for name, value in trial.system_attrs.items() if name == "fixed_params"},
+    )
+    study.add_trial(queued)

@@ -1,0 +1,243 @@
+"""The arm without a rule book (``supervised.train --conditioned``): what sentences mean is learned from examples.
+
+An example is a sentence of :mod:`bracket_env.instructions.catalogue`, a prefix, and the answer that the sentence's
+meaning gives. The sentence reaches the model as a vector alone (:class:`supervised.models.film.FiLMEncoder`), and
+nothing tells it which sentences mean the same:
+
+    Work from the inside out.                   ({      })
+    Brackets leave in the order they came.      ({      )}
+    Only close curly braces.                    ({      }
+
+Training sees the train sentences of the train meanings; sentence and prefix are a pure function of the seed, the step
+and the row. What is reported are prefixes of the test split, under sentences that were seen, under *unseen paraphrases*
+of seen meanings, and under sentences whose meaning is an *unseen combination* of seen parts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from rich.table import Table
+from torch import Tensor, nn
+
+from bracket_env.atomic import write_text
+from bracket_env.cases import Case
+from bracket_env.instructions.catalogue import Instruction, choose_instructions
+from bracket_env.instructions.meanings import Part
+from bracket_env.instructions.sentence_vectors import NO_SENTENCE
+from bracket_env.random_streams import below, bits, key, subkey
+from bracket_env.scores.scoring import Estimate, share_answered
+from bracket_env.settings import INSTRUCT
+from bracket_env.tasks.instruct import InstructTask, make_instruct_task
+from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
+from supervised.data.batches import Batches, EncodedCases, StreamSource, encode_cases
+from supervised.learning.objective import LossInputs, NextToken, Objective, TokenLoss
+from supervised.models import SequenceModel
+from supervised.runs.evaluation_result import write_evaluation_result
+from supervised.runs.folder import RunFolder
+from supervised.runs.sentences import complete_said, sentence_vectors
+from supervised.train.options import Train
+from supervised.train.run import TrainingSession
+
+GROUPS: dict[str, tuple[Part, Part]] = {
+    "seen sentences": ("train", "train"),
+    "unseen paraphrases": ("unseen", "train"),
+    "unseen combinations": ("all", "unseen"),
+}
+"""What is reported -> which sentences and which meanings."""
+
+
+VectorsOf = Callable[[str, Sequence[str]], np.ndarray]
+
+
+class SaidCases(NamedTuple):
+    """n cases, each with the vector of its sentence."""
+
+    cases: EncodedCases
+    vectors: np.ndarray  # (n, dim) float32
+
+    @property
+    def length(self) -> np.ndarray:
+        """``(n,)`` int64: tokens of every row."""
+        return self.cases.length
+
+    def take(self, rows: np.ndarray) -> SaidCases:
+        """Some rows."""
+        return SaidCases(self.cases.take(rows), self.vectors[rows])
+
+
+class ConditionedBatches:
+    """Batch number s for every s.
+
+    Args:
+        batch_size: examples a batch.
+        vectors: ``(n, dim)`` float32, of the train sentences of the train meanings, in their order.
+        objective: what to make smaller.
+        seed: everything random follows from it.
+    """
+
+    def __init__(self, batch_size: int, vectors: np.ndarray, objective: Said, seed: int) -> None:
+        self.objective = objective
+        self._task = make_instruct_task(split="train", encoder=NO_SENTENCE)
+        self._prefixes = Batches(StreamSource(INSTRUCT.sampler(split="train"), seed), batch_size, seed)
+        self._vectors = vectors
+        self._seed = seed
+
+    def __getitem__(self, step: int) -> SaidCases:
+        cases = self._prefixes[step]
+        stream = np.array([key(self._seed, "supervised/sentences", step)], dtype=np.uint64)
+        words = bits(subkey(stream, np.arange(len(cases.length), dtype=np.uint64)), 0)
+        sentences = below(words, len(self._vectors)).astype(np.int64)
+        return SaidCases(instructed(cases, sentences, self._task), self._vectors[sentences])
+
+
+def instructed(cases: EncodedCases, sentences: np.ndarray, task: InstructTask) -> EncodedCases:
+    """The cases with the answers that sentences ask for.
+
+    Args:
+        cases: with ordinary answers.
+        sentences: ``(n,)`` int64, rows in ``task.instructions``.
+    """
+    prompt = cases.prompt_length
+    columns = np.arange(int((cases.length - prompt).max()))
+    ids = np.pad(cases.ids, ((0, 0), (0, len(columns))))
+    written = np.take_along_axis(ids, prompt[:, None] + columns, axis=1).astype(np.int16)
+    closers = np.where(written >= FIRST_SYMBOL, (written - FIRST_SYMBOL - 1) // 2, task.end).astype(np.int16)
+    actions, count = task.instructed(closers, sentences)
+    answers = task.sampler.tokenizer.action_ids[actions]
+    answers[columns >= count[:, None]] = 0
+    np.put_along_axis(ids, prompt[:, None] + columns, answers, axis=1)
+    return EncodedCases(ids[:, : int((prompt + count).max())], prompt, prompt + count)
+
+
+class Said(Objective[SaidCases]):
+    """The next token of cases under their sentences."""
+
+    def __init__(self, *, label_smoothing: float = 0.0) -> None:
+        self._next = NextToken(everywhere=False, label_smoothing=label_smoothing)
+
+    def loss(self, model: SequenceModel) -> SaidLoss:
+        return SaidLoss(self._next.loss(model))
+
+    def tokens(self, batch: SaidCases) -> int:
+        return self._next.tokens(batch.cases)
+
+    def inputs(self, batch: SaidCases, device: torch.device) -> LossInputs:
+        return *self._next.inputs(batch.cases, device), torch.as_tensor(batch.vectors, device=device)
+
+
+class SaidLoss(nn.Module):
+    """:class:`~supervised.learning.objective.TokenLoss` of a model that is told a sentence a row."""
+
+    def __init__(self, inner: TokenLoss) -> None:
+        super().__init__()
+        self.inner = inner
+
+    @property
+    def model(self) -> SequenceModel:
+        """What is trained."""
+        return self.inner.model
+
+    def forward(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor, vectors: Tensor) -> Tensor:
+        """Summed nats; arguments as for ``TokenLoss``, and ``vectors`` ``(B, dim)``."""
+        encoder: Any = self.model.encoder
+        encoder.say(vectors)
+        loss: Tensor = self.inner(ids, lengths, rows, positions)
+        return loss
+
+
+def conditioned_batches(config: Train, vectors_of: VectorsOf = sentence_vectors) -> ConditionedBatches:
+    """The run's training batches.
+
+    Args:
+        vectors_of: (encoder, sentences) -> vectors.
+    """
+    vectors = vectors_of(config.ncl_encoder, [i.text for i in choose_instructions()])
+    return ConditionedBatches(config.batch_size, vectors, Said(label_smoothing=config.label_smoothing), config.seed)
+
+
+def asked(split: Any, instructions: Sequence[Instruction], n: int) -> list[Case]:
+    """n evaluation cases; case i is answered as instruction i mod m asks."""
+    cases = INSTRUCT.evaluation_cases(split, n)
+    return [
+        Case(case.prefix, instructions[i % len(instructions)].meaning.answer(case.prefix))
+        for i, case in enumerate(cases)
+    ]
+
+
+def answers_said(
+    model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case], vectors: np.ndarray
+) -> list[str]:
+    """The answers to :func:`asked`, given the vectors ``(m, dim)`` of its instructions."""
+    rows = np.arange(len(cases)) % len(vectors)
+    return complete_said(model, tokenizer, [case.prefix for case in cases], vectors[rows])
+
+
+class ConditionedSession(TrainingSession):
+    """Measured on seen sentences and validation prefixes; reported on unseen sentences and meanings too."""
+
+    def vectors_of(self, sentences: Sequence[str]) -> np.ndarray:
+        """What the model is told, ``(n, dim)``."""
+        return sentence_vectors(self.config.ncl_encoder, sentences)
+
+    def begin(self) -> None:
+        seen = choose_instructions()
+        self._vectors = self.vectors_of([i.text for i in seen])
+        self.cases = asked("validation", seen, self.config.eval_cases) if self.main else []
+
+    def figures(self) -> dict[str, float]:
+        model = self.trainer.model
+        answers = answers_said(model, self.tokenizer, self.cases, self._vectors)
+        shares = [share_answered(a, case.completion) for a, case in zip(answers, self.cases, strict=True)]
+        return {
+            "exact": sum(share == 1 for share in shares) / len(shares),
+            "share": sum(shares) / len(shares),
+            "loss": self._loss(model),
+        }
+
+    @torch.inference_mode()
+    def _loss(self, model: SequenceModel) -> float:
+        """Mean nats a token of the right answers."""
+        encoded, rows = encode_cases(self.cases, self.tokenizer), np.arange(len(self.cases))
+        objective = Said()
+        loss = objective.loss(model).eval()
+        total = 0.0
+        for low in range(0, len(rows), 1024):
+            part = rows[low : low + 1024]
+            batch = SaidCases(encoded.take(part), self._vectors[part % len(self._vectors)])
+            total += float(loss(*objective.inputs(batch, model.head.weight.device)))
+        return total / encoded.token_count(everywhere=False)
+
+    def finish(self, folder: RunFolder) -> None:
+        model = folder.load_best(device=self.trainer.accelerator.device)
+        scores = {}
+        for name, (sentences, meanings) in GROUPS.items():
+            chosen = choose_instructions(sentences, meanings)
+            cases = asked("test", chosen, self.config.eval_cases)
+            vectors = self.vectors_of([i.text for i in chosen])
+            answers = answers_said(model, self.tokenizer, cases, vectors)
+            right = sum(a == case.completion for a, case in zip(answers, cases, strict=True))
+            scores[name] = Estimate.of(right, len(cases))
+            if name == "unseen paraphrases":
+                write_evaluation_result(folder.path / "evaluation_result.txt", cases, answers)
+        self.console.print(
+            scores_table(scores, f"{folder.name}: prefixes of the test split; trained with seed {self.config.seed}")
+        )
+        if self.config.json is not None:
+            rows = [{"sentences": name, "exact": vars(exact)} for name, exact in scores.items()]
+            write_text(self.config.json, json.dumps({"setting": INSTRUCT.id, "rows": rows}, indent=2) + "\n")
+
+
+def scores_table(scores: dict[str, Estimate], title: str) -> Table:
+    """One line a group of sentences."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("sentences", "exact %", "95 % interval", "n"):
+        table.add_column(heading, justify="left" if heading == "sentences" else "right")
+    for name, exact in scores.items():
+        interval = f"{100 * exact.low:.1f}–{100 * exact.high:.1f}"
+        table.add_row(name, f"{100 * exact.value:.1f}", interval, f"{exact.n:,}")
+    return table

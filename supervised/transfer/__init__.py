@@ -1,0 +1,1 @@
+"""What a model starts from: other runs, models of transformers, adapters."""

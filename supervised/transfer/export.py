@@ -1,0 +1,86 @@
+"""``supervised.adapt RUN --export-transformers DIR``: an encoder in transformers' format, with a tokenizer.
+
+    DIR/  config.json  model.safetensors          read by transformers.AutoModel
+          tokenizer.json  tokenizer_config.json   read by transformers.AutoTokenizer: one token a character
+
+The head stays behind: it gives logits of answers, and a model that starts from the folder gets one of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bracket_env.errors import InputError
+from bracket_env.language import BracketLanguage
+from bracket_env.tokenizer import SPECIAL_NAMES, BracketTokenizer
+from supervised.adapt.options import Adapt
+from supervised.models.parts.hugging_face import import_transformers
+from supervised.runs.folder import RunFolder
+
+EXPORTABLE = ("gpt", "bert")
+
+
+def export_transformers(config: Adapt, console: Console) -> None:
+    """Write the encoder of ``config.base`` into the folder ``config.export_transformers``.
+
+    Raises:
+        InputError: no run is named, its architecture is none of transformers', or the folder exists or cannot be made.
+    """
+    if config.base is None or config.export_transformers is None:
+        raise InputError("--export-transformers writes a trained run: name it")
+    run = RunFolder.open(config.base, root=config.runs_dir)
+    if run.config.architecture not in EXPORTABLE:
+        raise InputError(
+            f"{run.path} is of architecture {run.config.architecture}, which transformers does not have: "
+            f"only {' and '.join(EXPORTABLE)} can be exported"
+        )
+    target = Path(config.export_transformers)
+    if os.path.exists(target):
+        raise InputError(f"{target} exists: choose another folder for --export-transformers")
+    inner: Any = run.load_best(floats=True).encoder.pretrained
+    beside = target.absolute().parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        inner.save_pretrained(beside)
+        bracket_tokenizer(run.config.language).save_pretrained(beside)
+        os.rename(beside, target)
+    except OSError as error:
+        raise InputError(f"cannot make {target}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    console.print(f"{target}: the {run.config.architecture} of {run.path} for transformers", markup=False)
+
+
+def bracket_tokenizer(language: BracketLanguage) -> Any:
+    """Our tokenizer as one of transformers: the same ids, one token a character."""
+    transformers = import_transformers()
+    from tokenizers import Tokenizer
+
+    ours = BracketTokenizer(language)
+    vocabulary = {ours.spell([i]): i for i in range(ours.vocab_size)}
+    described = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {"id": i, "content": name, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+             "special": True}
+            for i, name in enumerate(SPECIAL_NAMES)
+        ],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated", "invert": False},
+        "post_processor": None,
+        "decoder": {"type": "Fuse"},
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": SPECIAL_NAMES[-1]},
+    }  # fmt: skip
+    pad, bos, sep, eos, mask = SPECIAL_NAMES
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(described)),
+        pad_token=pad, bos_token=bos, sep_token=sep, eos_token=eos, mask_token=mask,
+    )  # fmt: skip

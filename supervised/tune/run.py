@@ -1,0 +1,151 @@
+"""What is tuned of the supervised models: the search space of an architecture, trained on the study's data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from optuna.trial import BaseTrial
+from rich.console import Console
+
+from bracket_env.settings import get_setting
+from supervised.data.dataset_folder import MOST_CASES, generate_dataset
+from supervised.learning.session import run_session
+from supervised.learning.trainer import DivergedError
+from supervised.options.checks import check, custom_pairs
+from supervised.options.ranges import require_whole
+from supervised.runs.folder import RunFolder
+from supervised.study.problem import Problem, Watch
+from supervised.study.run import run_study
+from supervised.train.options import Train
+from supervised.train.run import TrainingSession, train_batches
+from supervised.train.stated_rules import check_sentences
+from supervised.tune.options import PROG, Tune
+from supervised.tune.search_spaces import SEARCH_SPACES, sample_sentence_weight, usual_params
+
+EVALUATIONS = 10
+
+
+@dataclass(frozen=True)
+class SupervisedProblem(Problem[Tune]):
+    """A supervised architecture on a fixed data set."""
+
+    kind: ClassVar[str] = "supervised"
+    prog: ClassVar[str] = PROG
+    diverged: ClassVar[tuple[type[Exception], ...]] = (DivergedError,)
+
+    def check(self) -> None:
+        options = self.options
+        require_whole("dataset_size", options.dataset_size, 1, MOST_CASES)
+        require_whole("steps", options.steps, 1, 10**9)
+        run = check(self._command({}, Path("dataset"), None, 1))
+        check_sentences(options.instruction, run.language)
+
+    def sample(self, trial: BaseTrial) -> dict[str, Any]:
+        drawn = SEARCH_SPACES[self.options.arch](trial)
+        return {**drawn, **sample_sentence_weight(trial)} if self.options.instruction else drawn
+
+    def usual(self) -> dict[str, Any]:
+        return usual_params(self.options.arch)
+
+    def stem(self) -> str:
+        return self.options.arch
+
+    def prepare(self, folder: Path) -> None:
+        if (folder / "dataset").exists():
+            return
+        options, setting = self.options, get_setting(self.options.setting)
+        generate_dataset(
+            folder / "dataset",
+            setting,
+            options.dataset_size,
+            options.eval_cases,
+            seed=options.seed,
+            pairs=custom_pairs(options.pairs, setting),
+        )
+
+    def budget(self) -> tuple[int, int]:
+        return self.options.steps, max(1, self.options.steps // EVALUATIONS)
+
+    def train(self, drawn: Mapping[str, Any], study: Path, name: str, threads: int, watch: Watch) -> Path:
+        config = self._command(drawn, study, name, threads)
+        problem = self
+
+        class Trial(TrainingSession):
+            """Watched, ranked by the objective, and silent about test cases."""
+
+            def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
+                watch(step, figures)
+
+            def rank(self, figures: Mapping[str, float]) -> tuple[float, float]:
+                return problem.rank(figures)
+
+            def report(self, folder: RunFolder, reason: str) -> None:
+                if reason == "interrupted":
+                    raise KeyboardInterrupt
+
+        run = check(config)
+        command = [*PROG.split(), "--resume", study.name]
+        folder = run_session(Trial, config, run, None, lambda: train_batches(config, run), command, Console(quiet=True))
+        assert folder is not None
+        return folder.path
+
+    def parameters(self, drawn: Mapping[str, Any]) -> int:
+        model = check(self._command(drawn, Path("dataset"), None, 1)).build()
+        return sum(p.numel() for p in model.parameters())
+
+    def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        options = self.options
+        fixed: dict[str, Any] = {
+            "arch": options.arch,
+            "setting": options.setting,
+            "steps": options.steps,
+            "loss": options.loss,
+        }
+        if options.pairs is not None:
+            fixed["pairs"] = list(options.pairs)
+        if options.instruction:
+            fixed["instruction"] = list(options.instruction)
+        every = {"eval_every": self.budget()[1], "eval_cases": options.eval_cases}
+        # The same cases as in the data set folder: both come from the stream of this seed.
+        return {**fixed, **drawn, "dataset_size": str(options.dataset_size), "seed": options.seed, **every}
+
+    def _command(self, drawn: Mapping[str, Any], study: Path, name: str | None, threads: int) -> Train:
+        """The training command of a configuration."""
+        given = {**drawn, "augment": tuple(drawn.get("augment", ("none",)))}
+        options = self.options
+        return Train(
+            name=name,
+            runs_dir=str(study / "trials"),
+            setting=options.setting,
+            pairs=options.pairs,
+            instruction=options.instruction,
+            arch=options.arch,
+            dataset=str(study / "dataset"),
+            loss=options.loss,
+            steps=options.steps,
+            eval_every=self.budget()[1],
+            eval_cases=options.eval_cases,
+            seed=options.seed,
+            threads=threads,
+            device=options.device,
+            **given,
+        )
+
+
+def tune(config: Tune, console: Console | None = None) -> Path:
+    """Run, continue or look at a study.
+
+    Args:
+        console: where the tables go, standard output by default.
+
+    Returns:
+        The study's folder.
+
+    Raises:
+        InputError: bad options, a storage that cannot be used, a study that is in the way or is another one.
+        KeyboardInterrupt: Ctrl-C, after saving.
+    """
+    return run_study(SupervisedProblem, config, console or Console())

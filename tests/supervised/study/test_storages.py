@@ -1,0 +1,200 @@
+"""Where trials are kept: found again, healed, refused in one line; and the best one read straight from there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from bracket_env.errors import InputError
+from supervised.study.best_trial import best_from_database
+from supervised.study.storages import (
+    JOURNAL,
+    SQLITE,
+    URL,
+    find_location,
+    new_location,
+    open_storage,
+    remember_location,
+    shown,
+)
+
+X = {"x": optuna.distributions.FloatDistribution(0, 1)}
+
+
+def opened(location: str) -> optuna.storages.BaseStorage:
+    return open_storage(location, lambda study, trial: None)
+
+
+def locations(folder: Path) -> list[str]:
+    return [new_location(folder, None, jobs) for jobs in (1, 2)]
+
+
+def test_one_worker_gets_sqlite_and_several_a_journal(tmp_path: Path) -> None:
+    assert locations(tmp_path) == [f"sqlite:///{tmp_path / SQLITE}", str(tmp_path / JOURNAL)]
+    for jobs in (1, 2):
+        folder = tmp_path / str(jobs)
+        folder.mkdir()
+        location = new_location(folder, None, jobs)
+        opened(location)
+        assert find_location(folder, None) == location
+
+
+def test_a_server_is_remembered_without_its_password(tmp_path: Path) -> None:
+    url = new_location(tmp_path, "postgresql://me:secret@host:5433/studies", 1)
+    assert url == "postgresql+psycopg://me:secret@host:5433/studies"
+    remember_location(tmp_path, url)
+    assert "secret" not in (tmp_path / URL).read_text() + shown(url)
+    with pytest.raises(InputError, match=f"{URL} keeps no password: give the whole URL with --storage"):
+        find_location(tmp_path, None)
+    assert find_location(tmp_path, "mysql://host/studies") == "mysql+pymysql://host/studies"
+    remember_location(tmp_path, "postgresql+psycopg://host/studies")
+    assert find_location(tmp_path, None) == "postgresql+psycopg://host/studies"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("here", "--storage must be a database URL such as postgresql://..., not 'here'"),
+        ("oracle://host/x", "--storage must be a URL of sqlite, postgresql or mysql, not of 'oracle'"),
+        ("sqlite://", "--storage sqlite:// keeps nothing: name a file"),
+    ],
+)
+def test_a_wrong_url(url: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        new_location(tmp_path, url, 1)
+    assert message in str(error.value)
+
+
+def test_no_study(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"there is no study {tmp_path}/gone: no {SQLITE}, {JOURNAL} or {URL} in it"):
+        find_location(tmp_path / "gone", None)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pymysql") is not None, reason="the driver is installed")
+def test_a_missing_driver_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"mysql.*needs a driver: pip install 'pymysql'"):
+        opened(new_location(tmp_path, "mysql://host/x", 1))
+
+
+def test_an_unreachable_server(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(InputError, match=r"cannot use postgresql\+psycopg://me:\*\*\*@127.0.0.1:1/x: ") as error:
+        opened(new_location(tmp_path, "postgresql://me:secret@127.0.0.1:1/x", 1))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no database, but long enough to look like one" * 100, b'[1]\n"x"\n', b'{"a": 1}\n', b'{"op_code": 99}\n'],
+)
+@pytest.mark.parametrize("name", [SQLITE, JOURNAL])
+def test_a_damaged_file_is_left_as_it_is(name: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content + b"\n")
+    with pytest.raises(InputError, match=str(path)) as error:
+        opened(find_location(tmp_path, None))
+    assert "\n" not in str(error.value)
+    assert path.read_bytes() == content + b"\n"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for location in locations(tmp_path / "file"):
+        with pytest.raises(InputError, match="cannot use ") as error:
+            opened(location)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 30])
+def test_a_journal_that_was_cut_short_heals(cut: int, tmp_path: Path) -> None:
+    path = tmp_path / JOURNAL
+    study = optuna.create_study(storage=opened(str(path)), study_name="s")
+    study.add_trial(create_trial(value=1.0, params={"x": 0.5}, distributions=X))
+    whole = path.read_bytes()
+    study.add_trial(create_trial(value=2.0, params={"x": 0.6}, distributions=X))
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert len(path.read_bytes()) > len(whole)
+    again = optuna.load_study(storage=opened(str(path)), study_name="s")
+    assert [trial.value for trial in again.trials] == [1.0]
+    again.add_trial(create_trial(value=3.0, params={"x": 0.7}, distributions=X))
+    lines = path.read_bytes().splitlines()
+    assert path.read_bytes().startswith(whole)
+    assert all(json.loads(line) for line in lines)
+    for storage in (opened(str(path)), again._storage):
+        assert [trial.value for trial in optuna.load_study(storage=storage, study_name="s").trials] == [1.0, 3.0]
+
+
+def filled(location: str, seed: int, directions: list[str], name: str = "s") -> optuna.Study:
+    draw = random.Random(seed)
+    study = optuna.create_study(storage=opened(location), study_name=name, directions=directions)
+    for number in range(12):
+        state = TrialState.COMPLETE if number < 3 else draw.choice(list(TrialState))
+        values = [round(draw.uniform(-1, 1), 1) for _ in directions] if state == TrialState.COMPLETE else None
+        parts: dict[str, Any] = {"params": {"x": draw.random()}, "distributions": X, "user_attrs": {"n": number}}
+        study.add_trial(create_trial(state=state, values=values, **parts))
+    return study
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("kind", [0, 1])
+def test_the_best_value_is_that_of_optuna(kind: int, direction: str, tmp_path: Path) -> None:
+    location = locations(tmp_path)[kind]
+    study = filled(location, 3 + kind, [direction])
+    file = location.removeprefix("sqlite:///")
+    for where in (location, file, Path(file), tmp_path):
+        best = best_from_database(where)
+        assert best is not None
+        assert best.value == study.best_value
+        twin = study.trials[best.number]
+        assert (twin.value, best.params, best.attributes) == (best.value, twin.params, twin.user_attrs)
+    bare = {"minimize": min, "maximize": max}[direction]
+    assert bare(t.value for t in study.trials if t.state == TrialState.COMPLETE and t.value is not None) == best.value
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_of_two_objectives_the_first_one_decides(kind: int, tmp_path: Path) -> None:
+    location = locations(tmp_path)[kind]
+    study = optuna.create_study(storage=opened(location), study_name="s", directions=["maximize", "minimize"])
+    for values in ([0.5, 1.0], [1.0, 9.0], [1.0, 7.0], [1.0, 7.0], [0.9, 0.0]):
+        study.add_trial(create_trial(values=values, params={"x": 0.5}, distributions=X))
+    best = best_from_database(location)
+    assert best is not None
+    assert (best.number, best.value) == (2, 1.0)
+
+
+def test_sqlite_needs_no_optuna_to_be_read(tmp_path: Path) -> None:
+    """The join of the documentation, typed by hand, gives the same."""
+    study = filled(locations(tmp_path)[0], 11, ["minimize"])
+    with sqlite3.connect(tmp_path / SQLITE) as connection:
+        found = connection.execute(
+            "SELECT MIN(v.value) FROM trial_values v JOIN trials t USING (trial_id) JOIN studies s USING (study_id) "
+            "WHERE s.study_name = 's' AND t.state = 'COMPLETE' AND v.value_type = 'FINITE' AND v.objective = 0"
+        ).fetchone()
+    connection.close()
+    assert found == (study.best_value,)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_which_study(kind: int, tmp_path: Path) -> None:
+    location = locations(tmp_path)[kind]
+    optuna.create_study(storage=opened(location), study_name="empty")
+    assert best_from_database(location) is None
+    study = filled(location, 5, ["minimize"], "other")
+    best = best_from_database(location, "other")
+    assert best is not None
+    assert (best.study, best.value) == ("other", study.best_value)
+    with pytest.raises(InputError, match="several studies or none: name one"):
+        best_from_database(location)
+    with pytest.raises(InputError, match="no study 'third'"):
+        best_from_database(location, "third")
+    with pytest.raises(InputError, match=r"cannot read .*gone.db"):
+        best_from_database(tmp_path / "gone.db")
+    assert not (tmp_path / "gone.db").exists()

@@ -1,0 +1,84 @@
+"""What one sees of a study: the live table's figures and the pictures."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pytest
+from matplotlib.figure import Figure
+from optuna.trial import TrialState, create_trial
+from rich.console import Console
+from toy_problem import Toy
+
+from supervised.study import plots as study_plots
+from supervised.study import report as study_report
+from supervised.study.report import StudyDisplay
+from supervised.study.study import TOO_LARGE
+from supervised.tune.options import Tune
+
+SIZES = {
+    "layers": optuna.distributions.IntDistribution(1, 3),
+    "units": optuna.distributions.IntDistribution(16, 256, log=True),
+    "batch_size": optuna.distributions.CategoricalDistribution([32, 64, 128]),
+    "augment": optuna.distributions.CategoricalDistribution(["none", "permute, wrap and concatenate"]),
+}
+
+
+def study_of(*drawn: dict[str, Any]) -> optuna.Study:
+    study = optuna.create_study(study_name="s")
+    for number, params in enumerate(drawn):
+        study.add_trial(create_trial(value=float(number), params=params, distributions=SIZES))
+    return study
+
+
+def test_choices_are_drawn_in_their_order_and_whole_numbers_at_whole_numbers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    figures: list[Figure] = []
+    save = study_plots._save
+
+    def keep(figure: Figure, path: Path) -> None:
+        save(figure, path)
+        figures.append(figure)
+
+    monkeypatch.setattr(study_plots, "_save", keep)
+    first = {"layers": 1, "units": 128, "batch_size": 128, "augment": "permute, wrap and concatenate"}
+    study = study_of(first, {**first, "layers": 2, "units": 30, "batch_size": 32})
+    study_plots.plot_slices(tmp_path / "slices.png", study, "loss")
+    assert (tmp_path / "slices.png").read_bytes().startswith(b"\x89PNG")
+    axes = {one.get_xlabel(): one for one in figures[0].axes}
+    assert [label.get_text() for label in axes["batch_size"].get_xticklabels()] == ["32", "64", "128"]
+    assert axes["batch_size"].collections[0].get_offsets().tolist() == [[2, 0], [0, 1]]  # type: ignore[union-attr]
+    labels = [label.get_text() for label in axes["augment"].get_xticklabels()]
+    assert labels == ["none", "permute,\nwrap and\nconcatenate"]
+    assert all(tick == int(tick) for tick in axes["layers"].get_xticks())
+    assert {32, 64, 128} <= set(axes["units"].get_xticks())
+    study_plots.plot_history(tmp_path / "history.png", study, "loss")
+    assert all(tick == int(tick) for tick in figures[1].axes[0].get_xticks())
+
+
+def test_time_left_is_told_by_trials_that_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(study_report, "time", SimpleNamespace(time=lambda: now))
+    study = optuna.create_study()
+    study.add_trial(create_trial(value=0.0))
+    console = Console(file=io.StringIO(), force_terminal=True, width=150)
+    assert isinstance(console.file, io.StringIO)
+    display = StudyDisplay(study, Toy(replace(Tune(), n_trials=5, max_parameters=9)), console, float("inf"))
+    study.add_trial(create_trial(value=1.0))
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    for _ in range(7):
+        study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={TOO_LARGE: 10}))
+    now = 1060.0
+    with display:
+        display.show()
+    # One trial of this session took 60 s, and three are missing: what failed or was drawn anew brings nobody nearer.
+    shown = console.file.getvalue().splitlines()
+    row = next(line.split() for line in shown if "3:00" in line)
+    assert row[:7] == ["2", "0", "0", "1", "7", "5", "3:00"]
+    assert not any("pruned" in line and "trial" in line for line in shown)

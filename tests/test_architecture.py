@@ -156,7 +156,7 @@ def commands() -> list[str]:
 
 
 def test_the_commands_are_found() -> None:
-    assert {"agents.train_ppo", "agents.evaluate", "agents.predict"} <= set(commands())
+    assert {"agents.train_ppo.__main__", "agents.evaluate", "agents.predict"} <= set(commands())
 
 
 @pytest.mark.parametrize("command", commands())

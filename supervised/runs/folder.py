@@ -33,11 +33,11 @@ from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.reading.instruction import parse_instruction
-from supervised.models.parts.int8 import compute_in_int8
-from supervised.runs.weights import Stored, unpack
 from supervised.models import SequenceModel, build_model, check_params
+from supervised.models.parts.int8 import compute_in_int8
 from supervised.runs.sentences import is_conditioned, say, sentence_vectors, with_sentences
 from supervised.runs.solver import ModelSolver
+from supervised.runs.weights import Stored, unpack
 
 FORMAT = 1
 DEFAULT_ROOT = "runs"

@@ -148,13 +148,14 @@ def _exported(path: Path, setting: str) -> dict[str, Any] | None:
     from supervised.compress.onnx.check import compare
     from supervised.compress.onnx.export import check_packages, export
     from supervised.runs.folder import RunFolder
+    from supervised.runs.loading import load_best
 
     try:
         check_packages()
     except InputError:
         return None
     folder = RunFolder.open(path)
-    model, config = folder.load_best(floats=True), folder.config
+    model, config = load_best(folder, floats=True), folder.config
     prefixes = [case.prefix for case in get_setting(setting).evaluation_cases("test", 1000)]
     data = export(model, config.pairs, masked=config.masked)
     return asdict(compare(data, model, BracketTokenizer(config.language), prefixes, masked=config.masked))

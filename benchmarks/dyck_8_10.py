@@ -127,7 +127,7 @@ def jobs(config: Dyck) -> list[DyckJob]:
 
 def work(job: DyckJob) -> dict[str, Any]:
     """Train once; exact match and closing of the best model on every test."""
-    from supervised.runs.folder import load
+    from supervised.runs.loading import load
     from supervised.train.options import Train
     from supervised.train.run import train
 

@@ -146,7 +146,7 @@ def _job(recipe: Recipe, seed: int) -> RangeJob:
 def work(job: RangeJob) -> dict[str, Any]:
     """Train once; the share of exact answers in every cell and the seconds a symbol at every length."""
     from benchmarks.range_map import exact_answers, seconds_a_symbol
-    from supervised.runs.folder import load
+    from supervised.runs.loading import load
     from supervised.train.options import Train
     from supervised.train.run import train
 

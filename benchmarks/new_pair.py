@@ -71,7 +71,7 @@ def jobs(config: NewPair) -> list[NewPairJob]:
 def work(job: NewPairJob) -> dict[str, Any]:
     """Train once; the best model on cases with the pair."""
     from bracket_env.settings import get_setting
-    from supervised.runs.folder import load
+    from supervised.runs.loading import load
     from supervised.train.options import Train
     from supervised.train.run import train
 

@@ -157,7 +157,8 @@ def _scores(run_folder: Path, setting_id: str, *, old_pairs: bool = False) -> di
     from bracket_env.scores.scoring import score
     from bracket_env.settings import get_setting
     from supervised.options.checks import custom_pairs
-    from supervised.runs.folder import RunFolder, load
+    from supervised.runs.folder import RunFolder
+    from supervised.runs.loading import load
 
     config, setting = RunFolder.open(run_folder).config, get_setting(setting_id)
     pairs = setting.pairs if old_pairs else config.pairs

@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all.
+"""Files that are replaced, and folders that are made, whole or not at all.
 
 The new content goes to a temporary file beside the target, is flushed to the disk and then renamed over the target
 (``os.replace`` is atomic within a file system). Whoever reads the path, also after a crash or a full disk, finds the
@@ -8,10 +8,13 @@ old content or the new one, never a part of either.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bracket_env.errors import InputError
 
@@ -37,6 +40,37 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         _replace(Path(os.path.realpath(path)), data)
     except OSError as error:
         raise InputError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Replace ``path`` by a value as indented JSON. Raises as :func:`write_text`."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path, refusal: str, *, replace: bool = False) -> Iterator[Path]:
+    """A folder that appears whole or not at all: the block fills a folder beside it, which is then renamed.
+
+    Args:
+        path: the folder to be; missing parents are made.
+        refusal: what the error begins with, such as ``cannot make run folder``.
+        replace: remove a folder of that name first.
+
+    Raises:
+        InputError: the system refuses, in the block or at its end: one line, ``REFUSAL PATH: reason``. Whatever went
+            wrong, no temporary folder is left behind.
+    """
+    beside = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        if replace and path.exists():
+            shutil.rmtree(path)
+        os.rename(beside, path)
+    except OSError as error:
+        raise InputError(f"{refusal} {path}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -98,7 +98,8 @@ def main(config: Evaluate) -> None:
     from rich.console import Console
 
     from supervised.learning.devices import choose_device
-    from supervised.runs.folder import RunFolder, load
+    from supervised.runs.folder import RunFolder
+    from supervised.runs.loading import load
     from supervised.runs.sentences import setting_of
 
     if not config.runs:

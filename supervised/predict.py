@@ -57,7 +57,7 @@ def main(config: Predict) -> None:
     import torch
 
     from supervised.learning.devices import choose_device
-    from supervised.runs.folder import load
+    from supervised.runs.loading import load
 
     require("temperature", config.temperature, "from 0 to 1000", lambda v: 0 <= v <= 1000)
     require_whole("samples", config.samples, 1, 10**6)

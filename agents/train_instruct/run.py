@@ -36,7 +36,8 @@ from supervised.learning.interrupt import GracefulInterrupt
 from supervised.models import check_params
 from supervised.options.ranges import check_output, require, require_whole
 from supervised.runs.checkpoint import copy_into
-from supervised.runs.folder import RunConfig, RunFolder, free_name
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder, free_name
 
 POLICY = "policy.safetensors"
 TESTS: dict[str, tuple[Part, Part]] = {  # name: sentences, meanings

@@ -12,7 +12,7 @@ from supervised.options.architecture import architecture_params, longest_input
 from supervised.options.checks import inherited_params
 from supervised.options.durations import parse_duration
 from supervised.options.ranges import check_output, require, require_whole
-from supervised.runs.folder import RunConfig
+from supervised.runs.config import RunConfig
 
 # The most of each count; what is far beyond any machine is a slip of the hand.
 MOST = {

@@ -35,7 +35,8 @@ from supervised.options.checks import custom_pairs, to_resume
 from supervised.options.durations import format_duration, parse_duration
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
-from supervised.runs.folder import RunConfig, RunFolder, free_name
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder, free_name
 from supervised.runs.solver import ModelSolver
 from supervised.transfer.transplant import initialise_from, with_architecture
 

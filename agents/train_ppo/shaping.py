@@ -21,7 +21,8 @@ from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.errors import InputError
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import VectorNCLReward
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
 from supervised.train.options import Train
 from supervised.train.stated_rules import (
     INSTRUCTIONS_FILE,

@@ -13,7 +13,8 @@ from supervised.models import check_params
 from supervised.options.architecture import longest_input
 from supervised.options.checks import check_ranges, chosen_augmentations, fixed_size
 from supervised.options.ranges import flag, require, require_whole
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
 from supervised.runs.sentences import refuse_conditioned
 from supervised.transfer.lora import check_adaptable
 from supervised.transfer.pretrained import Pretrained, read_pretrained

@@ -20,8 +20,9 @@ from supervised.learning.report import report_old_task, report_scores
 from supervised.learning.session import Session, run_session
 from supervised.models import SequenceModel
 from supervised.options.checks import to_resume
+from supervised.runs.config import RunConfig
 from supervised.runs.folder import WEIGHTS as MODEL_WEIGHTS
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.folder import RunFolder
 from supervised.train.run import completion_figures, training_source
 from supervised.transfer.adapter_files import FOLDER, Base, base_digest, copy_head, save_adapter, widened
 from supervised.transfer.adapter_files import WEIGHTS as ADAPTER_WEIGHTS

@@ -17,7 +17,8 @@ from supervised.models.parts.int8 import check_int8
 from supervised.options.architecture import MODEL_OPTIONS, architecture_params, longest_input
 from supervised.options.checks import custom_pairs
 from supervised.options.ranges import check_output, flag, refuse_idle, require, require_whole
-from supervised.runs.folder import WEIGHTS, RunConfig, RunFolder, checked_path, free_name
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import WEIGHTS, RunFolder, checked_path, free_name
 from supervised.runs.sentences import refuse_conditioned
 
 _MOST = {"distill_steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**6, "threads": 1024}

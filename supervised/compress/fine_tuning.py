@@ -20,7 +20,7 @@ from supervised.learning.display import Display
 from supervised.learning.objective import Objective
 from supervised.learning.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.models import SequenceModel
-from supervised.runs.folder import RunConfig
+from supervised.runs.config import RunConfig
 from supervised.runs.solver import ModelSolver, answer_loss
 from supervised.train.options import Train
 

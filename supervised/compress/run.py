@@ -39,8 +39,10 @@ from supervised.data.batches import Batches, StreamSource
 from supervised.learning.devices import choose_device
 from supervised.models import SequenceModel
 from supervised.models.parts.int8 import quantized_weights
+from supervised.runs.config import RunConfig
 from supervised.runs.evaluation_result import write_evaluation_result
-from supervised.runs.folder import WEIGHTS, RunConfig, RunFolder, load, model_of
+from supervised.runs.folder import WEIGHTS, RunFolder
+from supervised.runs.loading import load, load_best, model_of
 from supervised.runs.solver import ModelSolver
 from supervised.runs.weights import pack, unpack
 from supervised.train.options import Train
@@ -78,7 +80,7 @@ class _Compression:
         self.device = choose_device(config.device)
         self.run: RunConfig = plan.run
         self.record = plan.source.best_metadata()
-        self.model: SequenceModel = plan.source.load_best(device=self.device, floats=True)
+        self.model: SequenceModel = load_best(plan.source, device=self.device, floats=True)
         self.tokenizer = BracketTokenizer(plan.run.language)
         validation = plan.setting.evaluation_cases("validation", config.eval_cases, pairs=plan.pairs)
         self.examination = Examination(validation, self.tokenizer, plan.run.masked)
@@ -222,7 +224,7 @@ class _Compression:
             ModelSolver(model, self.tokenizer, masked=self.run.masked, everywhere=self.run.options["loss"] == "all"),
         )
         candidates = [
-            Candidate(source.name, old, source.load_best(floats=True), (source.path / WEIGHTS).stat().st_size),
+            Candidate(source.name, old, load_best(source, floats=True), (source.path / WEIGHTS).stat().st_size),
             Candidate(name, new, floats, len(packed)),
         ]
         (before, after), cases = measured(candidates, plan.setting, plan.pairs, self.run.language, config.eval_cases)

@@ -21,7 +21,7 @@ from torch import Tensor
 from bracket_env.errors import InputError
 from supervised.models import SequenceModel, check_params
 from supervised.models.transformer import TransformerConfig
-from supervised.runs.folder import RunConfig
+from supervised.runs.config import RunConfig
 
 REMOVABLE = ("gru", "lstm", "transformer")
 _GATES = {"gru": 3, "lstm": 4}

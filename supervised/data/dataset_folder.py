@@ -11,12 +11,11 @@ cases come from the train split and test cases from the test split, so no prefix
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from bracket_env.atomic import new_folder
 from bracket_env.cases import Case, read_cases
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
@@ -59,21 +58,15 @@ def generate_dataset(
     if folder.exists():
         raise InputError(f"{folder} exists: choose another folder for the data set")
     tokenizer = BracketTokenizer(setting.language(pairs))
-    temporary = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.tmp"
-    try:
+    with new_folder(folder, "cannot write data set") as beside:
         for form in dataset_forms(tokenizer):
-            (temporary / form).mkdir(parents=True)
+            (beside / form).mkdir()
         for name, split, count in ((TRAIN_FILE, "train", n), (TEST_FILE, "test", n_test)):
             stream = key(seed, f"supervised/dataset/{setting.id}/{split}")
             sampler = setting.sampler(split=split, pairs=pairs)  # type: ignore[arg-type]
             starts = range(0, count, _CASES_AT_ONCE)
             chunks = (sampler.cases(stream, min(_CASES_AT_ONCE, count - start), start=start) for start in starts)
-            _write_split(temporary, name, tokenizer, chunks, progress)
-        os.rename(temporary, folder)
-    except OSError as error:
-        raise InputError(f"cannot write data set {folder}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            _write_split(beside, name, tokenizer, chunks, progress)
 
 
 def read_dataset(folder: str | Path, language: BracketLanguage, *, test: bool = False) -> list[Case]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from bracket_env.settings import get_setting
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 
 _WARM_UP, _MEASURED = 5, 50
 

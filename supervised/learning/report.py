@@ -14,7 +14,8 @@ from bracket_env.scores.scoring import score
 from bracket_env.settings import Setting, get_setting
 from supervised.evaluate import evaluate_solvers, print_structure_note
 from supervised.runs.evaluation_result import write_evaluation_result
-from supervised.runs.folder import DEFAULT_ROOT, RunFolder, load
+from supervised.runs.folder import DEFAULT_ROOT, RunFolder
+from supervised.runs.loading import load
 
 
 def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: str, console: Console) -> None:

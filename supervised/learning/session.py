@@ -34,7 +34,8 @@ from supervised.options.checks import custom_pairs
 from supervised.options.durations import format_duration, parse_duration
 from supervised.options.ranges import check_output
 from supervised.pretrain.options import Pretrain
-from supervised.runs.folder import RunConfig, RunFolder, free_name
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder, free_name
 from supervised.runs.sentences import setting_of
 from supervised.train.options import Train
 from supervised.transfer.transplant import initialise_from

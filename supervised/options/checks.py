@@ -16,7 +16,8 @@ from supervised.options.architecture import architecture_params, longest_input
 from supervised.options.durations import parse_duration
 from supervised.options.ranges import flag, require, require_whole
 from supervised.pretrain.options import Pretrain
-from supervised.runs.folder import RunConfig, RunFolder, how_to_resume
+from supervised.runs.config import RunConfig, how_to_resume
+from supervised.runs.folder import RunFolder
 from supervised.train.options import Train
 
 Config = TypeVar("Config")

@@ -22,7 +22,9 @@ from supervised.learning.session import Session, run_session
 from supervised.models import SequenceModel
 from supervised.options.checks import check_pretraining, custom_pairs, fixed_size, to_resume
 from supervised.pretrain.options import PROG, Pretrain
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 
 _BATCH = 256
 
@@ -136,7 +138,7 @@ class PretrainingSession(Session[Pretrain]):
     def finish(self, folder: RunFolder) -> None:
         config = self.config
         test = encode_words(self.setting.evaluation_cases("test", config.eval_cases, pairs=self.pairs), self.tokenizer)
-        model = folder.load_best(device=self.trainer.accelerator.device)
+        model = load_best(folder, device=self.trainer.accelerator.device)
         figures = word_figures(model, config, test, key(0, "evaluation/mask/test"))
         self._say(
             f"{len(test.length)} words of the test split: closers {figures['closers']:.2%}   "

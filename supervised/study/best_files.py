@@ -7,14 +7,12 @@ best_model_metadata.json    which trial, its value, its best_loss
 
 from __future__ import annotations
 
-import json
-import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bracket_env.atomic import write_text
+from bracket_env.atomic import new_folder, write_json, write_text
 from bracket_env.errors import InputError
 from supervised.runs.folder import METADATA, RunFolder
 from supervised.study.best_trial import BestTrial, best_from_database
@@ -47,12 +45,12 @@ def refresh(
     options = best.attributes.get(OPTIONS)
     if not isinstance(options, dict):
         raise InputError(f"trial {best.number} of study {name} was not run by this command: it names no options")
-    _write(folder / PARAMS, problem.command_options(options))
+    write_json(folder / PARAMS, problem.command_options(options))
     model = keep_model(problem, folder, best.number, options, MODEL, threads, say)
     figures = dict(model.best_metadata())
     if problem.options.objective == "loss":
         figures["best_loss"] = best.value  # whatever a file says
-    _write(
+    write_json(
         folder / METADATA,
         {
             "study": name,
@@ -92,16 +90,9 @@ def keep_model(
         say(f"the model of trial {number} is not here: training it again")
         shutil.rmtree(source, ignore_errors=True)
         problem.train(options, folder, str(number), threads, lambda step, figures: None)
-    beside = folder / f".{secrets.token_hex(8)}.tmp"
-    try:
-        shutil.copytree(source, beside)
+    with new_folder(folder / name, "cannot write", replace=True) as beside:
+        shutil.copytree(source, beside, dirs_exist_ok=True)
         write_text(beside / "trial.txt", f"{number}\n")
-        shutil.rmtree(folder / name, ignore_errors=True)
-        beside.rename(folder / name)
-    except OSError as error:
-        raise InputError(f"cannot write {folder / name}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return RunFolder.open(folder / name)
 
 
@@ -113,7 +104,3 @@ def _whole(path: Path) -> RunFolder | None:
     except InputError:
         return None
     return run
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")

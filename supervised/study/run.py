@@ -25,7 +25,7 @@ from supervised.options.checks import custom_pairs
 from supervised.options.durations import parse_duration
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import METADATA, RunFolder
-from supervised.runs.folder import load as load_run
+from supervised.runs.loading import load as load_run
 from supervised.study.best_files import MODEL, PARAMS, USUAL_MODEL, keep_model, refresh
 from supervised.study.best_trial import BestTrial, rank
 from supervised.study.options import StudyOptions

@@ -39,6 +39,7 @@ from supervised.learning.objective import LossInputs, NextToken, Objective, Toke
 from supervised.models import SequenceModel
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 from supervised.runs.sentences import complete_said, sentence_vectors
 from supervised.train.options import Train
 from supervised.train.run import TrainingSession
@@ -213,7 +214,7 @@ class ConditionedSession(TrainingSession):
         return total / encoded.token_count(everywhere=False)
 
     def finish(self, folder: RunFolder) -> None:
-        model = folder.load_best(device=self.trainer.accelerator.device)
+        model = load_best(folder, device=self.trainer.accelerator.device)
         scores = {}
         for name, (sentences, meanings) in GROUPS.items():
             chosen = choose_instructions(sentences, meanings)

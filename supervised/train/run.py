@@ -35,7 +35,8 @@ from supervised.models import SequenceModel
 from supervised.options.checks import check, chosen_augmentations, custom_pairs, fixed_size, to_resume
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
 from supervised.runs.solver import ModelSolver, answer_loss
 from supervised.train.instructed import InstructedBatches
 from supervised.train.options import PROG, Train

@@ -23,7 +23,9 @@ from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 from supervised.transfer.lora import NEVER, WidenedHead, adapter_weights, add_adapter, digest, use_adapter
 from supervised.transfer.transplant import initialise_from
 
@@ -96,7 +98,7 @@ def base_digest(run: RunFolder) -> str:
     Raises:
         InputError: the run has no weights.
     """
-    return digest(run.load_best(floats=True).state_dict())
+    return digest(load_best(run, floats=True).state_dict())
 
 
 def widened(run: RunFolder, config: RunConfig) -> tuple[SequenceModel, nn.Linear]:
@@ -115,7 +117,7 @@ def widened(run: RunFolder, config: RunConfig) -> tuple[SequenceModel, nn.Linear
     model = config.build()
     initialise_from(model, config, run, nearest=True)
     start = model.head
-    old: nn.Linear = run.load_best(floats=True).head
+    old: nn.Linear = load_best(run, floats=True).head
     added = start.out_features - old.out_features
     model.head = WidenedHead(old, added) if added else old  # type: ignore[assignment]
     return model, start

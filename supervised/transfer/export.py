@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from bracket_env.atomic import new_folder
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import SPECIAL_NAMES, BracketTokenizer
 from supervised.adapt.options import Adapt
 from supervised.models.parts.hugging_face import import_transformers
 from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 
 EXPORTABLE = ("gpt", "bert")
 
@@ -44,16 +44,10 @@ def export_transformers(config: Adapt, console: Console) -> None:
     target = Path(config.export_transformers)
     if os.path.exists(target):
         raise InputError(f"{target} exists: choose another folder for --export-transformers")
-    inner: Any = run.load_best(floats=True).encoder.pretrained
-    beside = target.absolute().parent / f".{secrets.token_hex(8)}.tmp"
-    try:
+    inner: Any = load_best(run, floats=True).encoder.pretrained
+    with new_folder(target, "cannot make") as beside:
         inner.save_pretrained(beside)
         bracket_tokenizer(run.config.language).save_pretrained(beside)
-        os.rename(beside, target)
-    except OSError as error:
-        raise InputError(f"cannot make {target}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     console.print(f"{target}: the {run.config.architecture} of {run.path} for transformers", markup=False)
 
 

@@ -15,7 +15,9 @@ from bracket_env.command import is_given
 from bracket_env.errors import InputError, quote
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 from supervised.runs.sentences import refuse_conditioned
 from supervised.transfer.symbols import nearest_pairs
 
@@ -61,7 +63,7 @@ def initialise_from(model: SequenceModel, run: RunConfig, source: RunFolder, *, 
     missing = [pair for pair in old.pairs if pair not in run.pairs]
     if missing:
         raise InputError(f"{source.path} knows the pair {quote(missing[0])}, which the new language lacks: see --pairs")
-    weights = source.load_best(floats=True).state_dict()
+    weights = load_best(source, floats=True).state_dict()
     # An agent's head makes every token that is no action all but impossible; as a target of the loss such a token
     # would look like an explosion, so it only stays improbable.
     weights["head.bias"].clamp_(min=_IMPROBABLE)

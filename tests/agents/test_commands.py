@@ -21,7 +21,9 @@ from paths import ROOT
 
 from bracket_env.cases import Case, WriteFormat, write_cases
 from bracket_env.settings import get_setting
-from supervised.runs.folder import RunConfig, RunFolder, load
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 
 COMMANDS = ("agents.train_ppo", "agents.evaluate", "agents.predict")
 SETTING = "bracket/CloseTiny-v0"

@@ -21,7 +21,7 @@ from bracket_env.language import BracketLanguage
 from bracket_env.sampling.splits import split_of
 from bracket_env.settings import SETTINGS
 from supervised.models import build_model
-from supervised.runs.folder import load
+from supervised.runs.loading import load
 from supervised.runs.solver import ModelSolver
 from supervised.train.options import Train
 from supervised.train.run import train

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +25,23 @@ from torch.nn.utils.rnn import PackedSequence
 from bracket_env.errors import InputError
 from supervised.models import SequenceModel
 from supervised.models.parts.matrices import is_conv1d, output_axes, weight_matrices
-from supervised.runs.weights import Quantized
 
 # The matrices of these architectures' recurrences are no layers, so there is no kernel for them.
 NO_INT8_KERNEL = frozenset({"tree"})
 _LARGEST = 127
+
+
+class Quantized(NamedTuple):
+    """A matrix of whole numbers from -127 to 127 and what each stands for."""
+
+    values: Tensor
+    """int8, of the weight's shape."""
+    scale: Tensor
+    """float32, 1 along the axes that share a scale."""
+
+    def floats(self) -> Tensor:
+        """The weight."""
+        return self.values.float() * self.scale
 
 
 def check_int8(architecture: str) -> None:

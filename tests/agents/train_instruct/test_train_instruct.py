@@ -28,7 +28,8 @@ from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, Meaning
 from bracket_env.settings import INSTRUCT
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 
 SMALL: dict[str, Any] = {
     "vectors": "hash", "n_envs": 64, "n_steps": 4, "batch_size": 64, "n_epochs": 1, "total_timesteps": 1000,

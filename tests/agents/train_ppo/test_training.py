@@ -41,7 +41,8 @@ from bracket_env.command import run
 from bracket_env.errors import InputError
 from bracket_env.scores.scoring import share_answered
 from bracket_env.settings import get_setting
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 
 # 15 updates of 256 steps; evaluations, and so checkpoints, after 0, 1024, 2048, 3072 and 3840 steps.
 SMALL: dict[str, Any] = {

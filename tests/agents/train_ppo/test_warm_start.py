@@ -21,7 +21,8 @@ from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.learning import session
 from supervised.options.checks import check as check_supervised
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load, load_best
 from supervised.runs.solver import ModelSolver
 from supervised.train import run as supervised_training
 from supervised.train.options import Train
@@ -75,7 +76,7 @@ def test_the_first_policy_is_the_supervised_model(arch: str, tmp_path: Path) -> 
     assert all(torch.equal(tensor, value[name]) for name, tensor in model.policy.value_net.state_dict().items())
     tokenizer = BracketTokenizer(run.language)
     back = as_sequence_model(model.policy, tokenizer, run.build()).eval()
-    old = start.load_best()
+    old = load_best(start)
     actions = torch.as_tensor(tokenizer.action_ids.astype("int64"))
     ids = torch.tensor([[1, *tokenizer.encode("([("), 2]])
     assert torch.equal(back(ids)[..., actions], old(ids)[..., actions])
@@ -116,7 +117,7 @@ def test_its_first_evaluation_is_that_of_the_model(tmp_path: Path) -> None:
     from bracket_env.settings import get_setting
 
     cases = get_setting(TINY).evaluation_cases("validation", 20)
-    solver = ModelSolver(start.load_best(), BracketTokenizer(start.config.language))
+    solver = ModelSolver(load_best(start), BracketTokenizer(start.config.language))
     answers = solver.complete([case.prefix for case in cases])
     exact = sum(a == case.completion for a, case in zip(answers, cases, strict=True)) / len(cases)
     assert made.metrics()[0]["exact"] == exact

@@ -29,7 +29,8 @@ from supervised.learning import session
 from supervised.learning.objective import TokenLoss
 from supervised.learning.session import CHECKPOINT
 from supervised.options.checks import check
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load, load_best
 from supervised.runs.solver import ModelSolver
 from supervised.train.options import Train
 from supervised.transfer.adapter_files import answering, with_adapters
@@ -125,7 +126,7 @@ def test_a_model_of_transformers_becomes_a_run(kind: str, tune: Any, tmp_path: P
 def test_head_tuning_leaves_the_encoder_as_it_was(tmp_path: Path) -> None:
     base = make_run(tmp_path, "gru")
     folder, _ = run(tmp_path, QUICK, tune="head", learning_rate=0.05)
-    before, after = base.load_best().state_dict(), folder.load_best().state_dict()
+    before, after = load_best(base).state_dict(), load_best(folder).state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"head.weight", "head.bias"}
     assert folder.best_metadata()["trained_parameters"] == sum(after[name].numel() for name in changed)
@@ -199,8 +200,8 @@ def test_random_weights_are_a_control(tmp_path: Path) -> None:
     assert known.config.params == fresh.config.params
     name = "encoder.gpt2.h.0.attn.c_attn.weight"
     original = safetensors.torch.load_file(source / "model.safetensors")["h.0.attn.c_attn.weight"]
-    assert torch.equal(known.load_best().state_dict()[name], original)
-    assert not torch.equal(fresh.load_best().state_dict()[name], original)
+    assert torch.equal(load_best(known).state_dict()[name], original)
+    assert not torch.equal(load_best(fresh).state_dict()[name], original)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +309,7 @@ def test_the_order_of_several_adapters_does_not_matter(tmp_path: Path) -> None:
 def test_what_an_agent_knew_is_told_without_the_mask_that_its_successor_lacks(tmp_path: Path) -> None:
     base = make_run(tmp_path, "gru")
     masked = RunFolder.create("agent", replace(base.config, kind="ppo", masked=True), ["ppo"], root=tmp_path)
-    masked.save_best(base.load_best(), {"best_loss": 1.0})
+    masked.save_best(load_best(base), {"best_loss": 1.0})
     _, shown = run(tmp_path, QUICK, base="agent", tune="head", learning_rate=1e-12, steps=1, warmup_steps=0)
     assert "agent writes under a mask, new does not: both are scored without one" in shown
     before, after = (line.split() for line in shown.splitlines() if "(before)" in line or "(after)" in line)

@@ -35,7 +35,8 @@ from supervised.models import SequenceModel
 from supervised.options.checks import check
 from supervised.predict import Predict
 from supervised.predict import main as predict
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load, load_best
 from supervised.train.options import Train
 from supervised.train.run import train
 from supervised.transfer.transplant import initialise_from
@@ -78,7 +79,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def zeros(folder: RunFolder) -> float:
-    weights = [p for name, p in folder.load_best(floats=True).named_parameters() if p.dim() > 1 and "emb" not in name]
+    weights = [p for name, p in load_best(folder, floats=True).named_parameters() if p.dim() > 1 and "emb" not in name]
     return sum(int((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)
 
 
@@ -126,7 +127,7 @@ def test_the_command_as_it_is_typed_and_the_commands_that_take_what_it_made(
     assert len(capsys.readouterr().out.splitlines()) == 2
     fresh = load_fresh(made)
     initialise_from(fresh, made.config, made)
-    kept, wanted = fresh.state_dict(), made.load_best(floats=True).state_dict()
+    kept, wanted = fresh.state_dict(), load_best(made, floats=True).state_dict()
     assert all(torch.equal(kept[name], tensor) for name, tensor in wanted.items())
     # Every training command says what it cannot do with such a run.
     with pytest.raises(InputError, match="is a compress run"):
@@ -137,14 +138,14 @@ def test_the_command_as_it_is_typed_and_the_commands_that_take_what_it_made(
 def test_a_quantised_run_answers_as_before_it_was_written(tmp_path: Path, quantize: Any) -> None:
     dense = source(tmp_path, units=64)
     made = small(tmp_path, quantize=quantize)
-    model = made.load_best()
+    model = load_best(made)
     kinds = {type(module).__name__ for module in model.modules()}
     assert ("Int8Recurrent" in kinds) == ("Int8Linear" in kinds) == (quantize == "int8-dynamic")
     ids, lengths = torch.tensor([[1, 5, 7, 2], [1, 5, 2, 0]]), torch.tensor([4, 3])
-    found, expected = (m.encoder.last(ids, lengths) for m in (model, dense.load_best()))
+    found, expected = (m.encoder.last(ids, lengths) for m in (model, load_best(dense)))
     assert torch.allclose(found, expected, atol=0.05)
     assert made.best_metadata()["parameters"] == dense.best_metadata()["parameters"]
-    assert not any("int8" in name for name in made.load_best(floats=True).state_dict())
+    assert not any("int8" in name for name in load_best(made, floats=True).state_dict())
     cases = get_setting(TINY).evaluation_cases("validation", 30)
     answers = load(made.path).complete([case.prefix for case in cases])
     exact = sum(answer == case.completion for answer, case in zip(answers, cases, strict=True)) / 30
@@ -165,7 +166,7 @@ def test_a_pruned_run_has_its_zeros_after_fine_tuning(tmp_path: Path, options: d
     assert zeros(made) == pytest.approx(left, abs=0.005)
     steps = options.get("fine_tune_steps", 12)
     assert [entry["step"] for entry in made.metrics()] == ([6, 12] if steps else [])
-    embeddings = [folder.load_best().state_dict()["encoder.embedding.weight"] for folder in (dense, made)]
+    embeddings = [load_best(folder).state_dict()["encoder.embedding.weight"] for folder in (dense, made)]
     assert torch.equal(*embeddings) == (steps == 0)  # it is never pruned, and learns
     with pytest.raises(InputError, match=r"has .* zeros already"):
         small(tmp_path, run="small", name="denser", prune=0.3)
@@ -188,7 +189,7 @@ def test_structured_pruning_makes_an_ordinary_smaller_run_that_training_starts_f
     assert more.params == made.config.params
     model = more.build()
     initialise_from(model, more, made)
-    assert torch.equal(model.head.weight, made.load_best().head.weight)
+    assert torch.equal(model.head.weight, load_best(made).head.weight)
 
 
 def test_a_transformer_loses_heads_and_mlp_units(tmp_path: Path) -> None:
@@ -378,7 +379,7 @@ def test_what_a_model_waits_for_is_not_its_own_time() -> None:
 
 def test_only_what_became_slower_is_warned_of(tmp_path: Path) -> None:
     folder = source(tmp_path)
-    solver, floats = load(folder.path), folder.load_best()
+    solver, floats = load(folder.path), load_best(folder)
     setting = get_setting(TINY)
     (row,), cases = measured([Candidate("a", solver, floats, 100)], setting, None, setting.language(), 10)
     assert len(cases) == 10

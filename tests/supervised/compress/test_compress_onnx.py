@@ -29,7 +29,8 @@ from supervised.compress.options import Compress
 from supervised.compress.run import compress
 from supervised.models import ENCODERS, SequenceModel
 from supervised.options.checks import check
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 from supervised.runs.solver import ModelSolver
 from supervised.train.options import Train
 

@@ -23,7 +23,7 @@ from supervised.compress.structured import (
 )
 from supervised.models import ENCODERS, SequenceModel, build_model, check_params
 from supervised.models.parts.matrices import weight_matrices
-from supervised.runs.folder import RunConfig
+from supervised.runs.config import RunConfig
 
 shares = st.floats(0, 1, allow_nan=False)
 

@@ -26,7 +26,8 @@ from supervised.models.parts import linked_stack
 from supervised.models.parts.linked_stack import LinkedStacks
 from supervised.models.parts.soft_stack import operation_shares, stack_tops, used_cells
 from supervised.models.stack import StackEncoder
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load, load_best
 from supervised.train.options import Train
 from supervised.train.run import train
 
@@ -254,7 +255,7 @@ def test_a_small_task_is_learned_in_seconds(short: RunFolder) -> None:
 
 
 def test_it_discovers_what_pushes_and_what_pops(short: RunFolder) -> None:
-    encoder = short.load_best().encoder
+    encoder = load_best(short).encoder
     assert isinstance(encoder, StackEncoder)
     brackets = encoder.embedding.weight[5:]
     shares, _ = encoder.layers[0].drive(brackets, torch.ones(len(brackets), dtype=torch.bool))
@@ -270,5 +271,5 @@ def test_short_words_teach_long_and_deep_ones(short: RunFolder, depth: int) -> N
 
 def test_training_twice_gives_the_same_bits(tmp_path: Path) -> None:
     config = replace(SHORT, steps=30, layers=2, dropout=0.1, eval_every=30, eval_cases=20)
-    one, two = (trained(tmp_path / name, config).load_best().state_dict() for name in "ab")
+    one, two = (load_best(trained(tmp_path / name, config)).state_dict() for name in "ab")
     assert all(torch.equal(one[name], two[name]) for name in one)

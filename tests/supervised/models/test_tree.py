@@ -30,7 +30,8 @@ from supervised.models.parts.shift_reduce import forest
 from supervised.models.tree import TreeEncoder
 from supervised.predict import Predict
 from supervised.predict import main as predict
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 from supervised.train.options import Train
 from supervised.train.run import train
 

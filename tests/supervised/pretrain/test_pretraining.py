@@ -31,6 +31,7 @@ from supervised.pretrain.options import PROG, Pretrain
 from supervised.pretrain.run import encode_words, pretrain, word_figures
 from supervised.runs import checkpoint
 from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 from supervised.train.options import Train
 from supervised.train.run import train
 
@@ -132,13 +133,13 @@ def test_training_starts_from_encoder_and_head(
     config: Pretrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supervised.train.run.report_scores", lambda *arguments, **options: None)
-    before = run(tmp_path, config, name="words", dropout=None)[0].load_best().state_dict()
+    before = load_best(run(tmp_path, config, name="words", dropout=None)[0]).state_dict()
     sizes = {name: getattr(config, name) for name in ("units", "embedding_size", "width", "heads", "layers")}
     start = Train(setting=TINY, arch=config.arch, init_from="words", runs_dir=str(tmp_path), name="run", **sizes)
     shown = Console(file=StringIO(), width=200)
     folder = train(replace(start, steps=1, warmup_steps=10, eval_cases=5), ["train"], shown)
     assert folder is not None
-    after = folder.load_best().state_dict()
+    after = load_best(folder).state_dict()
     assert before.keys() == after.keys()
     assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in before)
     assert isinstance(shown.file, StringIO)

@@ -17,7 +17,9 @@ from bracket_env import atomic
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import EOS, BracketTokenizer
 from supervised.models import SequenceModel
-from supervised.runs.folder import RunConfig, RunFolder, free_name, load
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder, free_name
+from supervised.runs.loading import load, load_best
 
 CONFIG = RunConfig(
     kind="ppo",
@@ -89,7 +91,7 @@ def test_the_best_model_reads_back_bit_by_bit(tmp_path: Path) -> None:
     for seed in (0, 1):
         model = model_of(seed=seed)
         folder.save_best(model, FIGURES)
-        found = folder.load_best()
+        found = load_best(folder)
         assert not found.training
         assert found.state_dict().keys() == model.state_dict().keys()
         assert all(torch.equal(found.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
@@ -188,7 +190,7 @@ def test_a_run_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"run exists: choose another --name, or go on with --resume run$"):
         create(tmp_path)
     assert contents(tmp_path) == before
-    assert folder.load_best() is not None
+    assert load_best(folder) is not None
 
 
 def test_replacing_takes_runs_only(tmp_path: Path) -> None:
@@ -354,7 +356,7 @@ def test_weights_of_another_model(tmp_path: Path, other: dict[str, Any], problem
     folder = create(tmp_path)
     safetensors.torch.save_file(model_of(replace(CONFIG, **other)).state_dict(), folder.path / "best_model.safetensors")
     with pytest.raises(InputError, match=problem) as caught:
-        folder.load_best()
+        load_best(folder)
     assert "best_model.safetensors does not fit the gru of config.json: " in one_line(caught)
 
 
@@ -364,7 +366,7 @@ def test_weights_with_a_part_missing(tmp_path: Path) -> None:
     del weights["head.bias"]
     safetensors.torch.save_file(weights, folder.path / "best_model.safetensors")
     with pytest.raises(InputError, match=r"head\.bias is missing"):
-        folder.load_best()
+        load_best(folder)
 
 
 @pytest.mark.parametrize("changes", [{"sha256": "0" * 64}, {"sha256": None}])
@@ -393,7 +395,7 @@ def test_a_kill_between_weights_and_figures_leaves_a_run_that_loads(
     def killed(path: Path, text: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("supervised.runs.folder.write_text", killed)
+    monkeypatch.setattr("supervised.runs.folder.write_json", killed)
     with pytest.raises(KeyboardInterrupt):
         folder.save_best(model_of(seed=1), {"timesteps": 1024})
     monkeypatch.undo()
@@ -423,5 +425,5 @@ def test_a_full_disk_leaves_the_best_model_before(tmp_path: Path, monkeypatch: p
 
 def test_the_vocabulary_follows_the_pairs(tmp_path: Path) -> None:
     folder = trained(tmp_path, config=replace(CONFIG, pairs=("()", "【】", "[]", "<>")))
-    model = folder.load_best()
+    model = load_best(folder)
     assert model.head.weight.shape[0] == BracketTokenizer(folder.config.language).vocab_size == 13

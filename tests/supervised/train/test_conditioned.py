@@ -24,7 +24,8 @@ from supervised.evaluate import Evaluate
 from supervised.evaluate import main as evaluate
 from supervised.models import build_model
 from supervised.models.film import FiLMEncoder
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 from supervised.runs.sentences import complete_said, say, sentence_vectors, with_sentences
 from supervised.train.conditioned import ConditionedBatches, Said
 from supervised.train.options import Train

@@ -20,7 +20,7 @@ from supervised.learning.objective import NextToken
 from supervised.learning.trainer import Trainer
 from supervised.models import build_model
 from supervised.options.checks import check
-from supervised.runs.folder import load
+from supervised.runs.loading import load
 from supervised.train.instructed import InstructedBatches
 from supervised.train.options import Train
 from supervised.train.run import train, train_batches

@@ -31,7 +31,8 @@ from supervised.learning.objective import TokenLoss
 from supervised.learning.session import CHECKPOINT
 from supervised.learning.trainer import DivergedError, Trainer
 from supervised.runs import checkpoint
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load, load_best
 from supervised.train import run as training
 from supervised.train.options import Train
 from supervised.train.run import train
@@ -265,7 +266,7 @@ def test_divergence_leaves_the_best_model(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(DivergedError, match="after 3 rollbacks"):
         run(tmp_path)
     folder = RunFolder.open("run", root=tmp_path)
-    assert all(torch.isfinite(t).all() for t in folder.load_best().state_dict().values())
+    assert all(torch.isfinite(t).all() for t in load_best(folder).state_dict().values())
     assert folder.best_metadata()["step"] in (0, 30)
 
 

@@ -16,7 +16,9 @@ from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
 from supervised.options.checks import check
-from supervised.runs.folder import RunConfig, RunFolder
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 from supervised.train.options import Train
 from supervised.transfer.adapter_files import (
     Base,
@@ -78,7 +80,7 @@ def words(texts: list[str], pairs: tuple[str, ...] = NEW) -> Tensor:
 @each
 def test_with_the_adapter_off_the_base_is_back_bit_for_bit(arch: str, tmp_path: Path) -> None:
     run = base_run(tmp_path, arch)
-    base, model, ids = run.load_best(), adapted(run), words(["([()", "[[[("])
+    base, model, ids = load_best(run), adapted(run), words(["([()", "[[[("])
     known = base.head.out_features
     before = base(ids)
     assert not torch.allclose(model(ids)[..., :known], before, atol=0.01)
@@ -105,7 +107,7 @@ def test_a_step_changes_the_adapter_and_nothing_else(arch: str, tmp_path: Path) 
 @each
 def test_merging_adds_b_a_and_merging_thrice_is_merging_once(arch: str, tmp_path: Path) -> None:
     run = base_run(tmp_path, arch)
-    base, model, ids = run.load_best(), adapted(run), words(["({()", "[{[("])
+    base, model, ids = load_best(run), adapted(run), words(["({()", "[{[("])
     untouched = copy.deepcopy(model.state_dict())
     plain = merged(model)
     assert all(torch.equal(tensor, untouched[name]) for name, tensor in model.state_dict().items())
@@ -154,7 +156,7 @@ def test_several_adapters_share_one_base(arch: str, tmp_path: Path) -> None:
         assert torch.allclose(together(ids)[..., :known], expected, atol=1e-5), name
         assert (together(ids)[..., known:] < NEVER / 2).all()
     with adapters_off(together):
-        assert torch.equal(together(ids)[..., :9], run.load_best()(ids))
+        assert torch.equal(together(ids)[..., :9], load_best(run)(ids))
 
 
 def test_an_adapter_for_another_base_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from supervised.adapt.options import Adapt
 from supervised.models import build_model
 from supervised.options.checks import check
 from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load_best
 from supervised.train.options import Train
 from supervised.transfer.export import bracket_tokenizer, export_transformers
 from supervised.transfer.pretrained import read_pretrained, transfer
@@ -160,7 +161,7 @@ def test_an_exported_run_comes_back_as_it_was(arch: str, tmp_path: Path) -> None
     again = build_model(arch, source.params, 9).eval()
     transfer(source, again, config.language)
     ids = torch.tensor([[1, 5, 7, 2]])
-    assert torch.allclose(again.encoder(ids), run.load_best().encoder(ids), atol=1e-5)
+    assert torch.allclose(again.encoder(ids), load_best(run).encoder(ids), atol=1e-5)
     with pytest.raises(InputError, match="exists: choose another folder"):
         export_transformers(asked, shown)
 

@@ -18,7 +18,8 @@ from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
 from supervised.models import ENCODERS
 from supervised.options.checks import check
-from supervised.runs.folder import RunFolder, load
+from supervised.runs.folder import RunFolder
+from supervised.runs.loading import load
 from supervised.study import run as study_run
 from supervised.study.best_trial import best_from_database
 from supervised.study.study import OPTIONS, check_options

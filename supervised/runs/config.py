@@ -1,0 +1,78 @@
+"""What defines the model of a run: ``config.json`` in its folder, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from bracket_env.errors import InputError, quote
+from bracket_env.language import BracketLanguage
+from bracket_env.tokenizer import BracketTokenizer
+from supervised.models import SequenceModel, build_model, check_params
+from supervised.runs.sentences import is_conditioned, with_sentences
+
+FORMAT = 1
+RESUMABLE = ("supervised", "pretrain", "adapt", "ppo")
+"""The kinds of runs that ``--resume`` goes on with."""
+_FORMS = {
+    "kind": str, "setting": str, "pairs": list, "architecture": str, "params": dict, "masked": bool, "options": dict,
+    "format": int,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What defines the model of a run, and the options it was trained with."""
+
+    kind: str
+    """``ppo``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress`` and ``instruct``:
+    nothing is to be resumed."""
+    setting: str
+    pairs: tuple[str, ...]
+    architecture: str
+    params: dict[str, Any]
+    """The architecture's options, complete."""
+    masked: bool
+    """Whether the model may only write what the count mask allows."""
+    options: dict[str, Any]
+    """Every option of the command."""
+
+    @property
+    def language(self) -> BracketLanguage:
+        """The language of the run."""
+        return BracketLanguage(self.pairs)
+
+    def build(self) -> SequenceModel:
+        """A freshly initialised model of this run's shape."""
+        model = build_model(self.architecture, self.params, BracketTokenizer(self.language).vocab_size)
+        return with_sentences(model, self.options["ncl_encoder"]) if is_conditioned(self.options) else model
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``config.json``."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> RunConfig:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            InputError: an entry is missing, unknown, of another type or out of range, or the format is another one.
+        """
+        for name in sorted(_FORMS.keys() ^ content.keys()):
+            raise InputError(f"{quote(name)} is {'missing' if name in _FORMS else 'not known'}")
+        for name, form in _FORMS.items():
+            if not isinstance(content[name], form):
+                raise InputError(f"{name} must be of type {form.__name__}, not {quote(content[name])}")
+        if content["format"] != FORMAT:
+            raise InputError(f"format {content['format']} is of another version (this one reads {FORMAT})")
+        entries = {field.name: content[field.name] for field in fields(cls)}
+        config = cls(**entries | {"pairs": tuple(content["pairs"])})
+        BracketLanguage(config.pairs)
+        check_params(config.architecture, config.params)
+        return config
+
+
+def how_to_resume(kind: str) -> str:
+    """What to tell somebody who tried another command than the one of this kind of run."""
+    return "resume it with its own command" if kind in RESUMABLE else "it cannot be resumed"

@@ -1,0 +1,107 @@
+"""From a run folder to its best model, and to a solver that answers with it; runs of both families alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from bracket_env.errors import InputError
+from bracket_env.tokenizer import BracketTokenizer
+from ncl_reward.reading.instruction import parse_instruction
+from supervised.models import SequenceModel
+from supervised.models.parts.int8 import compute_in_int8
+from supervised.runs.config import RunConfig
+from supervised.runs.folder import CONFIG, DEFAULT_ROOT, WEIGHTS, RunFolder
+from supervised.runs.sentences import is_conditioned, say, sentence_vectors
+from supervised.runs.solver import ModelSolver
+from supervised.runs.weights import Stored, unpack
+
+
+def load(
+    run: str | Path,
+    *,
+    root: str | Path = DEFAULT_ROOT,
+    device: str | torch.device = "cpu",
+    temperature: float = 0.0,
+    seed: int = 0,
+    instruction: str | None = None,
+) -> ModelSolver:
+    """The best model of a run of either family, as a solver.
+
+    Args:
+        temperature, seed: see :class:`ModelSolver`.
+        instruction: what a model that was trained ``--conditioned`` is told; any sentence, and no other run takes one.
+
+    Raises:
+        InputError: see :meth:`RunFolder.open` and :func:`load_best`; a sentence that is missing or too much, or that
+            cannot be read.
+    """
+    folder = RunFolder.open(run, root=root)
+    conditioned = is_conditioned(folder.config.options)
+    if conditioned != (instruction is not None):
+        problem = "answers what a sentence says: give one with" if conditioned else "was not trained --conditioned: no"
+        raise InputError(f"{folder.path} {problem} --instruction")
+    model = load_best(folder, device=device)
+    if instruction is not None:
+        text = parse_instruction(instruction, folder.config.language).text
+        say(model, sentence_vectors(folder.config.options["ncl_encoder"], [text]))
+    return ModelSolver(
+        model,
+        BracketTokenizer(folder.config.language),
+        masked=folder.config.masked,
+        everywhere=folder.config.options.get("loss") == "all",
+        temperature=temperature,
+        seed=seed,
+    )
+
+
+def load_best(folder: RunFolder, *, device: str | torch.device = "cpu", floats: bool = False) -> SequenceModel:
+    """The best model of a run, ready to use.
+
+    Args:
+        floats: floats also for weights that are to be computed with as int8: for training on. A device that is not
+            the CPU has no int8 kernels and takes floats in any case.
+
+    Raises:
+        InputError: missing or damaged weights, or weights that do not fit the run's configuration.
+    """
+    path = folder.path / WEIGHTS
+    if folder.config.kind == "instruct":
+        raise InputError(f"{folder.path} answers a prefix only together with a sentence, so it is no solver")
+    if not path.is_file():
+        raise InputError(f"{folder.path} holds no trained model yet: no {WEIGHTS}")
+    try:
+        stored = unpack(path.read_bytes())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    try:
+        return model_of(folder.config, stored, device=device, floats=floats)
+    except InputError as error:
+        raise InputError(f"{path} {error}") from None
+
+
+def model_of(
+    config: RunConfig, stored: Stored, *, device: str | torch.device = "cpu", floats: bool = False
+) -> SequenceModel:
+    """The model of a run with these weights, ready to use.
+
+    Args:
+        floats: see :func:`load_best`.
+
+    Raises:
+        InputError: the weights do not fit the configuration, without the file's name.
+    """
+    model = config.build()
+    weights, expected = stored.weights, model.state_dict()
+    for name in sorted({*expected, *weights}):
+        if name not in weights or name not in expected:
+            place = "is missing" if name in expected else "is not known to it"
+            raise InputError(f"does not fit the {config.architecture} of {CONFIG}: {name} {place}")
+        if weights[name].shape != expected[name].shape:
+            found, wanted = tuple(weights[name].shape), tuple(expected[name].shape)
+            raise InputError(f"does not fit the {config.architecture} of {CONFIG}: {name} is {found}, not {wanted}")
+    model.load_state_dict(weights)
+    if stored.compute == "int8" and not floats and torch.device(device).type == "cpu":
+        compute_in_int8(model, stored.quantized)
+    return model.to(device).eval()

@@ -14,7 +14,7 @@ width. Every model is also exported to ONNX and compared with onnxruntime, where
 
 Figures are exact match on 1 000 cases of the test split and on the 1 000 longest of 10 000, the size of the weights'
 file, and prefixes answered a second in batches of 256. Tables: exact match by sparsity, what the marks ask for, all
-models (:mod:`benchmarks.compression_tables`).
+models (:mod:`benchmarks.common.compression_tables`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, Literal, get_args
 
 from rich.console import Console
 
-from benchmarks.compression_tables import (
+from benchmarks.common.compression_tables import (
     EIGHTY,
     HALF,
     LABELS,
@@ -42,7 +42,7 @@ from benchmarks.compression_tables import (
     plot,
     zeros,
 )
-from benchmarks.grid import GridOptions, run_grid, table_console
+from benchmarks.common.grid import GridOptions, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from supervised.compress.options import Compress

@@ -27,7 +27,7 @@ from typing import Any, Literal, get_args
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, by_seed, percent_of_seeds, run_grid
+from benchmarks.common.grid import GridOptions, by_seed, percent_of_seeds, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 

@@ -28,8 +28,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.depth_walk import DepthWalk
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.common.depth_walk import DepthWalk
+from benchmarks.common.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.cases import Case
 from bracket_env.command import run

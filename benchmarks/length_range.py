@@ -32,8 +32,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
-from benchmarks.range_map import DEPTHS, LENGTHS, LONGER, TRAINED, cells, range_name
+from benchmarks.common.grid import GridOptions, run_grid
+from benchmarks.common.range_map import DEPTHS, LENGTHS, LONGER, TRAINED, cells, range_name
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.errors import InputError, quote
@@ -145,7 +145,7 @@ def _job(recipe: Recipe, seed: int) -> RangeJob:
 
 def work(job: RangeJob) -> dict[str, Any]:
     """Train once; the share of exact answers in every cell and the seconds a symbol at every length."""
-    from benchmarks.range_map import exact_answers, seconds_a_symbol
+    from benchmarks.common.range_map import exact_answers, seconds_a_symbol
     from supervised.runs.loading import load
     from supervised.train.options import Train
     from supervised.train.run import train
@@ -251,7 +251,7 @@ def main(config: LengthRange) -> None:
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
     if config.plot is not None and table:
-        from benchmarks.range_plots import plot_costs, plot_maps
+        from benchmarks.common.range_plots import plot_costs, plot_maps
 
         plot_maps(table, Path(config.plot) / "length_depth.png")
         if any(row["cost"] for row in table):

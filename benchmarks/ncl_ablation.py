@@ -31,8 +31,8 @@ from typing import Any, Literal, get_args
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, by_seed, run_grid
-from benchmarks.label_curves import Curve, plot_curves, saving
+from benchmarks.common.grid import GridOptions, by_seed, run_grid
+from benchmarks.common.label_curves import Curve, plot_curves, saving
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 
@@ -142,7 +142,7 @@ def work(job: NCLJob) -> dict[str, Any]:
 
 def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
     """The batches of an arm; those without language get their rules here."""
-    from benchmarks.entropy import EntropyBatches
+    from benchmarks.common.entropy import EntropyBatches
     from bracket_env.random_streams import below, bits, key
     from ncl_reward.rules.bracket_rules import BRACKET_RULES
     from supervised.learning.objective import NextToken

@@ -31,7 +31,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, percent_of_seeds, run_grid
+from benchmarks.common.grid import GridOptions, percent_of_seeds, run_grid
 from benchmarks.ppo_learning_curve import median_and_worst, reached
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import run
@@ -130,7 +130,7 @@ def shape_of(job: NCLRewardJob, config: TrainPPO) -> Shape | None:
     """The reward of the arms without sentences; ``None`` leaves it to the sentences."""
     from agents.train_ppo.check import check
     from agents.train_ppo.shaping import shaping, stated
-    from benchmarks.length_reward import LengthReward
+    from benchmarks.common.length_reward import LengthReward
     from bracket_env.random_streams import below, bits, key
     from ncl_reward.reward.potential import Potential
     from ncl_reward.reward.shaping import VectorNCLReward

@@ -30,7 +30,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.common.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.random_streams import key

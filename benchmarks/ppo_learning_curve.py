@@ -21,7 +21,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, percent_of_seeds, run_grid
+from benchmarks.common.grid import GridOptions, percent_of_seeds, run_grid
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import run
 
@@ -102,7 +102,7 @@ def _ours(job: PPOJob) -> dict[str, Any]:
 
 
 def _stock(job: PPOJob) -> dict[str, Any]:
-    from benchmarks.stock_sb3 import train_stock
+    from benchmarks.common.stock_sb3 import train_stock
 
     curve, scores = train_stock(job.setting, job.seed, job.total_timesteps, job.eval_every)
     solver = scores.to_json()

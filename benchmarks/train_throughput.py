@@ -60,7 +60,7 @@ def main(config: Throughput) -> None:
     from accelerate import Accelerator
     from torch import nn
 
-    from benchmarks.bare_layers import LAYERS, BareLayers
+    from benchmarks.common.bare_layers import LAYERS, BareLayers
     from bracket_env.settings import get_setting
     from supervised.data.batches import Batches, StreamSource
     from supervised.learning.objective import TokenLoss, loss_inputs

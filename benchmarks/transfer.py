@@ -24,7 +24,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, code_version, run_grid, table_console
+from benchmarks.common.grid import GridOptions, code_version, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 

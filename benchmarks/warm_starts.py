@@ -27,7 +27,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid import GridOptions, code_version, run_grid, table_console
+from benchmarks.common.grid import GridOptions, code_version, run_grid, table_console
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 

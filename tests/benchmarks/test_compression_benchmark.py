@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
+from benchmarks.common.compression_tables import EIGHTY, HALF, WIDE, all_models, by_sparsity, marks, pareto_front, plot
 from benchmarks.compression import CompressionBenchmark, CompressionJob, jobs, table_rows, ways, work
-from benchmarks.compression_tables import EIGHTY, HALF, WIDE, all_models, by_sparsity, marks, pareto_front, plot
 
 POINTS = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=12)
 

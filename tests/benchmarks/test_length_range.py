@@ -13,9 +13,9 @@ import torch
 from rich.console import Console
 
 from benchmarks import length_range
+from benchmarks.common.range_map import DEPTHS, LENGTHS, LONGER, TRAINED, Cell, cells, exact_answers, seconds_a_symbol
+from benchmarks.common.range_plots import plot_costs, plot_maps
 from benchmarks.length_range import RECIPES, SHORT, LengthRange, RangeJob, jobs, rows, work
-from benchmarks.range_map import DEPTHS, LENGTHS, LONGER, TRAINED, Cell, cells, exact_answers, seconds_a_symbol
-from benchmarks.range_plots import plot_costs, plot_maps
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.sampling.splits import split_of
@@ -96,7 +96,7 @@ def test_exact_does_not_depend_on_how_many_are_decoded_together(
 ) -> None:
     cases = Cell((1, 40), (1, 10), 40).cases(LANGUAGE)
     together = exact_answers(half_trained.model, half_trained.tokenizer, cases)
-    monkeypatch.setattr("benchmarks.range_map._TOKENS_AT_ONCE", 100)
+    monkeypatch.setattr("benchmarks.common.range_map._TOKENS_AT_ONCE", 100)
     assert exact_answers(half_trained.model, half_trained.tokenizer, cases) == together
 
 

@@ -33,7 +33,7 @@ from bracket_env.errors import InputError
 Job = TypeVar("Job")
 CODE = ("bracket_env", "ncl_reward", "supervised", "agents")
 _FILE_WIDTH = 180
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

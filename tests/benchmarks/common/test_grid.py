@@ -17,8 +17,8 @@ import pytest
 from paths import ROOT
 from rich.console import Console
 
-from benchmarks import grid
-from benchmarks.grid import GridOptions, code_version, config_hash, load_results, run_grid, table_console
+from benchmarks.common import grid
+from benchmarks.common.grid import GridOptions, code_version, config_hash, load_results, run_grid, table_console
 from bracket_env.errors import InputError
 
 
@@ -135,7 +135,7 @@ def test_the_version_changes_with_uncommitted_code(tmp_path: Path) -> None:
 
 SLOW_JOBS = """
 import time
-from benchmarks.grid import GridOptions, run_grid
+from benchmarks.common.grid import GridOptions, run_grid
 from dataclasses import dataclass
 
 @dataclass(frozen=True)

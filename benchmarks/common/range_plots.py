@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.range_map import DEPTHS, LENGTHS, range_name
+from benchmarks.common.range_map import DEPTHS, LENGTHS, range_name
 from bracket_env.atomic import write_bytes
 
 _A_LINE = 4  # maps side by side

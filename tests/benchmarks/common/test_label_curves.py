@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.label_curves import Curve, plot_curves, saving
+from benchmarks.common.label_curves import Curve, plot_curves, saving
 from benchmarks.ncl_ablation import NCLAblation, curves, jobs
 
 LINE: Curve = {30: [0.7, 0.72, 0.75], 100: [0.9, 0.91, 0.93], 300: [0.995, 0.99, 1.0]}

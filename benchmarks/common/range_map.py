@@ -1,7 +1,7 @@
 """A map of what a model can do, length by depth, and what one symbol costs it.
 
-In a cell of the map both lie in a range, and prefixes of one length are equally likely (:mod:`benchmarks.depth_walk`),
-so that along a row only the length changes and along a column only the depth.
+In a cell of the map both lie in a range, and prefixes of one length are equally likely
+(:mod:`benchmarks.common.depth_walk`), so that along a row only the length changes and along a column only the depth.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.depth_walk import DepthWalk
+from benchmarks.common.depth_walk import DepthWalk
 from bracket_env.cases import Case
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import below, bits, key

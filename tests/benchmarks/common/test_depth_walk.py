@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.depth_walk import DepthWalk, open_chances
+from benchmarks.common.depth_walk import DepthWalk, open_chances
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key

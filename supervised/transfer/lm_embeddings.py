@@ -30,7 +30,7 @@ from bracket_env.atomic import write_text
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import FIRST_SYMBOL
-from ncl_reward.encoders.encoders import minilm_folder, model_folder
+from ncl_reward.encoders.transformer import minilm_folder, model_folder
 from supervised.models import SequenceModel
 from supervised.models.parts.hugging_face import import_transformers
 from supervised.transfer.pretrained import PACKAGED, single_characters

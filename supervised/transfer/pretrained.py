@@ -30,7 +30,7 @@ from torch import Tensor
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import SPECIAL_NAMES
-from ncl_reward.encoders.encoders import minilm_folder, model_folder
+from ncl_reward.encoders.transformer import minilm_folder, model_folder
 from supervised.models import SequenceModel
 from supervised.models.parts.hugging_face import BERT_TYPES, GPT_TYPES, import_transformers, position_offset
 from supervised.transfer.symbols import nearest_symbols

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ncl_reward.encoders.encoders import unit_rows
+from ncl_reward.encoders.transformer import unit_rows
 
 
 class HashedWords:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from agents.sb3.film import FiLMBlock, InstructedFeatures
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_instruct import run as instruct_training
 from agents.train_instruct.options import TrainInstruct
-from agents.train_instruct.run import TESTS, check, load_policy, train
+from agents.train_instruct.run import TESTS, check, load_policy, table, train
 from agents.train_instruct.scores import best_without_sentence, play
 from bracket_env.envs.instruct import InstructEnv
 from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, Meaning
+from bracket_env.scores.scoring import Estimate
 from bracket_env.settings import INSTRUCT
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
@@ -51,6 +53,17 @@ def small(runs: Path, name: str = "run", **more: Any) -> TrainInstruct:
 
 def trained(config: TrainInstruct) -> RunFolder:
     return train(config, ["test"], Console(file=io.StringIO()))
+
+
+def test_the_table_does_not_flatter() -> None:
+    """Only all of the cases read 100.0."""
+    scores = {name: asdict(Estimate.of(n, 10_000)) for name, n in {"most": 9_996, "all": 10_000}.items()}
+    shown = table(
+        {n: {"exact": s, "by_language": {"en": s}, "chance": s["value"]} for n, s in scores.items()}, "scores"
+    )
+    assert [list(column.cells) for column in shown.columns[1:5]] == [
+        ["99.9", "100.0"], ["99.9", "100.0"], ["-", "-"], ["99.9", "100.0"],
+    ]  # fmt: skip
 
 
 # What an agent sees --------------------------------------------------------------------------------------------------

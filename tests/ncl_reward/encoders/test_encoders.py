@@ -16,8 +16,9 @@ from encoders_for_tests import HashedWords
 from paths import ROOT
 
 from bracket_env.errors import InputError
-from ncl_reward.encoders.encoders import make_encoder, unit_rows
-from ncl_reward.encoders.vector_cache import CachedEncoder, cache_folder
+from ncl_reward.encoders.encoders import CachedEncoder, make_encoder
+from ncl_reward.encoders.transformer import unit_rows
+from ncl_reward.encoders.vector_cache import cache_folder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "close", "the", "last", "bracket", "first"]
 
@@ -97,7 +98,7 @@ def test_the_default_encoder_reads_both_languages(tmp_path: Path) -> None:
 
 def test_the_default_encoder_needs_no_torch(tmp_path: Path) -> None:
     code = (
-        "import sys; from ncl_reward.encoders import make_encoder; make_encoder().encode(['x'])\n"
+        "import sys; from ncl_reward.encoders.encoders import make_encoder; make_encoder().encode(['x'])\n"
         "print('torch' in sys.modules, 'transformers' in sys.modules)"
     )
     done = subprocess.run(

@@ -10,7 +10,7 @@ from encoders_for_tests import HashedWords
 
 from bracket_env.language import BracketLanguage
 from ncl_reward import book
-from ncl_reward.encoders.encoders import SentenceEncoder, make_encoder
+from ncl_reward.encoders.encoders import CachedEncoder, SentenceEncoder, make_encoder
 from ncl_reward.grounding import head
 from ncl_reward.grounding.grounding import THRESHOLD, Grounded, contradictions, ground
 from ncl_reward.grounding.head import (
@@ -94,8 +94,6 @@ def test_a_head_comes_back_from_the_cache(encoder: SentenceEncoder, tmp_path: Pa
 
 
 def test_another_encoders_head_is_fitted_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ncl_reward.encoders.vector_cache import CachedEncoder
-
     fits = []
     monkeypatch.setattr(head, "fit", lambda encoder: fits.append(1) or small_head())
     for _ in range(2):

@@ -17,6 +17,7 @@ from bracket_env.instructions.catalogue import choose_instructions
 from bracket_env.instructions.sentence_vectors import hash_vectors
 from bracket_env.language import BracketLanguage
 from bracket_env.sampling.splits import split_of
+from bracket_env.scores.scoring import Estimate
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.check import base_of
 from supervised.adapt.options import Adapt
@@ -27,7 +28,7 @@ from supervised.models.film import FiLMEncoder
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 from supervised.runs.sentences import complete_said, say, sentence_vectors, with_sentences
-from supervised.train.conditioned import ConditionedBatches, Said
+from supervised.train.conditioned import ConditionedBatches, Said, scores_table
 from supervised.train.options import Train
 from supervised.train.run import train
 
@@ -165,6 +166,13 @@ def test_meanings_are_learned_from_examples(tmp_path: Path) -> None:
     exact = {r["sentences"]: r["exact"]["value"] for r in json.loads(scores.read_text(encoding="utf-8"))["rows"]}
     assert exact["seen sentences"] > 0.6
     assert exact["unseen paraphrases"] > 0.4
+
+
+def test_the_table_does_not_flatter() -> None:
+    """Only all of the cases read 100.0."""
+    right = {"most": 9_996, "all": 10_000, "few": 4}
+    table = scores_table({name: Estimate.of(n, 10_000) for name, n in right.items()}, "scores")
+    assert list(table.columns[1].cells) == ["99.9", "100.0", "0.1"]
 
 
 def test_shuffled_vectors_are_the_same_ones_elsewhere() -> None:

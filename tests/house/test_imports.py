@@ -9,70 +9,21 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from house.reading import HEAVY, PACKAGES, imported, read
 from paths import ROOT
 
-PACKAGES = ("bracket_env", "ncl_reward", "supervised", "agents")  # left never imports right
 BESIDE = ("benchmarks", "examples", "docs", "tests")  # nothing imports these
 FOUNDATION = {"numpy", "gymnasium", "rich", "tyro", "PIL"}  # all that bracket_env stands on
-HEAVY = ("torch", "stable_baselines3", "sb3_contrib", "transformers", "accelerate", "tensorboard")
-IMPORT_CALLS = {"import_module", "__import__", "find_spec", "run_module", "import_string", "load_env_creator"}
-MODULE_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*")
-
-
-def sources(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
-
-
-def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imported_modules(tree: ast.AST, parent: str) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of everything that a module imports, by statement or by a string.
-
-    Strings count where they are handed to an import function, and wherever one reads like a module path of ours
-    (an entry point such as ``"agents.sb3.features:Extractor"``).
-
-    Args:
-        parent: the package that relative imports start from.
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = parent.split(".")[: len(parent.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*start, *([node.module] if node.module else [])])
-            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", getattr(node.func, "id", None))
-            if name in IMPORT_CALLS and node.args:
-                yield node.lineno, literal_start(node.args[0])
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE_PATH.fullmatch(node.value):
-            top = node.value.replace(":", ".").split(".")[0]
-            if top in (*PACKAGES, *HEAVY):
-                yield node.lineno, node.value.replace(":", ".")
-
-
-def literal_start(argument: ast.expr) -> str:
-    """The text that a string argument is known to begin with; ``?`` when nothing is known."""
-    if isinstance(argument, ast.JoinedStr) and argument.values:
-        argument = argument.values[0]
-    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-        return argument.value
-    return "?"
 
 
 def violations(source: str, module: str, *, is_package: bool = False) -> list[str]:
     """What the text of ``module`` imports that its place in the house forbids, one line each."""
     package = module.split(".")[0]
     forbidden = {*PACKAGES[PACKAGES.index(package) + 1 :], *BESIDE}
-    parent = module if is_package else module.rpartition(".")[0]
     found = []
-    for line, name in imported_modules(ast.parse(source), parent):
+    for line, name in imported(ast.walk(ast.parse(source)), module if is_package else module.rpartition(".")[0]):
         top = name.split(".")[0]
         outside = top not in {package, *FOUNDATION, *sys.stdlib_module_names}
         if top in forbidden or (package == "bracket_env" and outside):
@@ -82,14 +33,14 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_go_one_way(package: str) -> None:
-    files = sources(package)
+    modules = list(read(ROOT, (package,)))
     found = [
         line
-        for path in files
-        for line in violations(path.read_text("utf-8"), module_name(path), is_package=path.name == "__init__.py")
+        for module in modules
+        for line in violations(module.path.read_text("utf-8"), module.name, is_package=module.is_package)
     ]
+    assert modules
     assert not found, "\n".join(found)
-    assert files or package == "ncl_reward"  # the only package that may still be empty
 
 
 @pytest.mark.parametrize(
@@ -104,7 +55,7 @@ def test_imports_go_one_way(package: str) -> None:
         ("bracket_env.envs.scalar", "import importlib\nimportlib.import_module(name)"),
         ("bracket_env.envs.scalar", "__import__('agents')"),
         ("bracket_env.envs.scalar", "register(id='x', entry_point='agents.sb3.features:Extractor')"),
-        ("bracket_env.envs.scalar", "from ..supervised import runs"),
+        ("bracket_env.envs.scalar", "from ...supervised import runs"),
         ("ncl_reward.loss", "from supervised.runs import load"),
         ("supervised.runs", "import agents.train_ppo"),
         ("supervised.models.gru", "from ...agents import features"),
@@ -148,10 +99,9 @@ def test_the_environments_load_no_learning_library() -> None:
 def commands() -> list[str]:
     """Every module that can be run with ``python -m``."""
     return [
-        module_name(path)
-        for package in PACKAGES
-        for path in sources(package)
-        if re.search(r'^if __name__ == "__main__":', path.read_text("utf-8"), re.MULTILINE)
+        module.name
+        for module in read()
+        if re.search(r'^if __name__ == "__main__":', module.path.read_text("utf-8"), re.MULTILINE)
     ]
 
 

@@ -7,13 +7,14 @@ import time
 from dataclasses import dataclass
 
 from bracket_env.command import run
-from bracket_env.settings import DEFAULT_SETTING, get_setting
+from bracket_env.settings import get_setting
+from supervised.options.groups import Seed, Task
 
 PROG = "python -m supervised.dataset"
 
 
-@dataclass(frozen=True)
-class MakeDataset:
+@dataclass(frozen=True, kw_only=True)
+class MakeDataset(Seed, Task):
     """Write training and test cases of a task to a new folder in three forms (original, preprocessed, tokenize)."""
 
     out: str
@@ -22,12 +23,6 @@ class MakeDataset:
     """Training cases, of the train split."""
     n_test: int = 1000
     """Test cases, of the test split: no prefix is in both files."""
-    setting: str = DEFAULT_SETTING
-    """The task, a registered environment id."""
-    pairs: tuple[str, ...] | None = None
-    """Other bracket pairs than the setting's."""
-    seed: int = 0
-    """Other seeds give other cases."""
 
 
 def main(config: MakeDataset) -> None:

@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from bracket_env.cases import Case, read_cases
+from bracket_env.cases import read_cases
 from bracket_env.command import run
 from bracket_env.errors import InputError, quote
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.meanings import Meaning
 from bracket_env.language import BracketLanguage
 from bracket_env.scores.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
-from bracket_env.scores.scoring import COLUMNS, Scores, Solver, score
-from bracket_env.scores.solvers import yardsticks
-from bracket_env.settings import Setting
+from bracket_env.scores.scoring import COLUMNS, Solver
+from supervised.options.groups import ConditionedSentence, Machine, RunsDir
 from supervised.options.ranges import check_output, refuse_idle, require_whole
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from supervised.runs.folder import RunFolder
 
 PROG = "python -m supervised.evaluate"
-_YARDSTICK_CASES = 5000  # training cases that the n-gram yardsticks are fitted on
 
 
-@dataclass(frozen=True)
-class Evaluate:
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Machine, ConditionedSentence, RunsDir):
     """Score runs beside the yardsticks: oracle, counters, n-grams, uniform.
 
-    Without --cases the cases are drawn from the test split of the setting: no run has seen their prefixes.
+    Without --cases the cases are drawn from the test split of the setting: no run has seen their prefixes. Those of
+    seed 0 are what every score table shows.
     """
 
     runs: tyro.conf.Positional[tuple[str, ...]]
     """Names or folders of runs, of either family."""
-    runs_dir: str = "runs"
-    """Where run folders are."""
     cases: str | None = None
     """Score on the cases of this file instead (JSON Lines, BIG-bench JSON, JSON array or text)."""
     format: Literal["auto", "jsonl", "bigbench", "array", "text"] = "auto"
@@ -55,49 +50,16 @@ class Evaluate:
     """Also print exact match by these columns."""
     heat_map: bool = False
     """Also print exact match by depth and length, run by run."""
-    instruction: str | None = None
-    """What a run trained with --conditioned is told, a sentence in Japanese or English."""
-    seed: int = 0
-    """Which cases are drawn; 0 are the ones every score table shows."""
-    threads: int = 1
-    """Torch threads."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the networks run."""
-    json: str | None = None
-    """Write the scores to this file."""
     csv: str | None = None
     """Write the scores to this file, one line an estimate."""
 
 
-def evaluate_solvers(
-    solvers: Mapping[str, Solver],
-    cases: Sequence[Case],
-    language: BracketLanguage,
-    setting: Setting,
-    pairs: Sequence[str] | None = None,
-) -> list[Scores]:
-    """Scores of these solvers, then of the yardsticks, whose n-grams are fitted on the setting's training split."""
-    fitted = setting.sampler(split="train", pairs=pairs).cases(0, _YARDSTICK_CASES)
-    rows = [*solvers.items(), *yardsticks(language, fitted).items()]  # a run may be called oracle too
-    return [score(solver, cases, language, name=name) for name, solver in rows]
-
-
-def print_structure_note(folders: Sequence[RunFolder], console: Console) -> None:
-    """Below a table, say which of its runs were given the structure that the others had to learn, if any were."""
-    from supervised.models import GIVEN_STRUCTURE
-
-    given = [folder.name for folder in folders if folder.config.architecture in GIVEN_STRUCTURE]
-    if given:
-        line = f"structure given, not learned (what opens, what closes): {', '.join(given)}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def main(config: Evaluate) -> None:
     """Evaluate as configured."""
-    import torch
     from rich.console import Console
 
-    from supervised.learning.devices import choose_device
+    from supervised.learning.devices import prepare_machine
+    from supervised.learning.report import evaluate_solvers, print_structure_note
     from supervised.runs.folder import RunFolder
     from supervised.runs.loading import load
     from supervised.runs.sentences import setting_of
@@ -105,15 +67,11 @@ def main(config: Evaluate) -> None:
     if not config.runs:
         raise InputError("name at least one run, or a folder of one")
     require_whole("n", config.n, 1, 10**7)
-    require_whole("threads", config.threads, 1, 1024)
-    require_whole("seed", config.seed, 0, 2**63 - 1)
-    for name in ("json", "csv"):
-        check_output(name, getattr(config, name))
+    check_output("csv", config.csv)
+    device = prepare_machine(config)
     own = f"says which cases are drawn, and --cases {config.cases} has its own"
     refuse_idle(config, ("split", "n", "seed"), unless=config.cases is None, why=own)
     refuse_idle(config, ("format",), unless=config.cases is not None, why="goes with --cases")
-    torch.set_num_threads(config.threads)
-    device = choose_device(config.device)
     folders = [RunFolder.open(name, root=config.runs_dir) for name in config.runs]
     language = _common_language(folders)
     setting = setting_of(config.setting or folders[0].config.setting)

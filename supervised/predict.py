@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tyro
 
-from bracket_env.atomic import write_text
+from bracket_env.atomic import write_json
 from bracket_env.command import run
 from bracket_env.errors import InputError
-from supervised.options.ranges import check_output, require, require_whole
+from supervised.options.groups import ConditionedSentence, Machine, RunsDir
+from supervised.options.ranges import require, require_whole
 
 if TYPE_CHECKING:
     from supervised.runs.solver import ModelSolver
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 PROG = "python -m supervised.predict"
 
 
-@dataclass(frozen=True)
-class Predict:
+@dataclass(frozen=True, kw_only=True)
+class Predict(Machine, ConditionedSentence, RunsDir):
     """Complete prefixes with a trained run.
 
     With prefixes, prints one completion a line; without, asks for prefixes until the end of the input.
@@ -32,46 +32,29 @@ class Predict:
     """Name or folder of a run, of either family."""
     prefixes: tyro.conf.Positional[tuple[str, ...]] = ()
     """What to complete; quote it, since ( and { mean something to a shell."""
-    runs_dir: str = "runs"
-    """Where run folders are."""
     temperature: float = 0.0
     """0: the likeliest symbol at every step; above 0: a drawn one, the likelier the lower the temperature."""
     samples: int = 1
     """Answers for each prefix, one a line; with --temperature they differ."""
-    instruction: str | None = None
-    """What a run trained with --conditioned is told, a sentence in Japanese or English."""
-    seed: int = 0
-    """Of the draws."""
-    threads: int = 1
-    """Torch threads."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the network runs."""
-    json: str | None = None
-    """Write the prefixes and their completions to this file (with prefixes)."""
     show_attention: bool = False
     """Draw what each written symbol looked at (models that attend)."""
 
 
 def main(config: Predict) -> None:
     """Predict as configured."""
-    import torch
-
-    from supervised.learning.devices import choose_device
+    from supervised.learning.devices import prepare_machine
     from supervised.runs.loading import load
 
     require("temperature", config.temperature, "from 0 to 1000", lambda v: 0 <= v <= 1000)
     require_whole("samples", config.samples, 1, 10**6)
-    require_whole("seed", config.seed, 0, 2**63 - 1)
-    require_whole("threads", config.threads, 1, 1024)
     if config.json is not None and (config.show_attention or not config.prefixes):
         wanted = "does not go with --show-attention" if config.prefixes else "needs prefixes on the command line"
         raise InputError(f"--json {config.json} {wanted}")
-    check_output("json", config.json)
-    torch.set_num_threads(config.threads)
+    device = prepare_machine(config)
     solver = load(
         config.run,
         root=config.runs_dir,
-        device=choose_device(config.device),
+        device=device,
         temperature=config.temperature,
         seed=config.seed,
         instruction=config.instruction,
@@ -85,7 +68,7 @@ def main(config: Predict) -> None:
         print("\n".join(answers))
         if config.json is not None:
             rows = [{"prefix": prefix, "completion": answer} for prefix, answer in zip(prefixes, answers, strict=True)]
-            write_text(config.json, json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+            write_json(config.json, rows)
     else:
         _prompt(solver, config.samples)
 

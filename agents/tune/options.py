@@ -7,8 +7,8 @@ Only the configuration lives here, so that ``--help`` needs neither torch nor Op
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from supervised.options.groups import ArchitectureName
 from supervised.study.options import StudyOptions
 
 PROG = "python -m agents.tune"
@@ -22,11 +22,7 @@ class TunePPO(StudyOptions):
     Ctrl-C stops; --resume goes on.
     """
 
-    encoders: tuple[Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"], ...] = (
-        "gru",
-        "lstm",
-        "transformer",
-    )
+    encoders: tuple[ArchitectureName, ...] = ("gru", "lstm", "transformer")
     """The networks to choose from."""
     total_timesteps: int = 100_000
     """Environment steps of a trial that is not pruned; ten evaluations on the way."""

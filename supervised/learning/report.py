@@ -1,21 +1,47 @@
-"""What every training command does at its end: how to go on, the score table, the answers, the old task."""
+"""What is reported of trained runs: how to go on, the score table beside the yardsticks, the answers, the old task."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from rich.console import Console
 
+from bracket_env.cases import Case
 from bracket_env.errors import InputError
+from bracket_env.language import BracketLanguage
 from bracket_env.scores.report import score_table, write_json
-from bracket_env.scores.scoring import score
+from bracket_env.scores.scoring import Scores, Solver, score
+from bracket_env.scores.solvers import yardsticks
 from bracket_env.settings import Setting, get_setting
-from supervised.evaluate import evaluate_solvers, print_structure_note
+from supervised.models import GIVEN_STRUCTURE
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import DEFAULT_ROOT, RunFolder
 from supervised.runs.loading import load
+
+_YARDSTICK_CASES = 5000  # training cases that the n-gram yardsticks are fitted on
+
+
+def evaluate_solvers(
+    solvers: Mapping[str, Solver],
+    cases: Sequence[Case],
+    language: BracketLanguage,
+    setting: Setting,
+    pairs: Sequence[str] | None = None,
+) -> list[Scores]:
+    """Scores of these solvers, then of the yardsticks, whose n-grams are fitted on the setting's training split."""
+    fitted = setting.sampler(split="train", pairs=pairs).cases(0, _YARDSTICK_CASES)
+    rows = [*solvers.items(), *yardsticks(language, fitted).items()]  # a run may be called oracle too
+    return [score(solver, cases, language, name=name) for name, solver in rows]
+
+
+def print_structure_note(folders: Sequence[RunFolder], console: Console) -> None:
+    """Below a table, say which of its runs were given the structure that the others had to learn, if any were."""
+    given = [folder.name for folder in folders if folder.config.architecture in GIVEN_STRUCTURE]
+    if given:
+        line = f"structure given, not learned (what opens, what closes): {', '.join(given)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: str, console: Console) -> None:

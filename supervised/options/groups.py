@@ -118,6 +118,14 @@ class Sentence(SentenceEncoder):
 
 
 @dataclass(frozen=True)
+class ConditionedSentence:
+    """What a model is asked for that was trained with ``--conditioned``."""
+
+    instruction: str | None = None
+    """What a run trained with --conditioned is asked for, a sentence in Japanese or English."""
+
+
+@dataclass(frozen=True)
 class Sizes:
     """The shape of a network; options that its architecture does not use are refused."""
 
@@ -146,19 +154,30 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Architecture(Sizes):
-    """A network and its shape."""
+class Network:
+    """Which network."""
 
     arch: ArchitectureName = "gru"
     """The network; tree is given the structure: what opens, what closes and so what belongs together."""
 
 
 @dataclass(frozen=True)
-class Loss:
+class Architecture(Network, Sizes):
+    """A network and its shape."""
+
+
+@dataclass(frozen=True)
+class Predicted:
     """What is learned from a labelled case."""
 
     loss: LossName = "answer"
     """answer: the tokens after the prefix; all: the next token everywhere (needed for the closing measure)."""
+
+
+@dataclass(frozen=True)
+class Loss(Predicted):
+    """What is learned from a labelled case, and how firmly."""
+
     label_smoothing: float = 0.0
     """Share of the target spread over all tokens."""
 
@@ -204,13 +223,19 @@ class Evaluation(EvaluationCases):
 
 
 @dataclass(frozen=True)
-class Stopping(Evaluation):
+class TimeLimit:
+    """How long work may take."""
+
+    time_limit: str | None = None
+    """Stop after this long (10min); what was begun can be resumed."""
+
+
+@dataclass(frozen=True)
+class Stopping(Evaluation, TimeLimit):
     """When a training ends before its last step."""
 
     target: float | None = None
     """Stop when the validation split reaches this exact match; in pre-training, this share of right closers."""
-    time_limit: str | None = None
-    """Stop after this long (10min); what was begun can be resumed."""
 
 
 @dataclass(frozen=True)

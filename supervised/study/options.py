@@ -7,11 +7,11 @@ from typing import Literal
 
 import tyro
 
-from bracket_env.settings import DEFAULT_SETTING
+from supervised.options.groups import Device, EvaluationCases, Output, Seed, Task, TimeLimit
 
 
 @dataclass(frozen=True)
-class StudyOptions:
+class StudyOptions(Output, Device, Seed, EvaluationCases, TimeLimit, Task):
     """How a study is run, whatever it tunes."""
 
     name: str | None = None
@@ -26,10 +26,6 @@ class StudyOptions:
     """Database URL (postgresql://USER@HOST/DATABASE, mysql://...) for workers on several machines; by default SQLite in
     the study's folder, a journal file when there are several --jobs."""
 
-    setting: str = DEFAULT_SETTING
-    """The task, a registered environment id."""
-    pairs: tuple[str, ...] | None = None
-    """Other bracket pairs than the setting's, such as --pairs '()' '[]'."""
     instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A sentence in Japanese or English about the answers, for every trial; how much it weighs is tuned too. May be
     given several times."""
@@ -42,8 +38,6 @@ class StudyOptions:
 
     n_trials: int = 50
     """Trials of the study, counted over all its workers: finished, pruned and running ones."""
-    time_limit: str | None = None
-    """Stop after this long (30min); the study can be resumed."""
     jobs: int = 1
     """Worker processes on this machine."""
     heartbeat: int = 60
@@ -54,17 +48,8 @@ class StudyOptions:
     """Who proposes: tree-structured Parzen estimators, a Gaussian process, chance."""
     pruner: Literal["median", "hyperband", "none"] = "median"
     """Which trials are given up early: those below the median, by successive halving, none."""
-    eval_cases: int = 1000
-    """Cases of an evaluation, validation and final test alike."""
-
-    seed: int = 0
-    """Everything random follows from it; with several workers, also from who is faster."""
     threads: int | None = None
     """Torch threads of each worker; by default the cores divided by the jobs."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the networks run."""
-    json: str | None = None
-    """Write the best trial and the test scores to this file."""
 
 
 # Options that do not change what a study is, so a resumed one may be given new ones.

@@ -18,9 +18,9 @@ from bracket_env.atomic import write_text
 from bracket_env.errors import InputError, quote
 from bracket_env.scores.report import score_table, scores_json
 from bracket_env.settings import get_setting
-from supervised.evaluate import evaluate_solvers
 from supervised.learning.devices import choose_device
 from supervised.learning.history import plot_history as plot_training
+from supervised.learning.report import evaluate_solvers
 from supervised.options.checks import custom_pairs
 from supervised.options.durations import parse_duration
 from supervised.runs.evaluation_result import write_evaluation_result

@@ -7,26 +7,22 @@ Only the configuration lives here, so that ``--help`` needs neither torch nor Op
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from supervised.options.groups import Network, Predicted
 from supervised.study.options import StudyOptions
 
 PROG = "python -m supervised.tune"
 
 
 @dataclass(frozen=True)
-class Tune(StudyOptions):
+class Tune(Predicted, Network, StudyOptions):
     """Tune a supervised model that learns from a fixed number of cases.
 
     The cases are generated once into the study's folder; all trials learn from them, the validation split decides, and
     the test split is looked at once, at the end, by the best model and the default one. Ctrl-C stops; --resume goes on.
     """
 
-    arch: Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"] = "gru"
-    """The network."""
     dataset_size: int = 3000
     """Cases to learn from, the same for every trial."""
     steps: int = 1500
     """Optimiser steps of a trial that is not pruned; ten evaluations on the way."""
-    loss: Literal["answer", "all"] = "answer"
-    """answer: the tokens after the prefix; all: the next token everywhere."""

@@ -58,7 +58,7 @@ def _one_thread() -> Iterator[None]:
 def _short_report() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("agents.train_ppo.run.plot_history", lambda *arguments, **options: None)
-        patch.setattr("supervised.evaluate._YARDSTICK_CASES", 20)
+        patch.setattr("supervised.learning.report._YARDSTICK_CASES", 20)
         yield
 
 

@@ -77,7 +77,7 @@ def _short_report() -> Iterator[None]:
     """A run of a second need not end with a second of plotting; the fixture ``whole`` has the full report."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("agents.train_ppo.run.plot_history", lambda *arguments, **options: None)
-        patch.setattr("supervised.evaluate._YARDSTICK_CASES", 20)
+        patch.setattr("supervised.learning.report._YARDSTICK_CASES", 20)
         yield
 
 

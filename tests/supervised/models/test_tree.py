@@ -253,7 +253,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, str]:
         eval_cases=300,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("supervised.evaluate._YARDSTICK_CASES", 20)
+        patch.setattr("supervised.learning.report._YARDSTICK_CASES", 20)
         train(config, ["train"], Console(file=shown, width=200))
     return RunFolder.open("short", root=config.runs_dir), shown.getvalue()
 
@@ -285,22 +285,22 @@ def test_its_tables_say_that_the_structure_was_given(
     trained: tuple[RunFolder, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, printed = trained
-    monkeypatch.setattr("supervised.evaluate._YARDSTICK_CASES", 20)
+    monkeypatch.setattr("supervised.learning.report._YARDSTICK_CASES", 20)
     config = Train(name="learns", runs_dir=str(folder.path.parent), units=4, steps=1, eval_cases=5)
     train(config, ["train"], Console(file=(shown := StringIO()), width=200))
     other = folder.path.parent / "learns"
     assert f"{NOTE}short\n" in printed
     assert NOTE not in shown.getvalue()
-    evaluate(Evaluate((str(other), str(folder.path)), n=20))
+    evaluate(Evaluate(runs=(str(other), str(folder.path)), n=20))
     assert f"{NOTE}short\n" in capsys.readouterr().out
-    evaluate(Evaluate((str(other),), n=20))
+    evaluate(Evaluate(runs=(str(other),), n=20))
     assert NOTE not in capsys.readouterr().out
 
 
 def test_a_prompt_that_cannot_be_completed_is_refused(trained: tuple[RunFolder, str], tmp_path: Path) -> None:
     run, cases = str(trained[0].path), tmp_path / "cases.txt"
     with pytest.raises(InputError, match=re.escape("'】' at position 3 meets an open '('")):
-        predict(Predict(run, ("()", "((】")))
+        predict(Predict(run=run, prefixes=("()", "((】")))
     cases.write_text("((\n())\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"cases.txt:2.*'\)' at position 3 closes nothing"):
-        evaluate(Evaluate((run,), cases=str(cases)))
+        evaluate(Evaluate(runs=(run,), cases=str(cases)))

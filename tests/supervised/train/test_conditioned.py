@@ -143,12 +143,12 @@ def test_a_run_is_resumed_loaded_and_asked(tmp_path: Path) -> None:
         "the sentence is empty": lambda: load(path, instruction=" "),
         "only evaluate and predict take it": lambda: base_of(Adapt(base="a", runs_dir=str(tmp_path))),
         "means queue, and evaluate scores completions": lambda: evaluate(
-            Evaluate(("a",), runs_dir=str(tmp_path), instruction=QUEUE)
+            Evaluate(runs=("a",), runs_dir=str(tmp_path), instruction=QUEUE)
         ),
     }.items():
         with pytest.raises(InputError, match=problem):
             call()
-    evaluate(Evaluate(("a",), runs_dir=str(tmp_path), instruction=NEST, n=20))
+    evaluate(Evaluate(runs=("a",), runs_dir=str(tmp_path), instruction=NEST, n=20))
 
 
 def test_another_run_takes_no_sentence(tmp_path: Path) -> None:

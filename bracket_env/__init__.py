@@ -12,6 +12,8 @@ from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
 from bracket_env.settings import DEFAULT_SETTING, INSTRUCT, SETTINGS, get_setting
 from bracket_env.tokenizer import BracketTokenizer
 
+__version__ = "0.1.0"
+
 __all__ = [
     "DEFAULT_PAIRS",
     "DEFAULT_SETTING",

@@ -6,7 +6,7 @@ Every name below is imported when it is asked for: ``import agents`` loads neith
 from typing import TYPE_CHECKING
 
 from bracket_env import __version__
-from bracket_env.lazy_names import lazy_names
+from ncl_reward.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from agents.sb3.features import EncoderFeatures, as_sequence_model, take_policy

@@ -13,7 +13,7 @@ still reads. ``({【`` answered with ``】)}`` and END, note ``1 of 3 closed, re
 In the picture these are a ring, a cross on a red tile, a strike-through and a tick, and a line above the brackets
 joins partners: the dashed ones, which end where the next symbol goes, are the stack.
 
-Pure functions over NumPy and Pillow; the parts are in :mod:`bracket_env.drawing`.
+Pure functions over NumPy and Pillow; the parts are in :mod:`bracket_env.rendering.canvas`, ``cells`` and ``glyphs``.
 """
 
 from __future__ import annotations

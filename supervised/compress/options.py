@@ -1,6 +1,6 @@
 """``python -m supervised.compress RUN``: a smaller run from a trained one, and a table of what it cost and saved.
 
-Only the configuration lives here, so that ``--help`` needs no torch; the work is in :mod:`supervised.compression`.
+Only the configuration lives here, so that ``--help`` needs no torch; the work is in :mod:`supervised.compress.run`.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class MaskedLoss(nn.Module):
 class Objective(ABC, Generic[Examples]):
     """Which tokens a batch predicts. Abstract.
 
-    ``Examples`` has ``length`` ``(n,)`` and ``take(rows)``, as :class:`~supervised.data.EncodedCases` has.
+    ``Examples`` has ``length`` ``(n,)`` and ``take(rows)``, as :class:`~supervised.data.batches.EncodedCases` has.
 
     Attributes:
         scale: about how many times as large the loss is as that of the next token alone.

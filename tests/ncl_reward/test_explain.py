@@ -97,7 +97,7 @@ def test_bad_input_is_one_line(argv: list[str], message: str, capsys: pytest.Cap
 
 
 def test_explaining_a_new_sentence_fits_nothing_and_imports_no_learning_library() -> None:
-    """What keeps the answer under a second once the head is in the cache (``benchmarks/explain_time.py``)."""
+    """What keeps the answer under a second once the head is in the cache."""
     code = (
         "import sys; from ncl_reward import explain; from ncl_reward.grounding import head\n"
         "if sys.argv[1] == 'again': head.fit = None  # to call it would raise\n"

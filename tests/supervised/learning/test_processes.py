@@ -17,10 +17,10 @@ import sys
 import safetensors.torch, torch
 from accelerate import Accelerator
 from bracket_env.settings import get_setting
-from supervised.data import Batches, StreamSource
-from supervised.options import check
-from supervised.train import Train
-from supervised.trainer import Trainer
+from supervised.data.batches import Batches, StreamSource
+from supervised.learning.trainer import Trainer
+from supervised.options.checks import check
+from supervised.train.options import Train
 torch.set_num_threads(1)
 sizes = {"units": 8} if sys.argv[1] == "gru" else {"width": 8, "heads": 2}
 sizes |= {"batch_size": 9, "micro_batch": 2, "steps": 20, "warmup_steps": 5}

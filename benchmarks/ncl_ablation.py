@@ -145,10 +145,10 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
     from benchmarks.common.entropy import EntropyBatches
     from bracket_env.random_streams import below, bits, key
     from ncl_reward.rules.bracket_rules import BRACKET_RULES
+    from ncl_reward.rules.rule import Slots, StatedRule
     from supervised.learning.objective import NextToken
     from supervised.train.instructed import InstructedBatches
     from supervised.train.run import train_batches, unlabelled_batch, unlabelled_source
-    from supervised.train.stated_rules import StatedRule
 
     labelled = train_batches(config, run_config)
     if job.arm not in ("rules", "random", "entropy"):
@@ -158,7 +158,7 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
         others = sorted(set(BRACKET_RULES) - set(names))
         stream = key(job.seed, "benchmarks/ncl/random")
         names = [others.pop(below(bits(stream, i), len(others))) for i in range(2)]
-    rules = [StatedRule("The brackets are as they are.", name, 1.0, 1.0, 1.0, None, 0.05) for name in names]
+    rules = [StatedRule(BRACKET_RULES[name], Slots(noise=0.05), 1.0) for name in names]
     from bracket_env.settings import get_setting
 
     batches = InstructedBatches(

@@ -145,11 +145,14 @@ def shape_of(job: NCLRewardJob, config: TrainPPO) -> Shape | None:
         return None
     right = replace(config, instruction=SENTENCES["right"])
     task, _ = check(right)
-    rules = stated(right, task, None)
-    others = sorted(set(BRACKET_RULES) - {rule.rule for rule in rules})
+    rules = stated(right, task.language, None)
+    others = sorted(set(BRACKET_RULES) - {rule.rule.name for rule in rules})
     stream = key(job.seed, "benchmarks/ncl_reward/random")
-    drawn = [replace(rule, rule=others.pop(below(bits(stream, i), len(others)))) for i, rule in enumerate(rules)]
-    return shaping(right, task, drawn)
+    drawn = [
+        replace(rule, rule=BRACKET_RULES[others.pop(below(bits(stream, i), len(others)))])
+        for i, rule in enumerate(rules)
+    ]
+    return shaping(right, task.language, drawn)
 
 
 def rows(results: Sequence[tuple[NCLRewardJob, dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ import json
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -33,11 +33,16 @@ from rich.table import Table
 from benchmarks.common.grid import GridOptions, run_grid
 from bracket_env.atomic import write_text
 from bracket_env.command import run
+from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
-from ncl_reward.rules.power_rules import LowConstantAbsent, LowConstantPresent, PowerInputs, StatedRule
-from ncl_reward.rules.rule import Slots
+from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.grounding.stated import state_rules
+from ncl_reward.rules.power_rules import POWER_RULES, LowConstantAbsent, LowConstantPresent, PowerInputs, PowerRule
+from ncl_reward.rules.rule import Slots, StatedRule
 from supervised.occupancy.homes.simulator import homes_of, simulate
-from supervised.occupancy.problem import Problem, make_problem
+from supervised.occupancy.labelled_home import LabelledHome, label_home
+
+PowerRules = Sequence[StatedRule[PowerRule]]
 
 SENTENCE = "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"
 TEXTS = {"unrelated": "The museum is open on Tuesdays.", "night": f"{SENTENCE}。夜は電力が低く一定でも何も分からない。"}
@@ -107,13 +112,12 @@ def work(job: OccupancyJob) -> dict[str, Any]:
     """Train on each home; balanced accuracy of the network and, beside ``none`` and ``sentence``, of the yardsticks."""
     from supervised.occupancy.answers import Answer, network, rows, rules_alone, yardsticks
     from supervised.occupancy.fitting import Fit
-    from supervised.occupancy.instructions import stated_rules
 
     config = Fit(arch=job.arch, seed=job.seed)
     problems, found = [], []
-    stated = stated_rules(TEXTS.get(job.arm, SENTENCE), "default")
+    stated = state_rules([TEXTS.get(job.arm, SENTENCE)], make_encoder(), BracketLanguage(), POWER_RULES)
     for home in homes_of(job.seed, "test", job.homes):
-        problem = make_problem(simulate(job.seed, home, job.days), job.labels, "slots", job.seed)
+        problem = label_home(simulate(job.seed, home, job.days), job.labels, "slots", job.seed)
         beside: list[Answer] = []
         if job.arm == "none":
             beside = yardsticks(problem, job.seed)
@@ -124,7 +128,7 @@ def work(job: OccupancyJob) -> dict[str, Any]:
             truth = problem.record.present[: problem.learned]
             answer = _distilled(problem, config, np.eye(2)[truth])
         else:
-            answer = network(problem, config, _taught(job, stated, problem))
+            answer = network(problem, config, _rules(job, stated, problem))
             beside = [rules_alone(problem, stated)] if job.arm == "sentence" else []
         problems.append(problem)
         found.append([answer, *beside])
@@ -135,18 +139,18 @@ def work(job: OccupancyJob) -> dict[str, Any]:
     return result
 
 
-def _taught(job: OccupancyJob, stated: Sequence[StatedRule], problem: Problem) -> list[StatedRule]:
+def _rules(job: OccupancyJob, stated: PowerRules, problem: LabelledHome) -> PowerRules:
     if job.arm == "contradicting":
-        return [rule._replace(rule=LowConstantPresent()) for rule in stated]
+        return [replace(rule, rule=LowConstantPresent()) for rule in stated]
     if job.arm == "random_rule":
         shift = key(job.seed, "benchmarks.occupancy_labels/shift") % problem.learned
-        return [rule._replace(rule=_Moved(shift)) for rule in stated]
+        return [replace(rule, rule=_Moved(shift)) for rule in stated]
     if job.arm == "without_language":
         return [StatedRule(LowConstantAbsent(), Slots(), 1.0)]
-    return list(stated)
+    return stated
 
 
-def _self_trained(problem: Problem, config: Any) -> Any:
+def _self_trained(problem: LabelledHome, config: Any) -> Any:
     from supervised.occupancy.fitting import fit
 
     odds = fit(config, problem.x, problem.labels, None, problem.record.slots_per_hour)
@@ -154,11 +158,11 @@ def _self_trained(problem: Problem, config: Any) -> Any:
     return _distilled(problem, config, np.stack([1 - present, present], axis=1))
 
 
-def _distilled(problem: Problem, config: Any, q: np.ndarray) -> Any:
+def _distilled(problem: LabelledHome, config: Any, q: np.ndarray) -> Any:
     """The network trained on the labels and, elsewhere, on the probabilities ``q`` at full weight."""
+    from ncl_reward.grounding.hour_targets import Targets
     from supervised.occupancy.answers import Answer
     from supervised.occupancy.fitting import fit
-    from supervised.occupancy.sentence import Targets
     from supervised.occupancy.yardsticks import decide
 
     target = Targets(q, np.ones(problem.learned))

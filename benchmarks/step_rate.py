@@ -37,11 +37,10 @@ from bracket_env.envs.scalar import CloseEnv
 from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.random_streams import key
 from bracket_env.settings import DEFAULT_SETTING, get_setting
-from ncl_reward.grounding.modified import WeightedRule
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import VectorNCLReward
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
-from ncl_reward.rules.rule import Slots
+from ncl_reward.rules.rule import Slots, StatedRule
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     turn = iter(range(1 << 62))
 
     inside, shaped_inside, finishing = (CloseVectorEnv(n, setting, autoreset_mode="SameStep") for _ in range(3))
-    rules = [WeightedRule(BRACKET_RULES[name], Slots(), 1.0) for name in ("nesting", "stop_when_closed")]
+    rules = [StatedRule(BRACKET_RULES[name], Slots(), 1.0) for name in ("nesting", "stop_when_closed")]
     potential = Potential(tuple(rules), inside.task.n_pairs)
     shaped = VectorNCLReward(finishing, potential, 0.9)
     told = InstructVectorEnv(n, autoreset_mode="SameStep")

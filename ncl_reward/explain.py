@@ -14,8 +14,8 @@ from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.settings import DEFAULT_SETTING, get_setting
 from ncl_reward.encoders.encoders import DEFAULT_ENCODER, SentenceEncoder, make_encoder
-from ncl_reward.grounding.grounding import Grounded, contradictions, ground, understands
-from ncl_reward.reading.instruction import Instruction, parse_instruction
+from ncl_reward.grounding.stated import Grounded, contradictions, ground, understands
+from ncl_reward.reading.sentence import Sentence, parse_sentence
 
 PROG = "python -m ncl_reward.explain"
 
@@ -46,71 +46,69 @@ def main(config: Explain) -> None:
     from rich.console import Console
 
     language = get_setting(config.setting).language()
-    instructions = [parse_instruction(sentence, language) for sentence in config.sentences or ("",)]
+    sentences = [parse_sentence(text, language) for text in config.sentences or ("",)]
     encoder = make_encoder(config.encoder)
-    grounded = ground(instructions, encoder, language)
+    grounded = ground(sentences, encoder, language)
     console = Console()
-    for instruction, entries in zip(instructions, grounded, strict=True):
-        _show(console, instruction, entries, encoder)
+    for sentence, entries in zip(sentences, grounded, strict=True):
+        _show(console, sentence, entries, encoder)
     for first, second in contradictions(grounded):
         console.print(
-            f"contradiction: {first.rule} ({first.instruction.text}) against {second.rule} ({second.instruction.text})",
+            f"contradiction: {first.rule} ({first.sentence.text}) against {second.rule} ({second.sentence.text})",
             style="bold red",
             markup=False,
             highlight=False,
         )
     if config.json is not None:
-        found = [_as_json(i, entries, encoder) for i, entries in zip(instructions, grounded, strict=True)]
+        found = [_as_json(s, entries, encoder) for s, entries in zip(sentences, grounded, strict=True)]
         whole = found[0] if len(found) == 1 else {"sentences": found}
         write_text(config.json, json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
 
 
-def _show(console: Any, instruction: Instruction, entries: Sequence[Grounded], encoder: SentenceEncoder) -> None:
+def _show(console: Any, sentence: Sentence, entries: Sequence[Grounded], encoder: SentenceEncoder) -> None:
     from rich.table import Table
 
-    console.print(instruction.text, style="bold", markup=False, highlight=False)
+    console.print(sentence.text, style="bold", markup=False, highlight=False)
     stated = [entry for entry in entries if entry.weight > 0]
     if not stated:
-        why = "" if understands(encoder, instruction) else f": the encoder {encoder.name} does not know its language"
+        why = "" if understands(encoder, sentence) else f": the encoder {encoder.name} does not know its language"
         console.print(f"nothing grounded{why}\n", markup=False, highlight=False)
         return
     table = Table()
     for heading in ("rule", "similarity", "weight", "certainty", "slots"):
         table.add_column(heading, justify="right" if heading in ("similarity", "weight") else "left", overflow="fold")
     for entry in stated:
-        said = entry.instruction
-        table.add_row(
-            entry.rule, f"{entry.similarity:.2f}", f"{entry.weight:.2f}", said.certainty or "–", _slots_text(said)
-        )
+        numbers = (f"{entry.similarity:.2f}", f"{entry.weight:.2f}")
+        table.add_row(entry.rule, *numbers, entry.sentence.certainty or "–", _slots_text(entry.sentence))
     console.print(table)
     console.print()
 
 
-def _slots(instruction: Instruction) -> dict[str, Any]:
+def _slots(sentence: Sentence) -> dict[str, Any]:
     """What the sentence names; only what it does name."""
     found: dict[str, Any] = {}
-    if instruction.pairs:
-        found["pairs"] = list(instruction.pairs)
-    if instruction.introduces is not None:
-        found["introduces"] = instruction.introduces
-    if instruction.hours is not None:
-        found["hours"] = instruction.hours
+    if sentence.pairs:
+        found["pairs"] = list(sentence.pairs)
+    if sentence.introduces is not None:
+        found["introduces"] = sentence.introduces
+    if sentence.hours is not None:
+        found["hours"] = sentence.hours
     return found
 
 
-def _slots_text(instruction: Instruction) -> str:
+def _slots_text(sentence: Sentence) -> str:
     parts = []
-    for name, value in _slots(instruction).items():
+    for name, value in _slots(sentence).items():
         parts.append(f"{name} {' '.join(value) if isinstance(value, list) else value}")
     return ", ".join(parts) or "–"
 
 
-def _as_json(instruction: Instruction, entries: Sequence[Grounded], encoder: SentenceEncoder) -> dict[str, Any]:
+def _as_json(sentence: Sentence, entries: Sequence[Grounded], encoder: SentenceEncoder) -> dict[str, Any]:
     return {
-        "sentence": instruction.text,
+        "sentence": sentence.text,
         "encoder": encoder.name,
-        "certainty": instruction.certainty,
-        "slots": _slots(instruction),
+        "certainty": sentence.certainty,
+        "slots": _slots(sentence),
         "rules": [{"name": e.rule, "similarity": e.similarity, "weight": e.weight} for e in entries],
     }
 

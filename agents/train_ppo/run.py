@@ -77,8 +77,8 @@ def train(
         run, _ = check(config)
     torch.set_num_threads(config.threads)
     device = choose_device(config.device)
-    rules = stated(config, run, folder)
-    shape = shape or shaping(config, run, rules)
+    rules = stated(config, run.language, folder)
+    shape = shape or shaping(config, run.language, rules)
     model = build(config, run, device, shape)
     restored = None if folder is None else _restore(folder, model)
     if config.init_from is not None and restored is None:
@@ -88,7 +88,7 @@ def train(
         folder = RunFolder.create(name, run, command, root=config.runs_dir, fill=lambda made: keep(rules, made))
     console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
     if config.instruction:
-        show_rules(rules, console, shaped=shape is not None)
+        show_rules(rules, run.language, console, shaped=shape is not None)
 
     setting = get_setting(config.setting)
     pairs = custom_pairs(config.pairs, setting)

@@ -1,16 +1,14 @@
 """What the sentences of ``--instruction`` make of an agent's reward.
 
 There are no labels here, so the weight of a rule is the prior that the sentence's vector gives it
-(:mod:`ncl_reward.grounding.grounding`). Weights are settled before the first step and kept in the run folder; a resumed
+(:mod:`ncl_reward.grounding.stated`). Weights are settled before the first step and kept in the run folder; a resumed
 run takes them from there, whatever the encoder would say by then.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from gymnasium.vector import VectorEnv
@@ -18,25 +16,21 @@ from rich.console import Console
 
 from agents.train_ppo.options import TrainPPO
 from bracket_env.envs.vector import CloseVectorEnv
-from bracket_env.errors import InputError
+from bracket_env.language import BracketLanguage
+from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.grounding.stated import state_rules
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import VectorNCLReward
-from supervised.runs.config import RunConfig
+from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
+from ncl_reward.rules.rule import StatedRule
 from supervised.runs.folder import RunFolder
-from supervised.train.options import Train
-from supervised.train.stated_rules import (
-    INSTRUCTIONS_FILE,
-    StatedRule,
-    rules_table,
-    stated_rules,
-    weighted,
-    write_rules,
-)
+from supervised.runs.rules_file import read_rules, rules_table, write_rules
 
 Shape = Callable[[CloseVectorEnv], VectorEnv[Any, Any, Any]]
+Rules = Sequence[StatedRule[BracketRule]]
 
 
-def stated(config: TrainPPO, run: RunConfig, folder: RunFolder | None) -> list[StatedRule]:
+def stated(config: TrainPPO, language: BracketLanguage, folder: RunFolder | None) -> Rules:
     """What the sentences state about brackets.
 
     Args:
@@ -48,36 +42,27 @@ def stated(config: TrainPPO, run: RunConfig, folder: RunFolder | None) -> list[S
     if not config.instruction:
         return []
     if folder is not None:
-        return _kept(folder.path / INSTRUCTIONS_FILE)
-    return stated_rules(Train(instruction=config.instruction, ncl_encoder=config.ncl_encoder), run.language, None)
+        return read_rules(folder.path, language)
+    return state_rules(config.instruction, make_encoder(config.ncl_encoder), language, BRACKET_RULES)
 
 
-def keep(rules: Sequence[StatedRule], folder: RunFolder) -> None:
+def keep(rules: Rules, folder: RunFolder) -> None:
     """Write them into the folder of a new run that has sentences."""
     if folder.config.options["instruction"]:
-        write_rules(folder.path, rules)
+        write_rules(folder.path, rules, folder.config.language)
 
 
-def shaping(config: TrainPPO, run: RunConfig, rules: Sequence[StatedRule]) -> Shape | None:
+def shaping(config: TrainPPO, language: BracketLanguage, rules: Rules) -> Shape | None:
     """What puts the shaped reward around an environment; ``None`` when the rules are worth nothing."""
-    worth = weighted(rules, run.language)
-    if not worth or config.ncl_weight == 0:
+    if not rules or config.ncl_weight == 0:
         return None
-    potential = Potential(tuple(worth), len(run.language.pairs), config.ncl_weight, config.ncl_base)
+    potential = Potential(tuple(rules), len(language.pairs), config.ncl_weight, config.ncl_base)
     return partial(VectorNCLReward, potential=potential, gamma=config.gamma)
 
 
-def show_rules(rules: Sequence[StatedRule], console: Console, *, shaped: bool) -> None:
+def show_rules(rules: Rules, language: BracketLanguage, console: Console, *, shaped: bool) -> None:
     """The table of the rules, or one line that there is nothing to shape with."""
     if shaped:
-        console.print(rules_table(rules))
+        console.print(rules_table(rules, language))
     else:
         console.print("nothing grounded: the sentences state no rule about brackets, and the reward stays as it is")
-
-
-def _kept(path: Path) -> list[StatedRule]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return [StatedRule(**{**entry, "pairs": entry["pairs"] and tuple(entry["pairs"])}) for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is missing or damaged: {error}") from None

@@ -16,10 +16,10 @@ from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
 from agents.tune.options import PROG, TunePPO
 from bracket_env.errors import InputError, quote
+from ncl_reward.reading.sentence import check_sentences
 from supervised.options.ranges import require_whole
 from supervised.study.problem import Problem, Watch
 from supervised.study.run import run_study
-from supervised.train.stated_rules import check_sentences
 from supervised.tune.search_spaces import SIZES, sample_sentence_weight, usual_size
 
 EVALUATIONS = 10

@@ -19,14 +19,33 @@ there. A sentence that is surely understood may still be false, so a prior above
 from __future__ import annotations
 
 from math import lgamma, log, log1p
+from typing import NamedTuple
 
 import numpy as np
 
-from ncl_reward.rules.rule import Target
+from ncl_reward.rules.bracket_state import BracketInputs
 
-MOST_TRUSTED = 0.95
-"""The largest prior that labels are weighed against. That of the grounding says what is stated, not that it is true."""
-_LEAST_TRUSTED = 1e-6
+MOST_EVIDENCE = 3000  # labelled cases that are weighed; more would only add digits
+
+Answered = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""n labelled cases: ids ``(n, T)``, BOS prefix SEP answer EOS, and the lengths ``(n,)`` of the prompts and of all."""
+
+
+class Labels(NamedTuple):
+    """The m labelled places of answers."""
+
+    inputs: BracketInputs
+    answers: np.ndarray  # (m,) int64: the right tokens there
+    situations: np.ndarray  # (m,) int64 from 0
+
+
+def answer_labels(cases: Answered, vocab_size: int) -> Labels:
+    """The places of the answers of the first MOST_EVIDENCE cases."""
+    ids, prompt_length, length = (part[:MOST_EVIDENCE] for part in cases)
+    columns = np.arange(ids.shape[1] - 1)
+    rows, positions = np.nonzero((columns >= prompt_length[:, None] - 1) & (columns < length[:, None] - 1))
+    inputs = BracketInputs(ids, rows, positions, vocab_size)
+    return Labels(inputs, ids[rows, positions + 1].astype(np.int64), inputs.state.types_open)
 
 
 def beta_above(bound: float, hits: int, misses: int) -> float:
@@ -39,27 +58,16 @@ def beta_above(bound: float, hits: int, misses: int) -> float:
     return min(float(np.exp(terms).sum()), 1.0)
 
 
-def bayes_factor(target: Target, labels: np.ndarray, situations: np.ndarray, noise: float) -> float:
+def bayes_factor(right: np.ndarray, situations: np.ndarray, noise: float) -> float:
     """B of a rule.
 
     Args:
-        target: the rule's, at n places.
-        labels: ``(n,)`` int, the right tokens there.
+        right: ``(n,)`` bool: whether the label lies in the rule's allowed set, at the places where the rule applies.
         situations: ``(n,)`` int from 0, which situation each place is.
         noise: ε, above 0 and below 1/2.
     """
-    hits = target.allowed[np.arange(len(labels)), labels][target.applies]
-    situations = situations[target.applies]
     factor = 1.0
-    for h, n in zip(np.bincount(situations, hits).astype(int), np.bincount(situations), strict=True):
+    for h, n in zip(np.bincount(situations, right).astype(int), np.bincount(situations), strict=True):
         if n:
             factor *= beta_above(1 - 2 * noise, int(h), int(n - h)) / (2 * noise)
     return factor
-
-
-def posterior(prior: float, factor: float) -> float:
-    """w_r from the prior and the Bayes factor; a prior of 0 stays 0, and labels that say nothing leave any as it is."""
-    if prior == 0 or factor == 1:
-        return prior
-    bounded = min(max(prior, _LEAST_TRUSTED), MOST_TRUSTED)
-    return bounded * factor / (bounded * factor + 1 - bounded)

@@ -1,8 +1,8 @@
 """From a sentence to a probability for each rule: the head, fitted on the book's own sentences.
 
 Kernel ridge classification with a null class of unrelated sentences. With k(x, z) = 1 + exp(-γ(1 - x·z)) on unit
-vectors, f the features of the words of order (:mod:`ncl_reward.reading.order_words`) and g those of the words that
-rules are stated with (:mod:`ncl_reward.reading.rule_words`), Y the classes of the book's sentences and λ the ridge,
+vectors, f the features of the words of order and g those of the words that rules
+are stated with (:mod:`ncl_reward.reading.words`), Y the classes of the book's sentences and λ the ridge,
 three of them share the work:
 
     whether the sentence states a rule      k(x, z)                                 its probability of the null class
@@ -29,7 +29,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -42,11 +41,8 @@ from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from ncl_reward import book
 from ncl_reward.encoders.encoders import SentenceEncoder
-from ncl_reward.reading.instruction import masked
-from ncl_reward.reading.order_words import LEXICON as ORDER_LEXICON
-from ncl_reward.reading.order_words import order_counts
-from ncl_reward.reading.rule_words import LEXICON as RULE_LEXICON
-from ncl_reward.reading.rule_words import word_counts
+from ncl_reward.reading.sentence import parse_sentence
+from ncl_reward.reading.words import ORDER_LEXICON, RULE_LEXICON, order_counts, word_counts
 
 GAMMA = 2.0
 RIDGE = 0.1
@@ -68,8 +64,13 @@ class Readings(NamedTuple):
     """What a head sees of n sentences."""
 
     vectors: np.ndarray  # (n, dim) float64 unit rows
-    order: np.ndarray  # (n, order_words.DIMENSIONS) float64 unit rows
-    words: np.ndarray  # (n, rule_words.DIMENSIONS) float64 unit rows
+    order: np.ndarray  # (n, DIMENSIONS) float64 unit rows
+    words: np.ndarray  # (n, DIMENSIONS) float64 unit rows
+
+
+def readings(vectors: np.ndarray, order: np.ndarray, words: np.ndarray) -> Readings:
+    """From unit vectors and rows of counts."""
+    return Readings(vectors.astype(np.float64), _unit(order), _unit(words))
 
 
 class Kernels(NamedTuple):
@@ -85,8 +86,8 @@ class Head:
     """A fitted head."""
 
     codes: np.ndarray  # (m, dim) int8: directions of the book's sentences
-    counts: np.ndarray  # (m, order_words.DIMENSIONS) int8
-    words: np.ndarray  # (m, rule_words.DIMENSIONS) int8
+    counts: np.ndarray  # (m, DIMENSIONS) int8
+    words: np.ndarray  # (m, DIMENSIONS) int8
     classes: np.ndarray  # (m,) int8: numbers into CLASSES
     whether: np.ndarray  # (m, len(CLASSES)) float32: dual weights
     which: np.ndarray  # (m, len(CLASSES)) float32; nesting holds queue as well
@@ -111,11 +112,6 @@ class Head:
         cosine = vectors @ self.book.vectors.T
         nearest = [cosine[:, self.classes == i].max(axis=1, initial=-1) for i in range(len(RULE_NAMES))]
         return np.stack(nearest, axis=1)
-
-
-def read_sentences(texts: Sequence[str], encoder: SentenceEncoder) -> Readings:
-    """What a head sees of sentences in which brackets are masked (:func:`ncl_reward.reading.instruction.masked`)."""
-    return Readings(encoder.encode(texts).astype(np.float64), _unit(order_counts(texts)), _unit(word_counts(texts)))
 
 
 def fitted_head(encoder: SentenceEncoder) -> Head:
@@ -143,7 +139,7 @@ def fitted_head(encoder: SentenceEncoder) -> Head:
 def fit(encoder: SentenceEncoder) -> Head:
     """A head for the book's sentences in the languages that the encoder knows."""
     entries = _entries(encoder)
-    texts = [masked(entry.text, BracketLanguage()) for entry in entries]
+    texts = [parse_sentence(entry.text, BracketLanguage()).masked for entry in entries]
     vectors = encoder.encode(texts).astype(np.float64)
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     codes = np.rint(127 * vectors / np.maximum(largest, 1e-12)).astype(np.int8)

@@ -15,7 +15,6 @@ rules hold for possible, and they need neither the right answer nor the model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -24,17 +23,7 @@ from bracket_env.random_streams import bits
 from bracket_env.tokenizer import EOS, PAD
 from ncl_reward.rules.bracket_rules import BracketRule
 from ncl_reward.rules.bracket_state import BracketState, OpenBrackets
-from ncl_reward.rules.rule import Slots, Target
-
-
-@dataclass(frozen=True)
-class WeightedRule:
-    """A rule of brackets as one sentence states it."""
-
-    rule: BracketRule
-    slots: Slots
-    weight: float
-    """From 0, which changes nothing, to 1."""
+from ncl_reward.rules.rule import StatedRule, Target
 
 
 class DrawnAnswers(NamedTuple):
@@ -66,13 +55,18 @@ def combine(targets: Sequence[Target], weights: Sequence[float]) -> tuple[np.nda
     return log_q, applies
 
 
-def modified_targets(state: BracketState, rules: Sequence[WeightedRule]) -> tuple[np.ndarray, np.ndarray]:
+def modified_targets(state: BracketState, rules: Sequence[StatedRule[BracketRule]]) -> tuple[np.ndarray, np.ndarray]:
     """:func:`combine` for rules of brackets at n places."""
     return combine([rule.rule.target_at(state, rule.slots) for rule in rules], [rule.weight for rule in rules])
 
 
 def draw_answers(
-    prompts: np.ndarray, lengths: np.ndarray, rules: Sequence[WeightedRule], *, pairs: int, streams: np.ndarray
+    prompts: np.ndarray,
+    lengths: np.ndarray,
+    rules: Sequence[StatedRule[BracketRule]],
+    *,
+    pairs: int,
+    streams: np.ndarray,
 ) -> DrawnAnswers:
     """One answer drawn from q for every prompt.
 

@@ -25,11 +25,10 @@ from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import FIRST_SYMBOL
 from ncl_reward.encoders.encoders import SentenceEncoder
-from ncl_reward.grounding.grounding import ground
-from ncl_reward.grounding.modified import WeightedRule
-from ncl_reward.reading.instruction import parse_instruction
-from ncl_reward.rules.bracket_rules import BRACKET_RULES
+from ncl_reward.grounding.stated import state_rules
+from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
 from ncl_reward.rules.bracket_state import BracketInputs
+from ncl_reward.rules.rule import StatedRule
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Potential:
         InputError: a weight, scale or base that is negative or not finite, a rule narrowed to a type that is not there.
     """
 
-    rules: tuple[WeightedRule, ...]
+    rules: tuple[StatedRule[BracketRule], ...]
     pairs: int
     scale: float = 1.0
     base: float = 0.0
@@ -106,16 +105,8 @@ def potential_of(
     Raises:
         InputError: a sentence that cannot be read, or that names a bracket outside the language.
     """
-    best: dict[tuple[str, tuple[int, ...] | None], WeightedRule] = {}
-    instructions = [parse_instruction(sentence, language) for sentence in sentences]
-    for entries in ground(instructions, encoder, language):
-        for entry in entries:
-            if entry.weight > 0 and entry.rule in BRACKET_RULES:
-                slots = entry.instruction.slots(language)
-                name = (entry.rule, slots.pairs)
-                if name not in best or best[name].weight < entry.weight:
-                    best[name] = WeightedRule(BRACKET_RULES[entry.rule], slots, entry.weight)
-    return Potential(tuple(best.values()), len(language.pairs), scale, base)
+    rules = state_rules(sentences, encoder, language, BRACKET_RULES)
+    return Potential(tuple(rules), len(language.pairs), scale, base)
 
 
 def check_pairs(potential: Potential, vocab_size: int) -> None:

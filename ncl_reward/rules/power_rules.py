@@ -27,11 +27,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from ncl_reward.rules.rule import Domain, Rule, Slots, Target, mixed_target
+from ncl_reward.rules.rule import Domain, Rule, Slots, StatedRule, Target, mixed_target
 
 ABSENT, PRESENT = 0, 1
 QUIET = 1.125
@@ -133,26 +132,18 @@ POWER_RULES: dict[str, PowerRule] = {
 }
 
 
-class StatedRule(NamedTuple):
-    """A rule as one sentence states it."""
-
-    rule: PowerRule
-    slots: Slots
-    weight: float  # from 0, which changes nothing, to 1
-
-
-def weights_in_place(stated: Sequence[StatedRule], inputs: PowerInputs) -> np.ndarray:
+def weights_in_place(stated: Sequence[StatedRule[PowerRule]], inputs: PowerInputs) -> np.ndarray:
     """``(rules, n)``: the weight of each rule at each slot, 0 where it does not apply.
 
     A rule of weight v that silences another takes the share v of the other's weight away.
     """
     rows = []
-    for rule, slots, weight in stated:
-        rows.append(weight * rule.target(inputs, slots).applies * share_left(rule, stated, inputs))
+    for one in stated:
+        rows.append(one.weight * one.rule.target(inputs, one.slots).applies * share_left(one.rule, stated, inputs))
     return np.array(rows, dtype=np.float64).reshape(len(stated), len(inputs.watts))
 
 
-def share_left(rule: PowerRule, stated: Sequence[StatedRule], inputs: PowerInputs) -> np.ndarray:
+def share_left(rule: PowerRule, stated: Sequence[StatedRule[PowerRule]], inputs: PowerInputs) -> np.ndarray:
     """``(n,)``: what the others leave of a rule's word at each slot, from 0 to 1, whether it applies there or not."""
     left = np.ones(len(inputs.watts))
     for other in stated:
@@ -162,7 +153,13 @@ def share_left(rule: PowerRule, stated: Sequence[StatedRule], inputs: PowerInput
 
 def is_night(hours: np.ndarray) -> np.ndarray:
     """Whether times of day fall into the hours when people sleep."""
-    begin, end = NIGHT
+    return in_hours(hours, *NIGHT)
+
+
+def in_hours(hours: np.ndarray, begin: float, end: float) -> np.ndarray:
+    """Whether times of day lie from ``begin`` up to ``end``, over midnight when the end is not after the beginning."""
+    if begin < end:
+        return (hours >= begin) & (hours < end)
     return (hours >= begin) | (hours < end)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -62,6 +62,25 @@ class Rule(ABC, Generic[Inputs]):
     @abstractmethod
     def violations(self, inputs: Inputs, slots: Slots) -> np.ndarray:
         """``(B,)`` float64: how often each sequence has broken the rule so far, and what the rule still asks for."""
+
+
+R_co = TypeVar("R_co", bound=Rule[Any], covariant=True)
+
+
+@dataclass(frozen=True)
+class StatedRule(Generic[R_co]):
+    """A rule as one sentence states it, and what it is worth."""
+
+    rule: R_co
+    slots: Slots
+    weight: float
+    """What counts in the end, from 0, which changes nothing, to 1: the tuned prior and what labels make of it."""
+    sentence: str = ""
+    """The sentence or clause; empty for a rule that is given without one."""
+    prior: float = 1.0
+    """What the sentence's vector gives it."""
+    tuned_prior: float = 1.0
+    """The same after an adapter has tuned the vector; without one, the prior."""
 
 
 def mixed_target(allowed: np.ndarray, about: np.ndarray, writable: np.ndarray, noise: float) -> Target:

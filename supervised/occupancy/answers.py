@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ncl_reward.rules.power_rules import ABSENT, StatedRule
+from ncl_reward.grounding.hour_targets import overruled, targets
+from ncl_reward.rules.power_rules import ABSENT, PowerRule
+from ncl_reward.rules.rule import StatedRule
 from supervised.occupancy.features import YARDSTICK_COLUMNS
 from supervised.occupancy.fitting import Fit, fit
 from supervised.occupancy.homes.record import PRESENT, UNKNOWN
-from supervised.occupancy.problem import Problem
+from supervised.occupancy.labelled_home import LabelledHome
 from supervised.occupancy.scores import HOURS, chosen, score
-from supervised.occupancy.sentence import hushed, targets
 from supervised.occupancy.yardsticks import always_home, bare_rule, decide, logistic_regression, random_forest
 
 MEASURES = ("accuracy", "balanced_accuracy", "absent_f1", "mcc")
@@ -31,7 +32,7 @@ class Answer:
     odds: np.ndarray | None = None  # (n,) log-odds of PRESENT, of a network
 
 
-def answers(problem: Problem, config: Fit, stated: Sequence[StatedRule] | None) -> list[Answer]:
+def answers(problem: LabelledHome, config: Fit, stated: Sequence[StatedRule[PowerRule]] | None) -> list[Answer]:
     """Yardsticks, the rules alone, and the network without and with the sentence.
 
     Args:
@@ -47,7 +48,7 @@ def answers(problem: Problem, config: Fit, stated: Sequence[StatedRule] | None) 
     return found
 
 
-def yardsticks(problem: Problem, seed: int) -> list[Answer]:
+def yardsticks(problem: LabelledHome, seed: int) -> list[Answer]:
     """Always-home and the bare rule, and with labels of both kinds logistic regression and random forest."""
     record = problem.record
     rule = bare_rule(record.watts, record.minutes, record.watts[: problem.learned])
@@ -64,25 +65,25 @@ def yardsticks(problem: Problem, seed: int) -> list[Answer]:
     return found
 
 
-def rules_alone(problem: Problem, stated: Sequence[StatedRule]) -> Answer:
+def rules_alone(problem: LabelledHome, stated: Sequence[StatedRule[PowerRule]]) -> Answer:
     """What the stated rules and the labels make of each slot, without a network; PRESENT where they have no word."""
     withheld = np.full(len(problem.record) - problem.learned, UNKNOWN, dtype=np.int8)
     target = targets(stated, problem.inputs, np.concatenate([problem.labels, withheld]))
     present = always_home(len(problem.record))
     if target is not None:
-        told = (target.weight > 0) & ~hushed(stated, problem.inputs)
-        present[(target.q[:, ABSENT] > 0.5) & told] = ABSENT
+        spoken = (target.weight > 0) & ~overruled(stated, problem.inputs)
+        present[(target.q[:, ABSENT] > 0.5) & spoken] = ABSENT
     return Answer("rules_alone", True, present)
 
 
-def network(problem: Problem, config: Fit, stated: Sequence[StatedRule] | None) -> Answer:
+def network(problem: LabelledHome, config: Fit, stated: Sequence[StatedRule[PowerRule]] | None) -> Answer:
     """The trained network; ``stated`` None or empty trains it from the labels alone."""
     target = targets(stated, problem.learned_inputs, problem.labels) if stated else None
     odds = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour)
     return Answer(config.arch, stated is not None, decide(odds), odds)
 
 
-def rows(problems: Sequence[Problem], found: Sequence[Sequence[Answer]]) -> list[dict[str, Any]]:
+def rows(problems: Sequence[LabelledHome], found: Sequence[Sequence[Answer]]) -> list[dict[str, Any]]:
     """One row a model and choice of hours: each measure as its mean over the homes where it is defined, else None.
 
     Args:
@@ -103,7 +104,7 @@ def rows(problems: Sequence[Problem], found: Sequence[Sequence[Answer]]) -> list
     return table
 
 
-def _scored(problem: Problem, answer: Answer, hours: Any) -> dict[str, float]:
+def _scored(problem: LabelledHome, answer: Answer, hours: Any) -> dict[str, float]:
     counts = chosen(problem.record.hours[problem.learned :], hours)
     scores = score(answer.present[problem.learned :][counts], problem.truth[counts])
     return {measure: value for measure in MEASURES if not math.isnan(value := getattr(scores, measure))}
@@ -113,7 +114,7 @@ def _means(values: dict[str, list[float]]) -> dict[str, float | None]:
     return {measure: sum(found) / len(found) if found else None for measure, found in values.items()}
 
 
-def one_kind(problem: Problem) -> str | None:
+def one_kind(problem: LabelledHome) -> str | None:
     """A warning when the labels of a home are all the same."""
     kinds = np.unique(problem.labels[problem.labelled])
     if len(kinds) != 1:

@@ -4,8 +4,8 @@
          + PULL * mean over unlabelled slots of w * (-Σ q log p)        only with a sentence
 
 Windows of 16 hours are drawn around labelled slots, and others anywhere. The weights w and targets q are constants
-(:mod:`supervised.occupancy.sentence`). Both draws have streams of their own, and the second one is not touched without
-a sentence, so a sentence that states no rule changes no bit.
+(:mod:`ncl_reward.grounding.hour_targets`). Both draws have streams of their own, and the second one is not touched
+without a sentence, so a sentence that states no rule changes no bit.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
+from ncl_reward.grounding.hour_targets import Targets
 from supervised.occupancy.homes.record import UNKNOWN
 from supervised.occupancy.labeller import Labeller, present_odds
-from supervised.occupancy.sentence import Targets
 
 PULL = 3.0
 _WINDOW_HOURS, _WARM_UP_HOURS = 16, 2  # what is answered before the warm-up has seen too little of the day

@@ -10,12 +10,12 @@ import numpy as np
 from bracket_env.atomic import write_bytes
 from supervised.occupancy.answers import Answer
 from supervised.occupancy.homes.record import ABSENT, DAY, PRESENT, UNKNOWN
-from supervised.occupancy.problem import Problem
+from supervised.occupancy.labelled_home import LabelledHome
 
 _COLOURS = {ABSENT: "#D55E00", PRESENT: "#56B4E9", UNKNOWN: "#EEEEEE"}
 
 
-def plot_week(path: str, problem: Problem, found: Sequence[Answer]) -> None:
+def plot_week(path: str, problem: LabelledHome, found: Sequence[Answer]) -> None:
     """Write a PNG of the first week of the test days: power above, one strip each below.
 
     Args:

@@ -15,18 +15,21 @@ from rich.table import Table
 
 from bracket_env.atomic import write_text
 from bracket_env.errors import InputError, quote
-from ncl_reward.rules.power_rules import StatedRule
+from bracket_env.language import BracketLanguage
+from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.grounding.stated import state_rules
+from ncl_reward.rules.power_rules import POWER_RULES, PowerRule
+from ncl_reward.rules.rule import StatedRule
 from supervised.learning.devices import choose_device
 from supervised.occupancy.answers import MEASURES, Answer, answers, one_kind, rows
 from supervised.occupancy.fitting import Fit
 from supervised.occupancy.homes.csv_reader import Columns, read_csv, write_predictions
 from supervised.occupancy.homes.record import UNKNOWN, PowerRecord, check_minutes
 from supervised.occupancy.homes.simulator import homes_of, simulate
-from supervised.occupancy.instructions import stated_rules
+from supervised.occupancy.labelled_home import LabelledHome, label_home
 from supervised.occupancy.labeller import ENCODERS
 from supervised.occupancy.options import Occupancy
 from supervised.occupancy.plot import plot_week
-from supervised.occupancy.problem import Problem, make_problem
 from supervised.options.ranges import check_output, refuse_idle, require_whole
 
 _MOST_LABELS = 10**7
@@ -42,12 +45,11 @@ def train(config: Occupancy, console: Console | None = None) -> list[dict[str, A
     _check(config)
     torch.set_num_threads(config.threads)
     device = str(choose_device(config.device))
-    stated = None if config.instruction is None else stated_rules(config.instruction, config.encoder)
-    if stated is not None:
+    stated = None
+    if config.instruction is not None:
+        stated = state_rules([config.instruction], make_encoder(config.encoder), BracketLanguage(), POWER_RULES)
         console.print(_understood(stated), highlight=False, markup=False, soft_wrap=True)
-    problems = [
-        make_problem(record, config.labels, config.label_kind, config.seed) for record in _homes(config, console)
-    ]
+    problems = [label_home(record, config.labels, config.label_kind, config.seed) for record in _homes(config, console)]
     for warning in filter(None, map(one_kind, problems)):
         console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
     if not config.labels and not stated:
@@ -98,16 +100,14 @@ def _homes(config: Occupancy, console: Console) -> list[PowerRecord]:
     return [found.record]
 
 
-def _understood(stated: Sequence[StatedRule]) -> str:
+def _understood(stated: Sequence[StatedRule[PowerRule]]) -> str:
     if not stated:
         return "warning: the sentence states no rule about household power, so it changes nothing"
-    parts = [
-        f"{rule.name} {weight:.2f}" + (f" ({slots.hours:g} h)" if slots.hours else "") for rule, slots, weight in stated
-    ]
+    parts = [f"{r.rule.name} {r.weight:.2f}" + (f" ({r.slots.hours:g} h)" if r.slots.hours else "") for r in stated]
     return f"understood: {', '.join(parts)}"
 
 
-def _table(table: Sequence[dict[str, Any]], config: Occupancy, problems: Sequence[Problem]) -> Table:
+def _table(table: Sequence[dict[str, Any]], config: Occupancy, problems: Sequence[LabelledHome]) -> Table:
     learned = sum(p.learned for p in problems) * problems[0].record.minutes / (24 * 60 * len(problems))
     homes = problems[0].record.name if len(problems) == 1 else f"{len(problems)} homes, mean"
     view = Table(
@@ -132,7 +132,10 @@ def _cell(value: float | None, measure: str) -> str:
 
 
 def _write(
-    config: Occupancy, problems: Sequence[Problem], found: Sequence[Sequence[Answer]], table: Sequence[dict[str, Any]]
+    config: Occupancy,
+    problems: Sequence[LabelledHome],
+    found: Sequence[Sequence[Answer]],
+    table: Sequence[dict[str, Any]],
 ) -> None:
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")

@@ -14,7 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from supervised.occupancy.homes.record import ABSENT, UNKNOWN, in_hours
+from ncl_reward.rules.power_rules import in_hours
+from supervised.occupancy.homes.record import ABSENT, UNKNOWN
 
 Hours = Literal["all", "06-22"]
 HOURS: tuple[Hours, ...] = ("all", "06-22")

@@ -8,7 +8,7 @@ import torch
 
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
-from ncl_reward.reading.instruction import parse_instruction
+from ncl_reward.reading.sentence import parse_sentence
 from supervised.models import SequenceModel
 from supervised.models.parts.int8 import compute_in_int8
 from supervised.runs.config import RunConfig
@@ -44,7 +44,7 @@ def load(
         raise InputError(f"{folder.path} {problem} --instruction")
     model = load_best(folder, device=device)
     if instruction is not None:
-        text = parse_instruction(instruction, folder.config.language).text
+        text = parse_sentence(instruction, folder.config.language).text
         say(model, sentence_vectors(folder.config.options["ncl_encoder"], [text]))
     return ModelSolver(
         model,

@@ -12,6 +12,7 @@ smaller. Like everything about data, the drawn answers are a pure function of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,15 +22,34 @@ from torch.nn import functional
 
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key, subkey
+from bracket_env.settings import get_setting
 from bracket_env.tokenizer import PAD
 from ncl_reward.grounding.modified import DrawnAnswers, draw_answers
+from ncl_reward.grounding.stated import effective
 from ncl_reward.loss import NCLLoss
+from ncl_reward.reading.sentence import introduced_pairs
+from ncl_reward.rules.bracket_rules import BracketRule
+from ncl_reward.rules.rule import StatedRule
 from supervised.data.batches import BUCKET_BATCHES, Batches, EncodedCases, Source, bucket_order
 from supervised.learning.objective import LossInputs, NextToken, Objective, TokenLoss
 from supervised.models import SequenceModel
-from supervised.train.stated_rules import StatedRule, weighted
+from supervised.train.options import Train
 
 _LONG = 64  # tokens; answers to longer prompts are drawn batch by batch, so that short ones are not padded to them
+
+
+def with_introduced_pairs(config: Train) -> Train:
+    """The options with the pairs that sentences introduce; labelled cases keep to the others.
+
+    Raises:
+        InputError: a sentence that cannot be read, or a pair that the language cannot take.
+    """
+    language = get_setting(config.setting).language(config.pairs)
+    introduced = introduced_pairs(config.instruction, language)
+    if not introduced:
+        return config
+    labelled = config.labelled_pairs or language.pairs
+    return replace(config, pairs=(*language.pairs, *introduced), labelled_pairs=labelled)
 
 
 class InstructedCases(NamedTuple):
@@ -82,7 +102,7 @@ class InstructedBatches:
         self,
         labelled: Batches | None,
         unlabelled: Source,
-        rules: Sequence[StatedRule],
+        rules: Sequence[StatedRule[BracketRule]],
         *,
         language: BracketLanguage,
         batch_size: int,
@@ -94,7 +114,7 @@ class InstructedBatches:
         self.objective = Instructed(labels, weight)
         self._labelled = labelled
         self._unlabelled = unlabelled
-        self._weighted = weighted(rules, language)
+        self._effective = effective(rules)
         self._pairs = len(language.pairs)
         self._batch_size = batch_size
         self._weight = weight
@@ -133,7 +153,7 @@ class InstructedBatches:
             found = []
             for rows in order.reshape(BUCKET_BATCHES, -1) if prompts.shape[1] > _LONG else [order]:
                 prompt = prompts[rows, : int(lengths[rows].max())]
-                drawn = draw_answers(prompt, lengths[rows], self._weighted, pairs=self._pairs, streams=streams[rows])
+                drawn = draw_answers(prompt, lengths[rows], self._effective, pairs=self._pairs, streams=streams[rows])
                 found += _cut(lengths[rows], drawn, self._batch_size)
             # The shortest go with the shortest labelled ones: a batch of both kinds pads little and has few steps.
             self._bucket = (number, [found[i] for i in bucket_order(self._seed, number)])

@@ -15,6 +15,10 @@ from bracket_env.sampling.splits import split_of
 from bracket_env.scores.scoring import share_answered
 from bracket_env.settings import Setting, get_setting
 from bracket_env.tokenizer import BracketTokenizer
+from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.grounding.evidence import MOST_EVIDENCE
+from ncl_reward.grounding.stated import effective, state_rules
+from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from supervised.adapt.options import Adapt
 from supervised.data.augmentation import AugmentedSource
 from supervised.data.batches import (
@@ -37,17 +41,10 @@ from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
+from supervised.runs.rules_file import rules_table, write_rules
 from supervised.runs.solver import ModelSolver, answer_loss
-from supervised.train.instructed import InstructedBatches
+from supervised.train.instructed import InstructedBatches, with_introduced_pairs
 from supervised.train.options import PROG, Train
-from supervised.train.stated_rules import (
-    MOST_EVIDENCE,
-    rules_table,
-    stated_rules,
-    weighted,
-    with_introduced_pairs,
-    write_rules,
-)
 from supervised.transfer.lm_embeddings import SYMBOLS_FILE, describe, lm_symbols, start_embedding, write_starts
 from supervised.transfer.transplant import with_architecture
 
@@ -104,8 +101,16 @@ def train_batches(config: Train, run: RunConfig) -> Batches | InstructedBatches:
     if not config.instruction:
         assert labelled is not None
         return labelled
-    rules = stated_rules(config, run.language, None if labelled is None else labels_of(config, run, setting))
-    if not weighted(rules, run.language) or config.ncl_weight == 0:
+    rules = state_rules(
+        config.instruction,
+        make_encoder(config.ncl_encoder),
+        run.language,
+        BRACKET_RULES,
+        labelled=None if labelled is None else labels_of(config, run, setting),
+        adapter=config.ncl_adapter,
+        seed=config.seed,
+    )
+    if not effective(rules) or config.ncl_weight == 0:
         if labelled is None:
             raise InputError("the sentences state nothing about brackets, and there are no labels to learn from")
         return labelled
@@ -244,11 +249,11 @@ class TrainingSession(Session[Train]):
         self._tell_symbols()
         batches = self.trainer.batches
         if isinstance(batches, InstructedBatches):
-            self.console.print(rules_table(batches.rules))
+            self.console.print(rules_table(batches.rules, self.tokenizer.language))
             if self.folder is not None and self._writer is not None:
-                write_rules(self.folder.path, batches.rules)
+                write_rules(self.folder.path, batches.rules, self.tokenizer.language)
                 for rule in batches.rules:
-                    self._writer.add_scalar(f"ncl/weight/{rule.rule}", rule.weight, self.trainer.step)
+                    self._writer.add_scalar(f"ncl/weight/{rule.rule.name}", rule.weight, self.trainer.step)
         elif self.config.instruction:
             self._say("nothing grounded: the sentences state no rule about brackets that the labels allow")
 

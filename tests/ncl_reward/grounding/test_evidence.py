@@ -10,7 +10,8 @@ from scipy.stats import beta
 
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
-from ncl_reward.grounding.evidence import bayes_factor, beta_above, posterior
+from ncl_reward.grounding.evidence import bayes_factor, beta_above
+from ncl_reward.grounding.stated import posterior
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from ncl_reward.rules.bracket_state import BracketInputs
 from ncl_reward.rules.rule import NOISE, Slots, Target
@@ -31,11 +32,16 @@ def labelled(n: int) -> tuple[BracketInputs, np.ndarray]:
     return BracketInputs(ids, at[:, 0], at[:, 1], tokenizer.vocab_size), ids[at[:, 0], at[:, 1] + 1]
 
 
+def factor_of(target: Target, labels: np.ndarray, situations: np.ndarray, noise: float) -> float:
+    right = target.allowed[np.arange(len(labels)), labels]
+    return bayes_factor(right[target.applies], situations[target.applies], noise)
+
+
 def weight(name: str, n: int, certainty: str | None = None, prior: float = 0.9) -> float:
     inputs, labels = labelled(n)
     noise = NOISE[certainty]
     target = BRACKET_RULES[name].target(inputs, Slots(noise=noise))
-    return posterior(prior, bayes_factor(target, labels, inputs.state.types_open, noise))
+    return posterior(prior, factor_of(target, labels, inputs.state.types_open, noise))
 
 
 @given(st.floats(0.01, 0.99), st.integers(0, 300), st.integers(0, 300))
@@ -64,13 +70,13 @@ def test_without_labels_the_prior_stands() -> None:
     inputs, labels = labelled(3)
     target = BRACKET_RULES["nesting"].target(inputs, Slots())
     none = Target(target.log_q[:0], target.applies[:0], target.allowed[:0])
-    assert posterior(0.3, bayes_factor(none, labels[:0], labels[:0], 0.05)) == pytest.approx(0.3)
+    assert posterior(0.3, factor_of(none, labels[:0], labels[:0], 0.05)) == pytest.approx(0.3)
 
 
 def test_a_prior_of_zero_stays_zero_and_one_can_be_overruled() -> None:
     inputs, labels = labelled(300)
     target = BRACKET_RULES["queue"].target(inputs, Slots(noise=0.05))
-    factor = bayes_factor(target, labels, inputs.state.types_open, 0.05)
+    factor = factor_of(target, labels, inputs.state.types_open, 0.05)
     weights = [posterior(0.0, factor), posterior(1.0, factor)]
     assert weights == [0.0, pytest.approx(0, abs=1e-3)]
 
@@ -83,9 +89,9 @@ def test_a_sentence_that_is_surely_understood_may_still_be_false() -> None:
 
 def test_places_where_the_rule_does_not_apply_say_nothing() -> None:
     target = Target(np.zeros((3, 2)), np.array([True, False, False]), np.array([[True, False]] * 3))
-    assert bayes_factor(target, np.array([0, 1, 1]), np.zeros(3, dtype=int), 0.05) == pytest.approx((1 - 0.9**2) / 0.1)
+    assert factor_of(target, np.array([0, 1, 1]), np.zeros(3, dtype=int), 0.05) == pytest.approx((1 - 0.9**2) / 0.1)
 
 
 def test_situations_multiply() -> None:
     target = Target(np.zeros((2, 2)), np.array([True, True]), np.array([[True, False]] * 2))
-    assert bayes_factor(target, np.array([0, 1]), np.array([0, 2]), 0.25) == pytest.approx((0.75 / 0.5) * (0.25 / 0.5))
+    assert factor_of(target, np.array([0, 1]), np.array([0, 2]), 0.25) == pytest.approx((0.75 / 0.5) * (0.25 / 0.5))

@@ -13,8 +13,8 @@ from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from ncl_reward import book
 from ncl_reward.encoders.encoders import make_encoder
-from ncl_reward.grounding.grounding import Grounded, contradictions, ground
-from ncl_reward.reading.instruction import parse_instruction
+from ncl_reward.grounding.stated import Grounded, contradictions, ground
+from ncl_reward.reading.sentence import parse_sentence
 
 
 def read(name: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ CONTRADICTIONS_REACHED = 0.7
 
 @cache
 def grounded(text: str) -> list[Grounded]:
-    return ground([parse_instruction(text, LANGUAGE)], make_encoder(), LANGUAGE)[0]
+    return ground([parse_sentence(text, LANGUAGE)], make_encoder(), LANGUAGE)[0]
 
 
 def comes_first(rule: str, text: str) -> bool:
@@ -107,7 +107,7 @@ def test_contradicting_sentences_are_named() -> None:
 
 @pytest.mark.parametrize("case", SENTENCES["slots"], ids=lambda case: case["sentence"][:30])
 def test_brackets_and_durations_are_read(case: dict[str, Any]) -> None:
-    instruction = parse_instruction(case["sentence"], LANGUAGE)
+    instruction = parse_sentence(case["sentence"], LANGUAGE)
     assert list(instruction.pairs) == case["pairs"]
     assert instruction.introduces == case["introduces"]
     assert instruction.hours == (None if case["hours"] is None else pytest.approx(case["hours"]))
@@ -115,5 +115,5 @@ def test_brackets_and_durations_are_read(case: dict[str, Any]) -> None:
 
 def test_certainty_is_read() -> None:
     cases = SENTENCES["slots"]
-    right = [parse_instruction(case["sentence"], LANGUAGE).certainty == case["certainty"] for case in cases]
+    right = [parse_sentence(case["sentence"], LANGUAGE).certainty == case["certainty"] for case in cases]
     assert sum(right) / len(right) >= REQUIRED

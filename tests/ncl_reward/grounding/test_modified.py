@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key, subkey
 from bracket_env.tokenizer import EOS, BracketTokenizer
-from ncl_reward.grounding.modified import WeightedRule, combine, draw_answers
+from ncl_reward.grounding.modified import combine, draw_answers
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from ncl_reward.rules.bracket_state import BracketInputs
-from ncl_reward.rules.rule import NEVER, Slots, Target
+from ncl_reward.rules.rule import NEVER, Slots, StatedRule, Target
 
 LANGUAGE = BracketLanguage(["()", "【】", "{}"])
 TOKENIZER = BracketTokenizer(LANGUAGE)
 
 
-def rules(*names: str, weight: float = 1.0, noise: float = 0.0) -> list[WeightedRule]:
-    return [WeightedRule(BRACKET_RULES[name], Slots(noise=noise), weight) for name in names]
+def rules(*names: str, weight: float = 1.0, noise: float = 0.0) -> list[StatedRule]:
+    return [StatedRule(BRACKET_RULES[name], Slots(noise=noise), weight) for name in names]
 
 
-def answers(prefixes: list[str], chosen: list[WeightedRule], stream: int = 0) -> list[str]:
+def answers(prefixes: list[str], chosen: list[StatedRule], stream: int = 0) -> list[str]:
     """What is drawn, with a full stop for END."""
     prompts, lengths = TOKENIZER.encode_prompts(prefixes)
     streams = subkey(np.array([key(0, "test", stream)], dtype=np.uint64), np.arange(len(prefixes), dtype=np.uint64))

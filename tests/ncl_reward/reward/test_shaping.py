@@ -19,11 +19,10 @@ from bracket_env.envs.scalar import CloseEnv
 from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.envs.wrappers import MaskObservation, VectorMaskObservation
 from bracket_env.errors import InputError
-from ncl_reward.grounding.modified import WeightedRule
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import NCLReward, VectorNCLReward, check_discount
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
-from ncl_reward.rules.rule import Slots
+from ncl_reward.rules.rule import Slots, StatedRule
 
 TINY = "bracket/CloseTiny-v0"
 MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)
@@ -35,8 +34,8 @@ ENDS: dict[str, dict[str, Any]] = {
 N = 5
 
 
-def rule(name: str, weight: float = 1.0, pairs: tuple[int, ...] | None = None) -> WeightedRule:
-    return WeightedRule(BRACKET_RULES[name], Slots(pairs=pairs), weight)
+def rule(name: str, weight: float = 1.0, pairs: tuple[int, ...] | None = None) -> StatedRule:
+    return StatedRule(BRACKET_RULES[name], Slots(pairs=pairs), weight)
 
 
 WANTED = Potential((rule("nesting", 0.75), rule("stop_when_closed", 0.9), rule("queue", 0.3, (1,))), 2, 0.7, 0.5)

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import SEP, BracketTokenizer, closer_id, opener_id
-from ncl_reward.grounding.modified import WeightedRule
 from ncl_reward.reward.live_violations import LiveViolations
 from ncl_reward.reward.potential import Potential
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
-from ncl_reward.rules.rule import Slots
+from ncl_reward.rules.rule import Slots, StatedRule
 
 LANGUAGE = BracketLanguage()
 TOKENIZER = BracketTokenizer(LANGUAGE)
@@ -23,7 +22,7 @@ WIDTH = 12 + 2 + ANSWER
 
 prefixes = st.text("([【)]】{}", max_size=12).filter(LANGUAGE.is_prefix)
 slots = st.sampled_from([None, (0,), (1, 2)]).map(lambda pairs: Slots(pairs=pairs))
-rules = st.builds(WeightedRule, st.sampled_from(list(BRACKET_RULES.values())), slots, st.floats(0, 1))
+rules = st.builds(StatedRule, st.sampled_from(list(BRACKET_RULES.values())), slots, st.floats(0, 1))
 potentials = st.lists(rules, max_size=4).map(lambda some: Potential(tuple(some), 3))
 
 
@@ -71,7 +70,7 @@ def test_symbol_by_symbol_as_in_the_whole(
 @pytest.mark.parametrize("depth", [1, 8, 33, 62])
 def test_deep_prefixes(rule: str, depth: int) -> None:
     """Openers of two types in turn, closed from the inside, then from the outside."""
-    potential = Potential((WeightedRule(BRACKET_RULES[rule], Slots(), 1.0),), 2)
+    potential = Potential((StatedRule(BRACKET_RULES[rule], Slots(), 1.0),), 2)
     row = np.array([[1, *(opener_id(i % 2) for i in range(depth)), SEP, *[0] * depth]], dtype=np.uint8)
     for order in (range(depth - 1, -1, -1), range(depth)):
         live = LiveViolations(potential, 1)

@@ -13,11 +13,10 @@ from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import get_setting
 from bracket_env.tasks.close import RewardKind
-from ncl_reward.grounding.modified import WeightedRule
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import NCLReward, VectorNCLReward
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
-from ncl_reward.rules.rule import Slots
+from ncl_reward.rules.rule import Slots, StatedRule
 
 TINY = get_setting("bracket/CloseTiny-v0")
 LANGUAGE: BracketLanguage = TINY.language()
@@ -29,7 +28,7 @@ Values = dict[tuple[str, tuple[int, ...]], np.ndarray]  # (prefix, answer so far
 
 
 def potential(*names: str, scale: float = 1.0, base: float = 0.0) -> Potential:
-    return Potential(tuple(WeightedRule(BRACKET_RULES[name], Slots(), 0.9) for name in names), 2, scale, base)
+    return Potential(tuple(StatedRule(BRACKET_RULES[name], Slots(), 0.9) for name in names), 2, scale, base)
 
 
 RIGHT = potential("one_to_one", "nesting", "stop_when_closed")
@@ -108,7 +107,7 @@ def test_an_undiscounted_sum_would_turn_a_choice_around() -> None:
 
     Without the discount inside, stopping is worth 20 and answering 19.9033; with it 20 and 20.9033.
     """
-    stop = Potential((WeightedRule(BRACKET_RULES["stop_when_closed"], Slots(), 1.0),), 2, 10.0)
+    stop = Potential((StatedRule(BRACKET_RULES["stop_when_closed"], Slots(), 1.0),), 2, 10.0)
 
     def route(actions: list[int], gamma_of_shaping: float) -> float:
         env = NCLReward(CloseEnv(TINY.id), stop, gamma_of_shaping)

@@ -9,20 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncl_reward.grounding.grounding import RULE_NAMES
+from ncl_reward.grounding.head import RULE_NAMES
 from ncl_reward.rules.power_rules import (
     ABSENT,
     POWER_RULES,
     PRESENT,
     QUIET,
     PowerInputs,
-    StatedRule,
     hour_mean,
     quiet_level,
     stretches,
     weights_in_place,
 )
-from ncl_reward.rules.rule import Slots
+from ncl_reward.rules.rule import Slots, StatedRule
 
 LOW, VARIED, NIGHT = (POWER_RULES[name] for name in ("low_constant_absent", "varied_present", "night_uninformative"))
 

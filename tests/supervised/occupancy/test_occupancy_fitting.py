@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from bracket_env.errors import InputError
-from ncl_reward.rules.power_rules import POWER_RULES, StatedRule
-from ncl_reward.rules.rule import Slots
+from ncl_reward.rules.power_rules import POWER_RULES
+from ncl_reward.rules.rule import Slots, StatedRule
 from supervised.occupancy.answers import network, one_kind, rows, rules_alone, yardsticks
 from supervised.occupancy.fitting import Fit, fit
 from supervised.occupancy.homes.record import PRESENT, UNKNOWN
 from supervised.occupancy.homes.simulator import homes_of, simulate
+from supervised.occupancy.labelled_home import LabelledHome, label_home
 from supervised.occupancy.labeller import ENCODERS, Labeller, present_odds
-from supervised.occupancy.problem import Problem, make_problem
 from supervised.occupancy.yardsticks import decide, logistic_regression
 
 LOW = StatedRule(POWER_RULES["low_constant_absent"], Slots(hours=4, noise=0.2), 0.9)
@@ -22,26 +24,26 @@ QUICK = Fit(steps=40, windows=8)
 
 
 @pytest.fixture(scope="module")
-def problem() -> Problem:
-    return make_problem(simulate(0, homes_of(0, "validation", 1)[0], 21, minutes=60), 30, "slots", seed=0)
+def problem() -> LabelledHome:
+    return label_home(simulate(0, homes_of(0, "validation", 1)[0], 21, minutes=60), 30, "slots", seed=0)
 
 
-def balanced(problem: Problem, found: object) -> float:
+def balanced(problem: LabelledHome, found: object) -> float:
     [row] = [row for row in rows([problem], [[found]]) if row["hours"] == "06-22"]  # type: ignore[list-item]
     value: float = row["balanced_accuracy"]
     return value
 
 
-def test_labels_are_drawn_from_the_first_days_and_nest(problem: Problem) -> None:
+def test_labels_are_drawn_from_the_first_days_and_nest(problem: LabelledHome) -> None:
     record = problem.record
     assert problem.learned == 14 * 24
     assert len(problem.labelled) == 30
     assert problem.labelled.max() < problem.learned
     np.testing.assert_array_equal(problem.labels[problem.labelled], record.present[problem.labelled])
-    more = make_problem(record, 60, "slots", seed=0)
+    more = label_home(record, 60, "slots", seed=0)
     assert set(problem.labelled) < set(more.labelled)
-    assert set(problem.labelled) != set(make_problem(record, 30, "slots", seed=1).labelled)
-    days = make_problem(record, 2, "days", seed=0)
+    assert set(problem.labelled) != set(label_home(record, 30, "slots", seed=1).labelled)
+    days = label_home(record, 2, "days", seed=0)
     assert len(days.labelled) == 48
     assert len(np.unique(record.days[days.labelled])) == 2
 
@@ -49,11 +51,11 @@ def test_labels_are_drawn_from_the_first_days_and_nest(problem: Problem) -> None
 def test_too_few_labels_or_days_are_refused() -> None:
     record = simulate(0, 0, 9, minutes=60)
     with pytest.raises(InputError, match=r"home 0: --labels 145 asks for more slots .*: 144"):
-        make_problem(record, 145, "slots", seed=0)
+        label_home(record, 145, "slots", seed=0)
     with pytest.raises(InputError, match=r"--labels 7 asks for more days .*: 6"):
-        make_problem(record, 7, "days", seed=0)
+        label_home(record, 7, "days", seed=0)
     with pytest.raises(InputError, match="2 days are too few"):
-        make_problem(simulate(0, 0, 2), 1, "slots", seed=0)
+        label_home(simulate(0, 0, 2), 1, "slots", seed=0)
 
 
 @pytest.mark.parametrize("arch", ENCODERS)
@@ -69,14 +71,14 @@ def test_no_architecture_looks_ahead(arch: str) -> None:
     assert before.shape == (60,)
 
 
-def test_training_repeats_bit_by_bit_and_seeds_differ(problem: Problem) -> None:
+def test_training_repeats_bit_by_bit_and_seeds_differ(problem: LabelledHome) -> None:
     one, two = network(problem, QUICK, [LOW]), network(problem, QUICK, [LOW])
     np.testing.assert_array_equal(one.odds, two.odds)
     other = network(problem, Fit(steps=40, windows=8, seed=1), [LOW])
     assert not np.array_equal(one.odds, other.odds)
 
 
-def test_a_sentence_that_states_no_rule_changes_no_bit(problem: Problem) -> None:
+def test_a_sentence_that_states_no_rule_changes_no_bit(problem: LabelledHome) -> None:
     none, unrelated, stated = (network(problem, QUICK, rules) for rules in (None, [], [LOW]))
     np.testing.assert_array_equal(none.odds, unrelated.odds)
     assert not np.array_equal(none.odds, stated.odds)
@@ -85,7 +87,7 @@ def test_a_sentence_that_states_no_rule_changes_no_bit(problem: Problem) -> None
 
 def test_the_network_learns_from_labels() -> None:
     home = simulate(0, homes_of(0, "validation", 1)[0], 42, minutes=30)
-    taught = make_problem(home, 600, "slots", seed=0)
+    taught = label_home(home, 600, "slots", seed=0)
     assert balanced(taught, network(taught, Fit(steps=120), None)) > 0.75
 
 
@@ -93,14 +95,14 @@ def test_a_sentence_is_worth_labels() -> None:
     """Over three homes with twenty labels each, the sentence beats no sentence by far."""
     gains = []
     for number in homes_of(0, "validation", 3):
-        few = make_problem(simulate(0, number, 90, minutes=60), 20, "slots", seed=0)
+        few = label_home(simulate(0, number, 90, minutes=60), 20, "slots", seed=0)
         plain, instructed = (balanced(few, network(few, Fit(steps=100), stated)) for stated in (None, [LOW]))
         gains.append(instructed - plain)
     assert np.mean(gains) > 0.05
 
 
-def test_a_sentence_alone_can_teach_and_nothing_at_all_cannot(problem: Problem) -> None:
-    blank = make_problem(problem.record, 0, "slots", seed=0)
+def test_a_sentence_alone_can_teach_and_nothing_at_all_cannot(problem: LabelledHome) -> None:
+    blank = label_home(problem.record, 0, "slots", seed=0)
     night = StatedRule(POWER_RULES["night_uninformative"], Slots(), 1.0)
     assert balanced(blank, network(blank, Fit(steps=100), [LOW, night])) > 0.65
     with pytest.raises(InputError, match="nothing to learn from"):
@@ -119,16 +121,16 @@ def test_logistic_regression_is_at_the_minimum_of_its_loss() -> None:
     assert (decide(odds) == labels).mean() > 0.75
 
 
-def test_labels_of_one_kind_are_warned_of_and_break_nothing(problem: Problem) -> None:
+def test_labels_of_one_kind_are_warned_of_and_break_nothing(problem: LabelledHome) -> None:
     labels = np.full(problem.learned, UNKNOWN, dtype=np.int8)
     labels[:5] = PRESENT
-    same = Problem(problem.record, problem.learned, problem.x, labels, problem.truth, problem.inputs)
+    same = LabelledHome(problem.record, problem.learned, problem.x, labels, problem.truth, problem.inputs)
     assert "all 5 labels say somebody at home" in str(one_kind(same))
     assert one_kind(problem) is None
     models = [answer.model for answer in yardsticks(same, seed=0)]
     assert models == ["always_home", "bare_rule", "logistic_regression"]
 
 
-def test_rules_alone_use_no_label_of_the_test(problem: Problem) -> None:
-    flipped = Problem(problem.record, problem.learned, problem.x, problem.labels, 1 - problem.truth, problem.inputs)
+def test_rules_alone_use_no_label_of_the_test(problem: LabelledHome) -> None:
+    flipped = replace(problem, truth=1 - problem.truth)
     np.testing.assert_array_equal(rules_alone(problem, [LOW]).present, rules_alone(flipped, [LOW]).present)

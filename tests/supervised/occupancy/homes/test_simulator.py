@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bracket_env.errors import InputError
-from supervised.occupancy.homes.record import ABSENT, PRESENT, PowerRecord, in_hours, is_weekend
+from ncl_reward.rules.power_rules import in_hours
+from supervised.occupancy.homes.record import ABSENT, PRESENT, PowerRecord, is_weekend
 from supervised.occupancy.homes.simulator import homes_of, simulate, split_of
 
 

@@ -8,9 +8,10 @@ import pytest
 from bracket_env.language import BracketLanguage
 from ncl_reward import book
 from ncl_reward.encoders.encoders import make_encoder
-from ncl_reward.grounding.grounding import contradictions, ground
-from ncl_reward.reading.instruction import parse_instruction
-from ncl_reward.reading.polarity import OPPOSITES, polarity, settled
+from ncl_reward.grounding.head import RULE_NAMES
+from ncl_reward.grounding.stated import OPPOSITES, contradictions, ground, settled
+from ncl_reward.reading.sentence import parse_sentence
+from ncl_reward.reading.words import presence
 
 ABSENT = (
     "Low power for 3 hours means that nobody is there.",
@@ -46,23 +47,22 @@ NEITHER = ("Close the bracket that was opened last.", "開いた順に閉じる�
     [*((text, -1) for text in ABSENT), *((text, 1) for text in PRESENT), *((text, 0) for text in NEITHER)],
 )
 def test_the_words_say_who_is_at_home(text: str, sign: int) -> None:
-    assert polarity(text) == sign
+    assert presence(text) == sign
 
 
 @pytest.mark.parametrize(("rule", "sign"), [*zip(OPPOSITES, (-1, 1), strict=True)])
 def test_every_sentence_of_the_book_says_what_its_rule_says(rule: str, sign: int) -> None:
     texts = [entry.text for entry in book.entries() if entry.rule == rule]
     assert len(texts) > 80
-    assert [text for text in texts if polarity(text) != sign] == []
+    assert [text for text in texts if presence(text) != sign] == []
 
 
 def test_only_what_the_two_share_is_given_to_one() -> None:
-    names = ("varied_present", *OPPOSITES)
-    shared = np.array([0.2, 0.5, 0.3])
-    np.testing.assert_allclose(settled("nobody is home", names, shared), [0.2, 0.8, 0.0])
-    np.testing.assert_allclose(settled("somebody is home", names, shared), [0.2, 0.0, 0.8])
-    np.testing.assert_array_equal(settled("close the last bracket", names, shared), shared)
-    np.testing.assert_array_equal(settled("nobody is home", names[:2], shared[:2]), shared[:2])
+    absent, present, other = (RULE_NAMES.index(name) for name in (*OPPOSITES, "varied_present"))
+    shared = np.zeros(len(RULE_NAMES))
+    shared[[other, absent, present]] = 0.2, 0.5, 0.3
+    for sign, expected in ((-1, (0.2, 0.8, 0.0)), (1, (0.2, 0.0, 0.8)), (0, (0.2, 0.5, 0.3))):
+        np.testing.assert_allclose(settled(sign, shared)[[other, absent, present]], expected)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ def test_only_what_the_two_share_is_given_to_one() -> None:
 )
 def test_opposite_sentences_are_grounded_in_opposite_rules(absent: str, present: str) -> None:
     language = BracketLanguage()
-    grounded = ground([parse_instruction(text, language) for text in (absent, present)], make_encoder(), language)
+    grounded = ground([parse_sentence(text, language) for text in (absent, present)], make_encoder(), language)
     assert [[entry.rule for entry in entries if entry.weight > 0] for entries in grounded] == [[r] for r in OPPOSITES]
     assert [(a.rule, b.rule) for a, b in contradictions(grounded)] == [OPPOSITES]

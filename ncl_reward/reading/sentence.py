@@ -1,10 +1,10 @@
-"""A sentence and what it names: brackets, a pair it introduces, a duration, how certain it sounds.
+"""A sentence, read once: brackets, a pair it introduces, a duration, how certain it sounds, who it says is at home.
 
     "【←このトークンには必ず】←このトークンが一対一対応する"  pairs 【】, certain
     "『 is closed by 』"                                    introduces 『』
     "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"  hours 4, probable
 
-What the sentence *means* is left to its vector (:mod:`ncl_reward.grounding.grounding`); this file reads only what a
+What the sentence *means* is left to its vector (:mod:`ncl_reward.grounding.stated`); this file reads only what a
 vector cannot hold: symbols and numbers. Several sentences in one text, or clauses joined by "and" and そして, are
 offered as parts, since each may state a rule of its own. Negation is not read.
 """
@@ -12,17 +12,18 @@ offered as parts, since each may state a rule of its own. Negation is not read.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from ncl_reward.book import english_words
-from ncl_reward.reading.lexicon import language_of
-from ncl_reward.reading.mentions import KNOWN_PAIRS, Mention, mentions
-from ncl_reward.reading.named_pairs import named_pairs
-from ncl_reward.reading.spoken_durations import find_duration
-from ncl_reward.rules.rule import NOISE, Slots
+from ncl_reward.reading import durations
+from ncl_reward.reading.brackets import masked, mentions, named_pairs
+from ncl_reward.reading.words import language_of, presence
+from ncl_reward.rules.rule import NOISE, Domain, Slots
 
 MAX_CHARACTERS = 1000
 ENGLISH_SHARE = 0.25  # this share of a sentence's words must be known for it to count as English
@@ -30,7 +31,6 @@ ENGLISH_SHARE = 0.25  # this share of a sentence's words must be known for it to
 Spoken = Literal["ja", "en", "other"]
 Certainty = Literal["certain", "probable"]
 
-_LETTERED = 4  # pairs with letters of their own: A to H, of which none is a word (as I is)
 _PROBABLE = re.compile(
     r"可能性|たぶん|多分|おそらく|恐らく|だろう|でしょう|かもしれ|ことが多い|場合が多い|普通は|ふつうは|たいてい|大抵|"
     r"ほとんど(?:の場合|いつも)|ほぼ|一般に|らしい|ようだ|必ずしも|思われ|考えられ|傾向|"
@@ -52,29 +52,35 @@ _CLAUSE_END = re.compile(
 
 
 @dataclass(frozen=True)
-class Instruction:
+class Sentence:
     """A sentence with what it names."""
 
     text: str
     language: Spoken
+    masked: str
+    """What is encoded; see :func:`ncl_reward.reading.brackets.masked`."""
     pairs: tuple[str, ...] = ()
     """The pairs of the bracket language that it names, in the language's order; empty: none, so all of them."""
     introduces: str | None = None
     """A pair outside the language that the sentence shows whole."""
     hours: float | None = None
     certainty: Certainty | None = None
+    presence: int = 0
+    """1 if it says that somebody is at home, -1 nobody, 0 neither."""
 
     @property
     def noise(self) -> float:
         """The share of exceptions that its certainty leaves (:data:`ncl_reward.rules.rule.NOISE`)."""
         return NOISE[self.certainty]
 
-    def slots(self, language: BracketLanguage) -> Slots:
-        """What narrows a rule, with pairs as their numbers in ``language``.
+    def slots(self, language: BracketLanguage, domain: Domain = "brackets") -> Slots:
+        """What narrows a rule: of brackets the pairs, as their numbers in ``language``; of power the hours.
 
         Raises:
-            InputError: it introduces a pair that ``language`` does not hold.
+            InputError: for brackets, a pair that it introduces and that ``language`` does not hold.
         """
+        if domain == "power":
+            return Slots(hours=self.hours, noise=self.noise)
         named = [*self.pairs, *([self.introduces] if self.introduces else [])]
         for pair in named:
             if pair not in language.pairs:
@@ -83,10 +89,10 @@ class Instruction:
                     f"{' '.join(language.pairs)}"
                 )
         numbers = tuple(sorted(language.pairs.index(pair) for pair in named))
-        return Slots(pairs=numbers or None, hours=self.hours, noise=self.noise)
+        return Slots(pairs=numbers or None, noise=self.noise)
 
 
-def parse_instruction(text: str, language: BracketLanguage) -> Instruction:
+def parse_sentence(text: str, language: BracketLanguage) -> Sentence:
     """Read a sentence.
 
     Args:
@@ -104,16 +110,42 @@ def parse_instruction(text: str, language: BracketLanguage) -> Instruction:
         raise InputError(f"a sentence has at most {MAX_CHARACTERS} characters, not {len(text)}: {quote(text)}")
     if not text.isprintable():
         raise InputError(f"the sentence holds a character that cannot be printed: {quote(text)}")
-    pairs, introduced = named_pairs(text, language)
-    duration = find_duration(text)
-    return Instruction(
+    found = mentions(text, language)
+    pairs, introduced = named_pairs(text, found, language)
+    return Sentence(
         text=text,
         language=spoken_language(text),
+        masked=masked(text, found, language),
         pairs=pairs,
         introduces=introduced,
-        hours=duration[0] if duration else None,
+        hours=find_duration(text),
         certainty=_certainty(text),
+        presence=presence(text),
     )
+
+
+def introduced_pairs(texts: Sequence[str], language: BracketLanguage) -> tuple[str, ...]:
+    """The pairs that sentences introduce, in their order; a later sentence may speak of one that an earlier shows.
+
+    Raises:
+        InputError: a sentence that cannot be read, or a pair that the language cannot take.
+    """
+    pairs = list(language.pairs)
+    for text in texts:
+        introduced = parse_sentence(text, BracketLanguage(pairs)).introduces
+        if introduced is not None:
+            pairs.append(introduced)
+    return BracketLanguage(pairs).pairs[len(language.pairs) :]
+
+
+def check_sentences(texts: Sequence[str], language: BracketLanguage) -> None:
+    """Before work begins where no sentence may introduce a pair.
+
+    Raises:
+        InputError: a sentence that cannot be read, or one about a pair that the language lacks.
+    """
+    for text in texts:
+        parse_sentence(text, language).slots(language)
 
 
 def spoken_language(text: str) -> Spoken:
@@ -136,32 +168,32 @@ def clauses(sentence: str) -> list[str]:
     return found if len(found) > 1 else []
 
 
-def masked(text: str, language: BracketLanguage) -> str:
-    """The sentence as it is encoded: letters stand for the brackets it names, arrows are left out.
+def find_duration(text: str) -> float | None:
+    """The first duration in a sentence, in hours; None without one.
 
-    The first pair that it names becomes A and B, the second C and D, and so on: symbols that the encoder has seen in
-    all sorts of sentences; brackets themselves pull its vector towards the brackets and away from the words.
+    Raises:
+        InputError: it is zero, negative or longer than seven days.
     """
-    japanese = language_of(text) == "ja"
-    letters = {m.start: letter for m, letter in _lettered(mentions(text, language), language)}
-    shown = "".join(
-        (letters[i] if japanese else f" {letters[i]} ") if i in letters else symbol for i, symbol in enumerate(text)
-    )
-    return " ".join(re.sub(r"[←→⇐⇒]|<-+|-+>", "", shown).split())
-
-
-def _lettered(named: list[Mention], language: BracketLanguage) -> list[tuple[Mention, str]]:
-    partner = {symbol: pair[0] for pair in (*KNOWN_PAIRS, *language.pairs) for symbol in pair}
-    openers = list(dict.fromkeys(partner[mention.symbol] for mention in named))
-    closers = _closers(language)
-    return [
-        (m, chr(ord("A") + 2 * min(openers.index(partner[m.symbol]), _LETTERED - 1) + (m.symbol in closers)))
-        for m in named
-    ]
-
-
-def _closers(language: BracketLanguage) -> set[str]:
-    return set(language.closers) | ({pair[1] for pair in KNOWN_PAIRS} - set(language.openers))
+    text = text.translate(durations.PLAIN_DIGITS)
+    found: list[tuple[int, int, float]] = []
+    for pattern, hours in durations.FIXED:
+        found += [(*m.span(), hours) for m in pattern.finditer(text)]
+    taken = [(start, end) for start, end, _ in found]
+    for pattern in (durations.JAPANESE, durations.ENGLISH):
+        for m in pattern.finditer(text):
+            if not any(start < m.end() and m.start() < end for start, end in taken):
+                found.append((*m.span(), durations.hours(m)))
+    if not found:
+        return None
+    found.sort()
+    start, end, hours = found[0]
+    for (_, before, longer), (begin, after, more) in pairwise(found):  # 2時間30分, "2 hours and 30 minutes"
+        if before != end or more >= longer or not durations.JOINED.fullmatch(text, before, begin):
+            break
+        end, hours = after, hours + more
+    if not 0 < hours <= durations.MAX_HOURS:
+        raise InputError(f"{quote(text[start:end].strip())} is no duration: it must be above 0 and at most 7 days")
+    return hours
 
 
 def _certainty(text: str) -> Certainty | None:

@@ -1,11 +1,11 @@
-"""How long a sentence says: "4時間以上", "over 90 minutes", 半日, 三時間, "half an hour" -> hours."""
+"""How a duration is written: "4時間以上", "over 90 minutes", 半日, 三時間, "half an hour", and how many hours it is.
+
+Clock times (``22:00``, 23時) and dates are no durations.
+"""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-
-from bracket_env.errors import InputError, quote
 
 MAX_HOURS = 7 * 24.0
 
@@ -32,21 +32,21 @@ _HOURS_OF = {
 
 # 1,000; 2.5 and 2,5; 1 1/2
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?![\d,])|(?:\d+\s+)?\d+/[1-9]\d*|\d+(?:[.,]\d+)?"
-_PLAIN_DIGITS = str.maketrans("０１２３４５６７８９．，", "0123456789.,")
-_JAPANESE = re.compile(
+PLAIN_DIGITS = str.maketrans("０１２３４５６７８９．，", "0123456789.,")
+JAPANESE = re.compile(
     r"(?P<minus>(?<![0-9A-Za-z])[-−]|マイナス)?\s*(?P<number>" + _DIGITS + r"|[〇零一二三四五六七八九十百千]+)\s*"
     r"(?P<unit>秒|分(?![にな])|時間|日|週)間?(?P<half>半)?"  # 十分に, 十分な: sufficient, not ten minutes
 )
-_ENGLISH = re.compile(
+ENGLISH = re.compile(
     r"(?:\b(?P<minus>minus|negative)\s+|(?P<sign>(?<![0-9A-Za-z])[-−])\s*)?"
     r"\b(?P<number>" + _DIGITS + r"|(?:" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")\b)"
     r"(?P<half>\s+and\s+a\s+half)?[\s-]*(?P<unit>hours?|hrs?|h|minutes?|mins?|min|seconds?|secs?|days?|weeks?)\b"
     r"(?P<later>\s+and\s+a\s+half)?",
     re.IGNORECASE,
 )
-_JOINED = re.compile(r"\s*(?:,|、|と|and|,\s*and)?\s*", re.IGNORECASE)
+JOINED = re.compile(r"\s*(?:,|、|と|and|,\s*and)?\s*", re.IGNORECASE)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
-_FIXED = [  # (pattern, hours), tried before the numbers
+FIXED = [  # (pattern, hours), tried before the numbers
     (re.compile(r"半日|\bhalf (?:a |the )?day\b", re.IGNORECASE), 12.0),
     (re.compile(r"半時間|\bhalf an hour\b|\bhalf[- ]hour\b", re.IGNORECASE), 0.5),
     (re.compile(r"\bquarter of an hour\b", re.IGNORECASE), 0.25),
@@ -54,37 +54,8 @@ _FIXED = [  # (pattern, hours), tried before the numbers
 ]
 
 
-def find_duration(text: str) -> tuple[float, list[tuple[int, int]]] | None:
-    """The first duration in a sentence, in hours, and where durations stand (start, end); None without one.
-
-    Clock times (``22:00``, 23時) and dates are no durations.
-
-    Raises:
-        InputError: it is zero, negative or longer than seven days.
-    """
-    text = text.translate(_PLAIN_DIGITS)
-    found: list[tuple[int, int, float]] = []
-    for pattern, hours in _FIXED:
-        found += [(*m.span(), hours) for m in pattern.finditer(text)]
-    taken = [(start, end) for start, end, _ in found]
-    for pattern in (_JAPANESE, _ENGLISH):
-        for m in pattern.finditer(text):
-            if not any(start < m.end() and m.start() < end for start, end in taken):
-                found.append((*m.span(), _hours(m)))
-    if not found:
-        return None
-    found.sort()
-    start, end, hours = found[0]
-    for (_, before, longer), (begin, after, more) in pairwise(found):  # 2時間30分, "2 hours and 30 minutes"
-        if before != end or more >= longer or not _JOINED.fullmatch(text, before, begin):
-            break
-        end, hours = after, hours + more
-    if not 0 < hours <= MAX_HOURS:
-        raise InputError(f"{quote(text[start:end].strip())} is no duration: it must be above 0 and at most 7 days")
-    return hours, [(start, end) for start, end, _ in found]
-
-
-def _hours(match: re.Match[str]) -> float:
+def hours(match: re.Match[str]) -> float:
+    """How long a match of ENGLISH or JAPANESE is."""
     groups = match.groupdict()
     unit = groups["unit"].lower()
     unit = unit if unit in _HOURS_OF else unit.rstrip("s")

@@ -27,7 +27,7 @@ _LEAST_DAYS = 3
 
 
 @dataclass(frozen=True)
-class Problem:
+class LabelledHome:
     """A home, split and labelled."""
 
     record: PowerRecord
@@ -49,7 +49,7 @@ class Problem:
         return PowerInputs(self.inputs.watts[part], self.inputs.hours[part], self.inputs.minutes, self.inputs.level)
 
 
-def make_problem(record: PowerRecord, labels: int, kind: LabelKind, seed: int) -> Problem:
+def label_home(record: PowerRecord, labels: int, kind: LabelKind, seed: int) -> LabelledHome:
     """Split a home and draw its labels, slots or whole days, uniformly.
 
     Args:
@@ -72,7 +72,7 @@ def make_problem(record: PowerRecord, labels: int, kind: LabelKind, seed: int) -
         raise InputError(f"{record.name}: {error} in the first {learned} slots, which are learned from") from None
     x = (x - x[:learned].mean(0)) / np.maximum(x[:learned].std(0), 1e-6)
     known = np.where(np.isfinite(record.watts), record.present, UNKNOWN).astype(np.int8)
-    return Problem(
+    return LabelledHome(
         record=record,
         learned=learned,
         x=x.astype(np.float32),

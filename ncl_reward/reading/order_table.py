@@ -1,31 +1,13 @@
-"""Words of order in a sentence, as a string of letters: what a sentence's vector hardly holds.
+"""Words of order: one letter for each kind, and what says it in English and in Japanese.
 
-"Last opened, first closed" and "first opened, first closed" are made of the same words, and an encoder that looks for
-what a text is about gives them nearly the same vector. What tells them apart is read from the text:
-
-    "The bracket opened last is closed before all the others."      O L C E
-    「外側の括弧を先に閉じてから、内側の括弧を閉じる。」                   E E C B L C
-
-Which string means which rule is not said here; the head (:mod:`ncl_reward.grounding.head`) learns it from the book's
-sentences, as it learns what vectors mean.
+E early, first, outer; L late, last, inner; e, l the same of two; B before; A after; U until, while; T than; F from;
+G to; W waits; R reverse, stack; S same order, queue; K crossing; N not; O opens; C closes. In Japanese B is what
+stands between the earlier and the later (てから), A the opposite (前に); p is より先, q より後, D 順 in 新しい順.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
-import numpy as np
-
-from ncl_reward.reading.lexicon import Lexicon, hashed_counts, language_of
-from ncl_reward.reading.shown_order import shown_order
-
-DIMENSIONS = 1024
-_LONGEST = 3
-_SHOWN = 3  # brackets named in their order say more than any word
-_REPEATS = re.compile(r"(.)\1+")
-
-_ENGLISH = {
+ENGLISH = {
     "R": r"(?:in |by )?(?:the |their )?(?:reverse\w*|opposite|backwards?|invers\w*|invert\w*)(?: order|"
     r" sequence)?(?: (?:of|to|in) (?:the |which )?(?:order|sequence)?)?|mirror\w*|stack\w*|lifo|undo\w*|unwind\w*|"
     r"pop(?:ped|s)?|palindrom\w*|turned around|contrary|inside[- ]out|last[- ]in[- ,]*first[- ]out|nest(?:ed|ing|s)?|"
@@ -61,7 +43,7 @@ _ENGLISH = {
     r"surround|enclos|deep|core|shell|begin|end|start)\w*)|towards",
     "C": r"clos\w*|shut\w*|match\w*|finish\w*|complet\w*|answered|out|end\w*",
 }
-_JAPANESE = {
+JAPANESE = {
     "R": r"逆|反対|さかのぼ|遡|裏返|ひっくり返|鏡|回文|スタック|lifo|入れ子|ネスト|後入れ先出し|あと入れ先出し|"
     r"後ろから|積|マトリョーシカ|プッシュ|ポップ|折り返",
     "K": r"交差|またが|食い違|重な",
@@ -84,72 +66,3 @@ _JAPANESE = {
     "C": r"しめ|閉|終|片づけ",
     "O2": r"開|現れ|出て|始ま|来",
 }
-
-LEXICON = Lexicon(_ENGLISH, _JAPANESE)
-_TURNED = str.maketrans("ELelBAFGUupq", "LEleABGFuUqp")
-
-
-def order_words(text: str) -> str:
-    """One letter for each word of order, in the order of the text.
-
-    E early, first, outer; L late, last, inner; e, l the same of two; B before; A after; U until, while; T than; F from;
-    G to; W waits; R reverse, stack; S same order, queue; K crossing; N not; O opens; C closes. In Japanese B is what
-    stands between the earlier and the later (てから), A the opposite (前に); p is より先, q より後, D 順 in 新しい順.
-    """
-    return "".join(kind[0] for kind in LEXICON.kinds(text))
-
-
-def time_turned(letters: str) -> str:
-    """The letters, turned around in time if the first that says early or late says late.
-
-    "Last opened, first closed" and "first opened, last closed" are one rule: opening and closing both run backwards.
-    """
-    for letter in letters:
-        if letter in "EeBFp":
-            return letters
-        if letter in "LlAGq":
-            return letters.translate(_TURNED)
-    return letters
-
-
-def order_counts(texts: Sequence[str]) -> np.ndarray:
-    """``(n, DIMENSIONS)`` int8, hashed; zeros where there is no word of order.
-
-    What is counted: runs of up to three letters, with and without O and C, in the sentence's language and in both, as
-    they stand and turned in time; whether the first two words of early and late are alike; and the order that named
-    brackets show (:mod:`ncl_reward.reading.shown_order`).
-    """
-    return hashed_counts(texts, _counted, DIMENSIONS)
-
-
-def _counted(text: str) -> dict[str, int]:
-    letters, language = order_words(text), language_of(text)
-    order = letters.replace("O", "").replace("C", "")
-    found: dict[str, int] = {}
-    for run in _runs(order):
-        found |= {run: 1, f"{language} {run}": 1}
-    found |= {f"{language} all {run}": 1 for run in _runs(letters)}
-    if order:
-        found[f"{language} whole {order}"] = 1
-    ends = [letter in "Ee" for letter in order if letter in "ELel"]
-    if len(ends) > 1:
-        found |= {f"alike {ends[0] == ends[1]}": 2, f"{language} alike {ends[0] == ends[1]}": 1}
-        found[f"around {ends[0] == ends[-1]}"] = 1
-    if "R" in letters or "S" in letters:
-        found["reverse" if "R" in letters else "same"] = 2
-    shown = shown_order(text)
-    return found | _counted_turned(letters, order, language) | ({f"shown {shown}": _SHOWN} if shown else {})
-
-
-def _counted_turned(letters: str, order: str, language: str) -> dict[str, int]:
-    bare, full = (time_turned(_REPEATS.sub(r"\1", s.replace("e", "E").replace("l", "L"))) for s in (order, letters))
-    found: dict[str, int] = {}
-    for run in _runs(bare):
-        found |= {f"turned {run}": 1, f"{language} turned {run}": 1}
-    if bare:
-        found[f"{language} turned whole {bare}"] = 1
-    return found | {f"{language} turned all {run}": 1 for run in _runs(full)}
-
-
-def _runs(letters: str) -> set[str]:
-    return {letters[i : i + size] for size in range(1, _LONGEST + 1) for i in range(len(letters) - size + 1)}

@@ -1,24 +1,8 @@
-"""Kinds of words that rules are stated with: what tells "only closers" from "never a closer without its opener".
-
-    "Nothing but closing brackets may be written."     only closer write
-    「開き括弧の数だけ閉じ括弧を書く。」                 opener as_many closer write
-
-The vector of a sentence says what it is about, and sentences on brackets are all about much the same. Which kinds mean
-which rule is not said here; the head (:mod:`ncl_reward.grounding.head`) learns it from the book's sentences.
-"""
+"""Kinds of words that rules are stated with, and what says them in English and in Japanese."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-
-import numpy as np
-
-from ncl_reward.reading.lexicon import Lexicon, hashed_counts, language_of
-
-DIMENSIONS = 1024
-
-_ENGLISH = {
+ENGLISH = {
     "closer": r"closing (?:brackets?|parenthes[ie]s|parens?|braces?|symbols?|marks?|tokens?|characters?|"
     r"signs?|delimiters?|ones?|halves|half|pieces?|tags?|elements?|types?|kinds?|sides?)|closers?|"
     r"(?:right|end)(?:-hand)?(?: side)? (?:brackets?|parenthes[ie]s|parens?|braces?|symbols?|marks?|"
@@ -98,7 +82,7 @@ _ENGLISH = {
     "names_opener": r"(?-i:(?<=.)[ACEG]|A(?=.*\bB\b))",  # as masked; the first word may be the article
     "names_closer": r"(?-i:[BDFH])",
 }
-_JAPANESE = {
+JAPANESE = {
     "closer": r"閉じ(?:る|の)?(?:側の)?(?:括弧|カッコ|かっこ|記号|トークン|印|文字|側|ほう|方|やつ|マーク|"
     r"符号)|右(?:側)?の?(?:括弧|カッコ|かっこ|記号|トークン|印|文字|側|ほう|方|やつ|マーク|符号)|"
     r"閉じ(?=[はがをとの、]|だけ|のみ|ばかり|以外)|右側|クローザー?",
@@ -152,23 +136,3 @@ _JAPANESE = {
     "names_opener": r"(?-i:(?<![A-Za-z])[ACEG](?![A-Za-z]))",
     "names_closer": r"(?-i:(?<![A-Za-z])[BDFH](?![A-Za-z]))",
 }
-
-LEXICON = Lexicon(_ENGLISH, _JAPANESE)
-
-
-def word_counts(texts: Sequence[str]) -> np.ndarray:
-    """``(n, DIMENSIONS)`` int8, hashed; zeros where there is no such word.
-
-    What is counted: kinds, in the sentence's language and in both; neighbours, in the sentence's language, where their
-    order matters; and any two kinds of one sentence, in either order and in both languages, at half the weight.
-    """
-    return hashed_counts(texts, _counted, DIMENSIONS)
-
-
-def _counted(text: str) -> dict[str, int]:
-    kinds, language = LEXICON.kinds(text), language_of(text)
-    found: dict[str, int] = {}
-    for place, kind in enumerate(kinds):
-        found |= {kind: 2, f"{language} {kind}": 2}
-        found |= {" & ".join(sorted((kind, later))): 1 for later in kinds[place + 1 :]}
-    return found | {f"{language} {first} > {second}": 2 for first, second in pairwise(kinds)}

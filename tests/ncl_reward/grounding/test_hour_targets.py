@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncl_reward.rules.power_rules import ABSENT, POWER_RULES, PRESENT, PowerInputs, StatedRule
-from ncl_reward.rules.rule import Slots
+from ncl_reward.grounding.hour_targets import MOST_BELIEVED, overruled, targets, worth_of
+from ncl_reward.rules.power_rules import ABSENT, POWER_RULES, PRESENT, PowerInputs
+from ncl_reward.rules.rule import Slots, StatedRule
 from supervised.occupancy.homes.record import UNKNOWN
-from supervised.occupancy.sentence import MOST_BELIEVED, hushed, targets, worth_of
 
 LOW = StatedRule(POWER_RULES["low_constant_absent"], Slots(hours=4, noise=0.2), 0.8)
 NIGHT = StatedRule(POWER_RULES["night_uninformative"], Slots(), 1.0)
@@ -79,7 +79,7 @@ def test_a_sentence_that_states_nothing_gives_no_target() -> None:
     inputs = week()
     labels = labelled(inputs, {3: PRESENT})
     assert targets([], inputs, labels) is None
-    assert targets([LOW._replace(weight=0.0)], inputs, labels) is None
+    assert targets([replace(LOW, weight=0.0)], inputs, labels) is None
     assert targets([LOW], replace(inputs, watts=inputs.watts + 1000), labels) is None
 
 
@@ -102,7 +102,7 @@ def test_night_uninformative_keeps_the_night_out(weight: float) -> None:
     """Grounded sentences never weigh quite 1; the share that they have is the share that they take."""
     inputs = week()
     nothing = labelled(inputs, {})
-    alone, silenced = targets([LOW], inputs, nothing), targets([LOW, NIGHT._replace(weight=weight)], inputs, nothing)
+    alone, silenced = targets([LOW], inputs, nothing), targets([LOW, replace(NIGHT, weight=weight)], inputs, nothing)
     assert alone is not None
     assert silenced is not None
     night = (inputs.hours < 6) | (inputs.hours >= 22)
@@ -112,13 +112,13 @@ def test_night_uninformative_keeps_the_night_out(weight: float) -> None:
     np.testing.assert_array_equal(silenced.weight[day], alone.weight[day])
 
 
-def test_a_rule_that_lost_its_word_is_hushed() -> None:
+def test_a_rule_that_lost_its_word_is_overruled() -> None:
     inputs = week()
     applies = LOW.rule.target(inputs, LOW.slots).applies
     night = (inputs.hours < 6) | (inputs.hours >= 22)
-    assert not hushed([LOW], inputs).any()
-    assert not hushed([LOW, NIGHT._replace(weight=0.4)], inputs).any()
-    np.testing.assert_array_equal(hushed([LOW, NIGHT._replace(weight=0.98)], inputs), applies & night)
+    assert not overruled([LOW], inputs).any()
+    assert not overruled([LOW, replace(NIGHT, weight=0.4)], inputs).any()
+    np.testing.assert_array_equal(overruled([LOW, replace(NIGHT, weight=0.98)], inputs), applies & night)
 
 
 def test_the_night_vouches_for_no_rule_that_labels_reject_by_day() -> None:

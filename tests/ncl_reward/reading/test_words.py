@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from bracket_env.language import BracketLanguage
-from ncl_reward.reading import order_words, rule_words
-from ncl_reward.reading.instruction import masked
-from ncl_reward.reading.lexicon import Lexicon, hashed_counts, language_of
-from ncl_reward.reading.shown_order import MIRRORED, REPEATED, shown_order
+from ncl_reward.reading import words
+from ncl_reward.reading.sentence import parse_sentence
+from ncl_reward.reading.words import MIRRORED, REPEATED, Lexicon, hashed_counts, language_of, shown_order
 
 LANGUAGE = BracketLanguage()
 
@@ -26,22 +25,22 @@ LANGUAGE = BracketLanguage()
     ],
 )
 def test_words_of_order(text: str, letters: str) -> None:
-    assert order_words.order_words(text) == letters
+    assert words.order_words(text) == letters
 
 
 def test_the_examples_of_the_documentation_are_read_as_it_says() -> None:
-    documentation = order_words.__doc__ or ""
+    documentation = words.__doc__ or ""
     for line in documentation.splitlines():
         if line.strip().startswith(('"The bracket', "「外側")):
-            text, _, letters = line.strip().partition("  ")
-            assert order_words.order_words(text) == letters.replace(" ", "")
+            text, _, letters = line.strip().partition("  order: ")
+            assert words.order_words(text.strip()) == letters.replace(" ", "")
 
 
 def test_one_rule_said_in_two_directions_of_time_is_read_alike() -> None:
-    assert order_words.time_turned("LCE") == order_words.time_turned("ECL") == "ECL"
-    assert order_words.time_turned("LBE") == order_words.time_turned("EAL") == "EAL"
-    assert order_words.time_turned("ECE") != order_words.time_turned("ECL")
-    assert order_words.time_turned("RN") == "RN"
+    assert words.time_turned("LCE") == words.time_turned("ECL") == "ECL"
+    assert words.time_turned("LBE") == words.time_turned("EAL") == "EAL"
+    assert words.time_turned("ECE") != words.time_turned("ECL")
+    assert words.time_turned("RN") == "RN"
 
 
 @pytest.mark.parametrize(
@@ -62,14 +61,14 @@ def test_one_rule_said_in_two_directions_of_time_is_read_alike() -> None:
     ],
 )
 def test_the_order_that_named_brackets_show(text: str, order: str | None) -> None:
-    assert shown_order(masked(text, LANGUAGE)) == order
+    assert shown_order(parse_sentence(text, LANGUAGE).masked) == order
 
 
 def test_kinds_of_words() -> None:
-    assert rule_words.LEXICON.kinds("Nothing but closing brackets may be written.") == ["only", "closer", "write"]
-    assert rule_words.LEXICON.kinds("開き括弧の数だけ閉じ括弧を書く。") == ["opener", "as_many", "closer", "write"]
-    assert "names_opener" not in rule_words.LEXICON.kinds("A closer ends.")  # the article
-    assert rule_words.LEXICON.kinds("A B")[0] == "names_opener"
+    assert words.RULE_LEXICON.kinds("Nothing but closing brackets may be written.") == ["only", "closer", "write"]
+    assert words.RULE_LEXICON.kinds("開き括弧の数だけ閉じ括弧を書く。") == ["opener", "as_many", "closer", "write"]
+    assert "names_opener" not in words.RULE_LEXICON.kinds("A closer ends.")  # the article
+    assert words.RULE_LEXICON.kinds("A B")[0] == "names_opener"
 
 
 def test_a_lexicon_takes_whole_english_words_and_the_first_kind() -> None:
@@ -87,5 +86,5 @@ def test_counts_are_hashed_into_rows_of_one_length() -> None:
     assert sorted(np.abs(rows[0][rows[0] != 0])) == [1, 3]
     assert not rows[2].any()
     assert (rows == hashed_counts(["a", "b", ""], lambda text: {text: 3, "all": 1} if text else {}, 64)).all()
-    assert not order_words.order_counts(["紅茶が好きだ。"]).any()
-    assert rule_words.word_counts(["Only closers."]).any()
+    assert not words.order_counts(["紅茶が好きだ。"]).any()
+    assert words.word_counts(["Only closers."]).any()

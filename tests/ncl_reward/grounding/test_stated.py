@@ -12,7 +12,6 @@ from bracket_env.language import BracketLanguage
 from ncl_reward import book
 from ncl_reward.encoders.encoders import CachedEncoder, SentenceEncoder, make_encoder
 from ncl_reward.grounding import head
-from ncl_reward.grounding.grounding import THRESHOLD, Grounded, contradictions, ground
 from ncl_reward.grounding.head import (
     CLASSES,
     RULE_NAMES,
@@ -23,9 +22,9 @@ from ncl_reward.grounding.head import (
     held_out_probabilities,
     softmax,
 )
-from ncl_reward.reading.instruction import parse_instruction
-from ncl_reward.reading.order_words import DIMENSIONS
-from ncl_reward.reading.rule_words import DIMENSIONS as WORD_DIMENSIONS
+from ncl_reward.grounding.stated import THRESHOLD, Grounded, contradictions, ground
+from ncl_reward.reading.sentence import parse_sentence
+from ncl_reward.reading.words import DIMENSIONS
 
 LANGUAGE = BracketLanguage()
 UNRELATED = CLASSES.index(book.UNRELATED)
@@ -37,7 +36,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
 
 
 def stated(text: str, encoder: SentenceEncoder) -> list[Grounded]:
-    [entries] = ground([parse_instruction(text, LANGUAGE)], encoder, LANGUAGE)
+    [entries] = ground([parse_sentence(text, LANGUAGE)], encoder, LANGUAGE)
     assert {entry.rule for entry in entries} == set(RULE_NAMES)
     assert [entry.weight for entry in entries] == sorted((entry.weight for entry in entries), reverse=True)
     return [entry for entry in entries if entry.weight > 0]
@@ -51,7 +50,7 @@ def small_head(rows: int = 40) -> Head:
     random = np.random.default_rng(0)
     codes = random.integers(-127, 128, (rows, 8)).astype(np.int8)
     counts = random.integers(-2, 3, (rows, DIMENSIONS)).astype(np.int8)
-    words = random.integers(-2, 3, (rows, WORD_DIMENSIONS)).astype(np.int8)
+    words = random.integers(-2, 3, (rows, DIMENSIONS)).astype(np.int8)
     return fit_readings(codes, counts, words, np.arange(rows) % len(CLASSES))
 
 
@@ -154,14 +153,14 @@ def test_other_sentences_weigh_exactly_nothing(text: str, encoder: SentenceEncod
 
 def test_the_same_sentence_weighs_the_same_alone_and_among_others(encoder: SentenceEncoder) -> None:
     texts = ["Stop when all is closed.", "Last opened, first closed.", "I like tea."]
-    instructions = [parse_instruction(text, LANGUAGE) for text in texts]
-    together = ground(instructions, encoder, LANGUAGE)
-    assert together == [ground([instruction], encoder, LANGUAGE)[0] for instruction in instructions]
+    sentences = [parse_sentence(text, LANGUAGE) for text in texts]
+    together = ground(sentences, encoder, LANGUAGE)
+    assert together == [ground([sentence], encoder, LANGUAGE)[0] for sentence in sentences]
 
 
 def test_clauses_state_rules_of_their_own(encoder: SentenceEncoder) -> None:
     text = "The bracket opened last is always closed first, and stop when every ( is closed."
-    found = {entry.rule: entry.instruction for entry in stated(text, encoder)}
+    found = {entry.rule: entry.sentence for entry in stated(text, encoder)}
     assert set(found) == {"nesting", "stop_when_closed"}
     assert found["stop_when_closed"].pairs == ("()",)
     assert found["nesting"].pairs == ()
@@ -175,7 +174,7 @@ def test_two_sentences_in_one_text(encoder: SentenceEncoder) -> None:
 
 def test_two_sentences_that_state_one_rule_of_different_pairs(encoder: SentenceEncoder) -> None:
     found = stated("( and ) correspond one to one. 【 and 】 correspond one to one.", encoder)
-    assert {(entry.rule, entry.instruction.pairs) for entry in found} == {
+    assert {(entry.rule, entry.sentence.pairs) for entry in found} == {
         ("one_to_one", ("()",)),
         ("one_to_one", ("【】",)),
     }
@@ -190,7 +189,7 @@ def test_a_language_that_the_encoder_does_not_know_states_nothing() -> None:
 
 def test_contradictions_are_found_within_and_between_sentences(encoder: SentenceEncoder) -> None:
     texts = ["Last opened, first closed.", "Stop when all is closed.", "First opened, first closed."]
-    grounded = ground([parse_instruction(text, LANGUAGE) for text in texts], encoder, LANGUAGE)
+    grounded = ground([parse_sentence(text, LANGUAGE) for text in texts], encoder, LANGUAGE)
     [(first, second)] = contradictions(grounded)
-    assert (first.instruction.text, second.instruction.text) == (texts[0], texts[2])
+    assert (first.sentence.text, second.sentence.text) == (texts[0], texts[2])
     assert contradictions(grounded[:2]) == []

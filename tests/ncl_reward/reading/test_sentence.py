@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from ncl_reward.reading.instruction import (
+from ncl_reward.reading.sentence import (
     MAX_CHARACTERS,
     clauses,
-    masked,
-    parse_instruction,
+    parse_sentence,
     sentences,
     spoken_language,
 )
@@ -44,13 +43,13 @@ LANGUAGE = BracketLanguage()
     ],
 )
 def test_brackets(text: str, pairs: tuple[str, ...], introduces: str | None) -> None:
-    instruction = parse_instruction(text, LANGUAGE)
-    assert (instruction.pairs, instruction.introduces) == (pairs, introduces)
+    sentence = parse_sentence(text, LANGUAGE)
+    assert (sentence.pairs, sentence.introduces) == (pairs, introduces)
 
 
 def test_a_pair_of_the_language_is_named_and_not_introduced() -> None:
-    instruction = parse_instruction("『は』で閉じる", BracketLanguage(["()", "『』"]))
-    assert (instruction.pairs, instruction.introduces) == (("『』",), None)
+    sentence = parse_sentence("『は』で閉じる", BracketLanguage(["()", "『』"]))
+    assert (sentence.pairs, sentence.introduces) == (("『』",), None)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ def test_a_pair_of_the_language_is_named_and_not_introduced() -> None:
     ],
 )
 def test_durations(text: str, hours: float | None) -> None:
-    found = parse_instruction(text, LANGUAGE).hours
+    found = parse_sentence(text, LANGUAGE).hours
     assert found == (None if hours is None else pytest.approx(hours))
 
 
@@ -110,9 +109,9 @@ def test_durations(text: str, hours: float | None) -> None:
     ],
 )
 def test_certainty(text: str, certainty: str | None) -> None:
-    instruction = parse_instruction(text, LANGUAGE)
-    assert instruction.certainty == certainty
-    assert instruction.noise == NOISE[certainty]
+    sentence = parse_sentence(text, LANGUAGE)
+    assert sentence.certainty == certainty
+    assert sentence.noise == NOISE[certainty]
 
 
 def test_less_certain_means_more_noise() -> None:
@@ -138,23 +137,23 @@ def test_less_certain_means_more_noise() -> None:
 )
 def test_bad_sentences_are_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        parse_instruction(text, LANGUAGE)
+        parse_sentence(text, LANGUAGE)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
 
 
 def test_the_longest_sentence() -> None:
-    assert len(parse_instruction("x" * MAX_CHARACTERS, LANGUAGE).text) == MAX_CHARACTERS
+    assert len(parse_sentence("x" * MAX_CHARACTERS, LANGUAGE).text) == MAX_CHARACTERS
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        instruction = parse_instruction(text, LANGUAGE)
+        sentence = parse_sentence(text, LANGUAGE)
     except InputError:
         return
-    assert parse_instruction(instruction.text, LANGUAGE) == instruction
-    assert masked(instruction.text, LANGUAGE) == masked(instruction.text, LANGUAGE).strip()
+    assert parse_sentence(sentence.text, LANGUAGE) == sentence
+    assert sentence.masked == sentence.masked.strip()
 
 
 @pytest.mark.parametrize(
@@ -173,23 +172,24 @@ def test_languages(text: str, language: str) -> None:
 
 
 def test_slots_are_numbers_of_pairs() -> None:
-    instruction = parse_instruction("必ず 】 と } を 2時間", LANGUAGE)
-    assert instruction.slots(LANGUAGE) == Slots(pairs=(1, 2), hours=2.0, noise=NOISE["certain"])
-    assert parse_instruction("閉じる", LANGUAGE).slots(LANGUAGE) == Slots()
+    sentence = parse_sentence("必ず 】 と } を 2時間", LANGUAGE)
+    assert sentence.slots(LANGUAGE) == Slots(pairs=(1, 2), noise=NOISE["certain"])
+    assert sentence.slots(LANGUAGE, "power") == Slots(hours=2.0, noise=NOISE["certain"])
+    assert parse_sentence("閉じる", LANGUAGE).slots(LANGUAGE) == Slots()
 
 
 def test_an_introduced_pair_needs_a_language_that_holds_it() -> None:
-    instruction = parse_instruction("『 is closed by 』", LANGUAGE)
+    sentence = parse_sentence("『 is closed by 』", LANGUAGE)
     with pytest.raises(InputError, match="names the pair 『』, which is not in the language"):
-        instruction.slots(LANGUAGE)
-    assert instruction.slots(BracketLanguage(["()", "『』"])).pairs == (1,)
+        sentence.slots(LANGUAGE)
+    assert sentence.slots(BracketLanguage(["()", "『』"])).pairs == (1,)
 
 
 def test_brackets_and_arrows_are_masked() -> None:
-    assert masked("【←これには】←これ", LANGUAGE) == "AこれにはBこれ"
-    assert masked("( is closed by )", LANGUAGE) == "A is closed by B"
-    assert masked("After ( and 【, 】 and )", LANGUAGE) == "After A and C , D and B"
-    assert masked("Brackets (all of them) match", LANGUAGE) == "Brackets (all of them) match"
+    assert parse_sentence("【←これには】←これ", LANGUAGE).masked == "AこれにはBこれ"
+    assert parse_sentence("( is closed by )", LANGUAGE).masked == "A is closed by B"
+    assert parse_sentence("After ( and 【, 】 and )", LANGUAGE).masked == "After A and C , D and B"
+    assert parse_sentence("Brackets (all of them) match", LANGUAGE).masked == "Brackets (all of them) match"
 
 
 def test_sentences_and_clauses() -> None:

@@ -1,6 +1,6 @@
 """What a sentence makes of the hours without a label: a target for each, and how much it counts.
 
-Grounding gives each rule a prior weight (:mod:`ncl_reward.grounding.grounding`); the labels decide what it is worth,
+Grounding gives each rule a prior weight (:mod:`ncl_reward.grounding.stated`); the labels decide what it is worth,
 day and hours of sleep apart, because whether people sleep is the one thing that every rule about a meter depends on. In
 one part of the day let a rule fire on some hours, and let the labels say how often somebody was absent where it fires
 (a_1 times, home h_1 times) and where it does not (a_0, h_0). The rule claims a rate of absence where it fires: Beta(α,
@@ -31,8 +31,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncl_reward.rules.power_rules import ABSENT, PRESENT, PowerInputs, StatedRule, share_left, weights_in_place
-from supervised.occupancy.homes.record import in_hours
+from ncl_reward.rules.power_rules import (
+    ABSENT,
+    PRESENT,
+    PowerInputs,
+    PowerRule,
+    in_hours,
+    share_left,
+    weights_in_place,
+)
+from ncl_reward.rules.rule import StatedRule
 
 STRENGTH = 20.0
 MOST_BELIEVED = 0.75
@@ -55,7 +63,7 @@ class Worth(NamedTuple):
     absent_if_silent: float
 
 
-def targets(stated: Sequence[StatedRule], inputs: PowerInputs, labels: np.ndarray) -> Targets | None:
+def targets(stated: Sequence[StatedRule[PowerRule]], inputs: PowerInputs, labels: np.ndarray) -> Targets | None:
     """The target of every slot, or None when the sentence states no rule.
 
     Args:
@@ -66,18 +74,18 @@ def targets(stated: Sequence[StatedRule], inputs: PowerInputs, labels: np.ndarra
     stated = [rule for rule in stated if rule.weight > 0]
     if not weights_in_place(stated, inputs).any():
         return None
-    applies = np.array([rule.target(inputs, slots).applies for rule, slots, _ in stated])
+    applies = np.array([one.rule.target(inputs, one.slots).applies for one in stated])
     night = in_hours(inputs.hours, *SLEEP)
     log_q = np.zeros((len(labels), 2))
     spoken, silent_weight, silent_rate = np.zeros((3, len(labels)))
-    for (rule, slots, prior), fires in zip(stated, applies, strict=True):
-        left = share_left(rule, stated, inputs)
+    for one, fires in zip(stated, applies, strict=True):
+        left = share_left(one.rule, stated, inputs)
         by_day = 1.0
         for part in (~night, night):
             fired = part & fires
             if not fired.any():
                 continue
-            worth = worth_of(labels, fired, part & ~fires, rule.answer, slots.noise, prior)
+            worth = worth_of(labels, fired, part & ~fires, one.rule.answer, one.slots.noise, one.weight)
             worth = worth._replace(weight=min(worth.weight, by_day))
             by_day = worth.weight
             rate = np.log([worth.absent_if_fired, 1 - worth.absent_if_fired])
@@ -94,13 +102,13 @@ def targets(stated: Sequence[StatedRule], inputs: PowerInputs, labels: np.ndarra
     return Targets(q, np.where(np.isfinite(inputs.watts), weight, 0.0))
 
 
-def hushed(stated: Sequence[StatedRule], inputs: PowerInputs) -> np.ndarray:
+def overruled(stated: Sequence[StatedRule[PowerRule]], inputs: PowerInputs) -> np.ndarray:
     """``(n,)`` bool: where rules apply that have lost more than half of their word to another."""
     applies, heard = np.zeros((2, len(inputs.watts)), dtype=bool)
-    for rule, slots, _ in stated:
-        here = rule.target(inputs, slots).applies
+    for one in stated:
+        here = one.rule.target(inputs, one.slots).applies
         applies |= here
-        heard |= here & (share_left(rule, stated, inputs) >= 0.5)
+        heard |= here & (share_left(one.rule, stated, inputs) >= 0.5)
     return applies & ~heard
 
 

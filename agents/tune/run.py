@@ -65,7 +65,7 @@ def sample_ppo_params(trial: BaseTrial, encoders: tuple[str, ...] = ("gru",)) ->
     }
 
 
-def usual_params(encoders: tuple[str, ...]) -> dict[str, Any]:
+def default_params(encoders: tuple[str, ...]) -> dict[str, Any]:
     """The parameters with which :func:`sample_ppo_params` gives the defaults of ``agents.train_ppo``.
 
     The default encoder if it is among ``encoders``, else the first one.
@@ -98,8 +98,8 @@ class PPOProblem(Problem[TunePPO]):
         drawn = sample_ppo_params(trial, self.options.encoders)
         return {**drawn, **sample_sentence_weight(trial)} if self.options.instruction else drawn
 
-    def usual(self) -> dict[str, Any]:
-        return usual_params(self.options.encoders)
+    def defaults(self) -> dict[str, Any]:
+        return default_params(self.options.encoders)
 
     def stem(self) -> str:
         return "ppo"

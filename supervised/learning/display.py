@@ -11,6 +11,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from supervised.options.durations import format_duration
 
 
+def print_line(console: Console, text: str) -> None:
+    """Print text as it is: no markup, no colours, no line breaks of rich's own."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 class Display:
     """Progress of one run; use it as a context manager.
 
@@ -63,7 +68,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line above the bar."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_line(self.console, text)
 
     def rate(self, steps: int) -> float:
         """Steps a second since the display began."""

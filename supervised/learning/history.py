@@ -1,13 +1,16 @@
-"""``training_history.png``: how a run's figures went."""
+"""Pictures as files, drawn without a screen; ``training_history.png`` among them: how a run's figures went."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bracket_env.atomic import write_bytes
+
+if TYPE_CHECKING:  # matplotlib is imported when the first picture is made
+    from matplotlib.figure import Figure
 
 
 def plot_history(
@@ -25,12 +28,8 @@ def plot_history(
         x: ``"step"`` or ``"timesteps"``.
         shares: which figures from 0 to 1.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     entries = [entry for entry in metrics if shares[0] in entry]
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7, 4)
     left = figure.add_subplot()
     xs = [entry[x] for entry in entries]
     names = [{"exact": "exact match"}.get(share, share) for share in shares]
@@ -44,6 +43,25 @@ def plot_history(
     right.set_ylim(bottom=0)
     handles = [*left.get_lines(), *right.get_lines()]
     left.legend(handles=handles, loc="center right")
+    save_figure(path, figure)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches, whose parts keep clear of each other."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(path: str | Path, figure: Figure, dpi: int = 120) -> None:
+    """Write a figure as PNG.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     image = io.BytesIO()
-    figure.savefig(image, dpi=120)
+    figure.savefig(image, dpi=dpi, format="png")
     write_bytes(path, image.getvalue())

@@ -15,6 +15,7 @@ from bracket_env.scores.report import score_table, write_json
 from bracket_env.scores.scoring import Scores, Solver, score
 from bracket_env.scores.solvers import yardsticks
 from bracket_env.settings import Setting, get_setting
+from supervised.learning.display import print_line
 from supervised.models import GIVEN_STRUCTURE
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import DEFAULT_ROOT, RunFolder
@@ -40,8 +41,7 @@ def print_structure_note(folders: Sequence[RunFolder], console: Console) -> None
     """Below a table, say which of its runs were given the structure that the others had to learn, if any were."""
     given = [folder.name for folder in folders if folder.config.architecture in GIVEN_STRUCTURE]
     if given:
-        line = f"structure given, not learned (what opens, what closes): {', '.join(given)}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"structure given, not learned (what opens, what closes): {', '.join(given)}")
 
 
 def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: str, console: Console) -> None:
@@ -53,8 +53,7 @@ def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: 
     if reason not in ("interrupted", "time limit"):
         return
     where = "" if root == DEFAULT_ROOT else f" --runs-dir {shlex.quote(root)}"
-    command = f"go on with: {prog} --resume {folder.name}{where}"
-    console.print(command, markup=False, highlight=False, soft_wrap=True)
+    print_line(console, f"go on with: {prog} --resume {folder.name}{where}")
     if reason == "interrupted":
         raise KeyboardInterrupt
 
@@ -110,8 +109,7 @@ def report_old_task(folder: RunFolder, old: RunFolder, cases: int, console: Cons
     masked = all(solver.masked for solver in solvers.values())
     if any(solver.masked for solver in solvers.values()) and not masked:
         # Else an agent that has not learned when to stop would look as if it had been known and forgotten.
-        line = f"{old.name} writes under a mask, {folder.name} does not: both are scored without one"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"{old.name} writes under a mask, {folder.name} does not: both are scored without one")
     rows = []
     for name, solver in solvers.items():
         solver.masked = masked

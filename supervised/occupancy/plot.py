@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
-from bracket_env.atomic import write_bytes
+from supervised.learning.history import new_figure, save_figure
 from supervised.occupancy.answers import Answer
 from supervised.occupancy.homes.record import ABSENT, DAY, PRESENT, UNKNOWN
 from supervised.occupancy.labelled_home import LabelledHome
@@ -26,9 +25,7 @@ def plot_week(path: str, problem: LabelledHome, found: Sequence[Answer]) -> None
     Raises:
         InputError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     record = problem.record
@@ -41,8 +38,7 @@ def plot_week(path: str, problem: LabelledHome, found: Sequence[Answer]) -> None
         for answer in found
         if answer.model not in ("always_home", "random_forest")
     ]
-    figure = Figure(figsize=(11, 3 + 0.35 * len(strips)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 3 + 0.35 * len(strips))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.5, 0.35 * len(strips)])
     above.plot(times, record.watts[week], color="black", linewidth=0.8)
     above.set(ylabel="power, W", title=f"{record.name}: the first week of the test days")
@@ -55,9 +51,7 @@ def plot_week(path: str, problem: LabelledHome, found: Sequence[Answer]) -> None
     below.invert_yaxis()
     patches = [Patch(color=_COLOURS[PRESENT], label="at home"), Patch(color=_COLOURS[ABSENT], label="nobody")]
     below.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    image = io.BytesIO()
-    figure.savefig(image, dpi=110, format="png")
-    write_bytes(path, image.getvalue())
+    save_figure(path, figure, dpi=110)
 
 
 def _title(answer: Answer) -> str:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from bracket_env.errors import InputError
+from supervised.runs.weights import entries
 
 
 class Unpacked(NamedTuple):
@@ -69,8 +70,7 @@ def read(path: Path) -> Unpacked:
 def unpack(data: bytes) -> Unpacked:
     """Read a checkpoint and put the generators into the states they had."""
     stored = safetensors.torch.load(data)
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # the layout of the safetensors format
-    described = json.loads(header["__metadata__"]["checkpoint"])
+    described = json.loads(entries(data)["checkpoint"])
     arrays = {
         name: np.frombuffer(stored[f"array.{name}"].numpy().tobytes(), dtype=dtype).reshape(shape).copy()
         for name, (dtype, shape) in described["arrays"].items()

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import safetensors.torch
@@ -74,23 +74,22 @@ def unpack(data: bytes) -> Stored:
         ValueError: damaged, or in none of the forms.
     """
     try:
-        return _decoded(safetensors.torch.load(data), _header(data))
+        return _decoded(safetensors.torch.load(data), entries(data))
     except SafetensorError as error:
         raise ValueError(str(error)) from None
 
 
-def _header(data: bytes) -> dict[str, str]:
-    """The file's own entries. Its form (a length, then JSON) was checked by whoever read the tensors."""
+def entries(data: bytes) -> dict[str, str]:
+    """The own entries of a safetensors file. Its form (a length, then JSON) was checked by whoever read the tensors."""
     size = int.from_bytes(data[:8], "little")
     found: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
     return found
 
 
 def _decoded(stored: Mapping[str, Tensor], header: Mapping[str, str]) -> Stored:
-    asked = header.get(_COMPUTE, "float")
-    if asked not in ("float", "int8"):
-        raise ValueError(f"{_COMPUTE} is {asked!r}")
-    compute: Compute = "int8" if asked == "int8" else "float"
+    compute = header.get(_COMPUTE, "float")
+    if compute not in get_args(Compute):
+        raise ValueError(f"{_COMPUTE} is {compute!r}")
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in stored.items():
         owner, _, part = name.partition(":")
@@ -110,7 +109,7 @@ def _decoded(stored: Mapping[str, Tensor], header: Mapping[str, str]) -> Stored:
             quantized[name] = Quantized(weight, scale)
             weight = quantized[name].floats()
         weights[name] = weight
-    return Stored(weights, quantized, compute)
+    return Stored(weights, quantized, cast(Compute, compute))
 
 
 def _with_zeros(name: str, values: Tensor, mask: Tensor, shape: Tensor) -> Tensor:

@@ -20,18 +20,18 @@ from supervised.study.problem import Problem
 from supervised.study.study import OPTIONS
 from supervised.study.trials import run_folder
 
-PARAMS, MODEL, USUAL_MODEL = "best_params.json", "best_model", "default_model"
+PARAMS, MODEL, DEFAULT_MODEL = "best_params.json", "best_model", "default_model"
 
 
 def refresh(
-    problem: Problem[Any], folder: Path, location: str, name: str, threads: int, say: Callable[[str], None]
+    problem: Problem[Any], folder: Path, location: str, name: str, threads: int, notify: Callable[[str], None]
 ) -> BestTrial | None:
     """Read the best trial from the storage and bring the files up to date.
 
     Args:
         name: of the study.
         threads: torch threads, should the model have to be trained again because its folder is not on this machine.
-        say: told when that happens.
+        notify: gets a line when that happens.
 
     Returns:
         The best trial; ``None`` when no trial has finished.
@@ -46,7 +46,7 @@ def refresh(
     if not isinstance(options, dict):
         raise InputError(f"trial {best.number} of study {name} was not run by this command: it names no options")
     write_json(folder / PARAMS, problem.command_options(options))
-    model = keep_model(problem, folder, best.number, options, MODEL, threads, say)
+    model = keep_model(problem, folder, best.number, options, MODEL, threads, notify)
     figures = dict(model.best_metadata())
     if problem.options.objective == "loss":
         figures["best_loss"] = best.value  # whatever a file says
@@ -72,7 +72,7 @@ def keep_model(
     options: Mapping[str, Any],
     name: str,
     threads: int,
-    say: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> RunFolder:
     """The model of a trial as the run folder ``folder/name``, taken from ``folder/trials`` or trained once more.
 
@@ -87,7 +87,7 @@ def keep_model(
     if ours is not None and (folder / name / "trial.txt").read_text(encoding="utf-8") == f"{number}\n":
         return ours
     if _whole(source) is None:
-        say(f"the model of trial {number} is not here: training it again")
+        notify(f"the model of trial {number} is not here: training it again")
         shutil.rmtree(source, ignore_errors=True)
         problem.train(options, folder, str(number), threads, lambda step, figures: None)
     with new_folder(folder / name, "cannot write", replace=True) as beside:

@@ -89,6 +89,12 @@ def rank(values: Sequence[float], directions: Sequence[StudyDirection]) -> tuple
     return tuple(-v if d == StudyDirection.MAXIMIZE else v for v, d in zip(values, directions, strict=True))
 
 
+def best_trials(trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
+    """The complete ones, the best first."""
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    return sorted(complete, key=lambda trial: (*rank(trial.values, directions), trial.number))
+
+
 def _existing(path_or_url: str | Path) -> str:
     if "://" in str(path_or_url) and not str(path_or_url).startswith("sqlite:"):
         return find_location(Path(), str(path_or_url))
@@ -120,15 +126,9 @@ def _from_sql(connection: sqlalchemy.Connection, location: str, study: str | Non
 def _from_journal(storage: BaseStorage, location: str, study: str | None) -> BestTrial | None:
     known = {frozen.study_name: frozen for frozen in storage.get_all_studies()}
     found = known[_one_of(list(known), location, study)]
-    complete = storage.get_all_trials(found._study_id, deepcopy=False, states=(TrialState.COMPLETE,))
-    if not complete:
-        return None
-
-    def order(trial: FrozenTrial) -> tuple[float, ...]:
-        return rank(trial.values, found.directions)
-
-    best = min(complete, key=order)
-    return BestTrial(found.study_name, best.number, best.values[0], dict(best.params), dict(best.user_attrs))
+    for best in best_trials(storage.get_all_trials(found._study_id, deepcopy=False), found.directions):
+        return BestTrial(found.study_name, best.number, best.values[0], dict(best.params), dict(best.user_attrs))
+    return None
 
 
 def _one_of(names: Sequence[str], location: str, study: str | None) -> str:

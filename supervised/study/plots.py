@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -11,13 +10,11 @@ from textwrap import fill
 from typing import Any
 
 import optuna
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from bracket_env.atomic import write_bytes
+from supervised.learning.history import new_figure, save_figure
 
 _DOT, _LINE = "#56B4E9", "#D55E00"
 _COLUMNS = 4
@@ -33,7 +30,7 @@ def plot_history(path: Path, study: optuna.Study, name: str) -> None:
     trials = _complete(study)
     values = [trial.values[0] for trial in trials]
     better = min if study.directions[0] == StudyDirection.MINIMIZE else max
-    figure = _figure(7, 4)
+    figure = new_figure(7, 4)
     axes = figure.add_subplot()
     numbers = [trial.number for trial in trials]
     axes.scatter(numbers, values, color=_DOT, label="trial")
@@ -42,17 +39,17 @@ def plot_history(path: Path, study: optuna.Study, name: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
-    _save(figure, path)
+    save_figure(path, figure)
 
 
 def plot_importances(path: Path, importances: Mapping[str, float]) -> None:
     """A bar a parameter, the longest on top."""
-    figure = _figure(7, 1 + 0.3 * len(importances))
+    figure = new_figure(7, 1 + 0.3 * len(importances))
     axes = figure.add_subplot()
     names = list(importances)[::-1]
     axes.barh(names, [importances[name] for name in names], color=_DOT)
     axes.set(xlabel="importance (PED-ANOVA)")
-    _save(figure, path)
+    save_figure(path, figure)
 
 
 def plot_slices(path: Path, study: optuna.Study, name: str) -> None:
@@ -64,7 +61,7 @@ def plot_slices(path: Path, study: optuna.Study, name: str) -> None:
     trials = _complete(study)
     params = sorted({param for trial in trials for param in trial.params})
     rows = math.ceil(len(params) / _COLUMNS)
-    figure = _figure(3 * _COLUMNS, 2.6 * max(rows, 1))
+    figure = new_figure(3 * _COLUMNS, 2.6 * max(rows, 1))
     for index, param in enumerate(params):
         axes = figure.add_subplot(rows, _COLUMNS, index + 1)
         drawn = [trial for trial in trials if param in trial.params]
@@ -87,7 +84,7 @@ def plot_slices(path: Path, study: optuna.Study, name: str) -> None:
         axes.set(xlabel=param, ylabel=name if index % _COLUMNS == 0 else "")
         axes.tick_params(axis="x", labelsize=8)
         axes.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(path, figure)
 
 
 def plot_pareto(path: Path, study: optuna.Study, names: Sequence[str]) -> None:
@@ -97,27 +94,15 @@ def plot_pareto(path: Path, study: optuna.Study, names: Sequence[str]) -> None:
         names: of the two objectives.
     """
     trials, front = _complete(study), sorted(study.best_trials, key=lambda trial: trial.values[1])
-    figure = _figure(6, 4)
+    figure = new_figure(6, 4)
     axes = figure.add_subplot()
     axes.scatter([t.values[1] for t in trials], [t.values[0] for t in trials], color=_DOT, label="trial")
     axes.plot([t.values[1] for t in front], [t.values[0] for t in front], "o-", color=_LINE, label="Pareto front")
     axes.set(xlabel=names[1], ylabel=names[0], title=study.study_name)
     axes.grid(alpha=0.3)
     axes.legend()
-    _save(figure, path)
+    save_figure(path, figure)
 
 
 def _complete(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    image = io.BytesIO()
-    figure.savefig(image, dpi=120)
-    write_bytes(path, image.getvalue())

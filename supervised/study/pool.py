@@ -49,12 +49,12 @@ class Pool:
         self._deaths = 0
         self._finished = -1
 
-    def run(self, show: Callable[[], None], say: Callable[[str], None]) -> str:
+    def run(self, show: Callable[[], None], notify: Callable[[str], None]) -> str:
         """Work.
 
         Args:
             show: called twice a second or so.
-            say: told what the user should know.
+            notify: gets each line that the user should see.
 
         Returns:
             Why it ended: ``finished``, ``time limit`` or ``interrupted``.
@@ -65,14 +65,14 @@ class Pool:
         try:
             with (
                 one_line(self._task.location),
-                GracefulInterrupt(lambda: say("stopping; Ctrl-C again stops at once")) as ctrl_c,
+                GracefulInterrupt(lambda: notify("stopping; Ctrl-C again stops at once")) as ctrl_c,
             ):
                 self._recover()
                 while True:
                     late = time.time() >= self._task.deadline
                     if (late or ctrl_c.requested) and not self._stop.value:
                         self._tell_to_stop()
-                    self._reap(say)
+                    self._reap(notify)
                     show()
                     if not self._stop.value:
                         self._start_missing()
@@ -91,8 +91,7 @@ class Pool:
             time.sleep(_LOOK_EVERY)
 
     def _recover(self) -> None:
-        grace = self._task.problem.options.grace
-        recover(self._study, self._task.folder, self._task.location, grace)
+        recover(self._study, self._task.folder, self._task.location, self._task.problem.options.grace)
 
     def _tell_to_stop(self) -> None:
         self._stop.value = 1
@@ -130,7 +129,7 @@ class Pool:
         theirs.close()
         return _Worker(process, ours)
 
-    def _reap(self, say: Callable[[str], None]) -> None:
+    def _reap(self, notify: Callable[[str], None]) -> None:
         for index, worker in list(self._workers.items()):
             if worker.process.is_alive():
                 continue
@@ -139,14 +138,14 @@ class Pool:
             with suppress(EOFError, OSError):  # it had nothing to say
                 raise InputError(f"worker {index} stopped: {worker.report.recv()}")
             if worker.process.exitcode:
-                self._died(index, worker.process.exitcode, say)
+                self._died(index, worker.process.exitcode, notify)
 
-    def _died(self, index: int, exit_code: int, say: Callable[[str], None]) -> None:
+    def _died(self, index: int, exit_code: int, notify: Callable[[str], None]) -> None:
         finished = len(self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
         self._deaths = 1 if finished > self._finished else self._deaths + 1
         self._finished = finished
         self._recover()
         how = f"by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"with exit code {exit_code}"
-        say(f"worker {index} ended {how}: its trial is tried again")
+        notify(f"worker {index} ended {how}: its trial is tried again")
         if self._deaths >= MOST_DEATHS:
             raise InputError(f"{self._deaths} workers in a row ended {how}")

@@ -45,7 +45,7 @@ class Problem(ABC, Generic[Options]):
         """Options of the training command, drawn with ``trial``."""
 
     @abstractmethod
-    def usual(self) -> dict[str, Any]:
+    def defaults(self) -> dict[str, Any]:
         """The parameters with which :meth:`sample` gives the command's defaults."""
 
     @abstractmethod

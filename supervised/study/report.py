@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any
 
 import optuna
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from rich import box
 from rich.console import Console
@@ -18,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bracket_env.scores.scoring import Scores
+from supervised.learning.display import print_line
 from supervised.options.durations import format_duration
-from supervised.study.best_trial import rank
+from supervised.study.best_trial import best_trials
 from supervised.study.problem import Problem
-from supervised.study.study import ERROR, TOO_LARGE, USUAL, is_counted
+from supervised.study.study import DEFAULT, ERROR, TOO_LARGE, is_counted
 
 _SHOWN_BEST = 10
 _Z95 = 1.959963984540054
@@ -53,9 +53,9 @@ class StudyDisplay:
         if self._live is not None:
             self._live.stop()
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """A line above the table."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_line(self._console, text)
 
     def show(self) -> None:
         """Bring the display up to date."""
@@ -64,8 +64,8 @@ class StudyDisplay:
         for trial in trials:
             if trial.state.is_finished() and trial.number not in self._shown:
                 self._shown.add(trial.number)
-                if is_counted(trial) or trial.user_attrs.get(USUAL):
-                    self.say(self._line(trial, best))
+                if is_counted(trial) or trial.user_attrs.get(DEFAULT):
+                    self.print_line(self._line(trial, best))
         if self._live is not None:
             self._live.update(self._table(trials, best), refresh=True)
 
@@ -121,12 +121,6 @@ def _done(trials: Sequence[FrozenTrial]) -> int:
     return done + pruned
 
 
-def best_trials(trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
-    """The complete ones, the best first."""
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    return sorted(complete, key=lambda trial: (*rank(trial.values, directions), trial.number))
-
-
 def what_is_there(study: optuna.Study, problem: Problem[Any]) -> str:
     """One line about a study that is gone on with."""
     trials = study.get_trials(deepcopy=False)
@@ -141,15 +135,11 @@ def what_is_there(study: optuna.Study, problem: Problem[Any]) -> str:
 
 def best_table(study: optuna.Study, problem: Problem[Any]) -> Table:
     """The ten best trials."""
-    table = Table(title=f"the best trials of {study.study_name}", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("trial", justify="right")
-    for name in objective_names(problem):
-        table.add_column(name, justify="right")
-    table.add_column("time", justify="right")
+    table = _table(f"the best trials of {study.study_name}", ["trial", *objective_names(problem), "time"])
     table.add_column("parameters")
     for trial in best_trials(study.get_trials(deepcopy=False), study.directions)[:_SHOWN_BEST]:
         took = format_duration(trial.duration.total_seconds()) if trial.duration else ""
-        note = " (the default)" if trial.user_attrs.get(USUAL) else ""
+        note = " (the default)" if trial.user_attrs.get(DEFAULT) else ""
         values = [f"{value:.6g}" for value in trial.values]
         table.add_row(f"{trial.number}{note}", *values, took, Text(params_text(trial.params)))
     return table
@@ -157,10 +147,7 @@ def best_table(study: optuna.Study, problem: Problem[Any]) -> Table:
 
 def pareto_table(study: optuna.Study, problem: Problem[Any]) -> Table:
     """The trials that no other one beats in both objectives."""
-    table = Table(title="Pareto front", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("trial", justify="right")
-    for name in objective_names(problem):
-        table.add_column(name, justify="right")
+    table = _table("Pareto front", ["trial", *objective_names(problem)])
     table.add_column("parameters")
     for trial in best_trials(study.best_trials, study.directions):
         table.add_row(str(trial.number), *(f"{value:.6g}" for value in trial.values), Text(params_text(trial.params)))
@@ -177,19 +164,27 @@ def importance_table(importances: Mapping[str, float]) -> Table:
     return table
 
 
-def gain_line(best: Scores, usual: Scores, answers: Sequence[str]) -> str:
+def _table(title: str, numbers: Sequence[str]) -> Table:
+    """A table whose first columns are numbers."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def gain_line(best: Scores, default: Scores, answers: Sequence[str]) -> str:
     """How far the best model beats the default one on the test cases.
 
     Args:
-        best, usual: scored on the same cases.
+        best, default: scored on the same cases.
         answers: the right ones.
     """
-    right = [[given == answer for given, answer in zip(s.answers, answers, strict=True)] for s in (best, usual)]
+    right = [[given == answer for given, answer in zip(s.answers, answers, strict=True)] for s in (best, default)]
     gained = sum(a and not b for a, b in zip(*right, strict=True))
     lost = sum(b and not a for a, b in zip(*right, strict=True))
     middle, low, high = (100 * x for x in paired_difference(gained, lost, len(answers)))
     return (
-        f"exact match on the test cases: best {best.exact.value:.2%}, default {usual.exact.value:.2%}, "
+        f"exact match on the test cases: best {best.exact.value:.2%}, default {default.exact.value:.2%}, "
         f"difference {middle:+.2f} points (95 %: {low:+.2f} to {high:+.2f}; {gained} cases won, {lost} lost)"
     )
 

@@ -36,7 +36,7 @@ HEARTBEAT_SECONDS, GRACE_SECONDS = 60, 300
 _SERVERS = {"postgresql": ("psycopg", "psycopg[binary]"), "mysql": ("pymysql", "pymysql")}
 _HIDDEN = "***"
 _PATIENCE_SECONDS = 60.0  # how long SQLite waits for another process's lock
-_HEARTLESS = """
+_WITHOUT_HEARTBEAT = """
     SELECT trials.number
     FROM trials
     JOIN studies ON studies.study_id = trials.study_id AND studies.study_name = :study
@@ -126,7 +126,7 @@ def open_storage(
         return _closing(storage)
 
 
-def heartless(location: str, study: str) -> set[int]:
+def without_heartbeat(location: str, study: str) -> set[int]:
     """The running trials of a study on a server that never gave a sign of life.
 
     Returns:
@@ -135,7 +135,7 @@ def heartless(location: str, study: str) -> set[int]:
     engine = sqlalchemy.create_engine(location)
     try:
         with engine.connect() as connection:
-            return {row[0] for row in connection.execute(sqlalchemy.text(_HEARTLESS), {"study": study})}
+            return {row[0] for row in connection.execute(sqlalchemy.text(_WITHOUT_HEARTBEAT), {"study": study})}
     finally:
         engine.dispose()
 

@@ -38,7 +38,7 @@ FORMAT = 1
 MOST_RETRIES = 2
 STUDY = "bracketgym"  # attribute of a study
 # Attributes of a trial.
-USUAL, TRIES, WORKER, SURPLUS, ERROR, OPTIONS = "usual", "tries", "worker", "surplus", "error", "options"
+DEFAULT, TRIES, WORKER, SURPLUS, ERROR, OPTIONS = "usual", "tries", "worker", "surplus", "error", "options"
 TOO_LARGE = "too_large"  # it has more than --max-parameters
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _MOST = {"n_trials": 10**6, "jobs": 1024, "eval_cases": 10**7, "heartbeat": 10**5, "grace": 10**6}
@@ -67,7 +67,7 @@ def check_options(options: StudyOptions) -> None:
 
 
 def create(problem: Problem[Any], name: str, location: str) -> optuna.Study:
-    """A new study, with the usual configuration as its first trial.
+    """A new study, with the default configuration as its first trial.
 
     Raises:
         InputError: the storage cannot be used, or has a study of that name.
@@ -81,7 +81,7 @@ def create(problem: Problem[Any], name: str, location: str) -> optuna.Study:
                 f"{shown(location)} has a study {quote(name)}: choose another --name, or go on with --resume {name}"
             ) from None
         study.set_user_attr(STUDY, _identity(problem))
-        study.enqueue_trial(problem.usual(), user_attrs={USUAL: True})
+        study.enqueue_trial(problem.defaults(), user_attrs={DEFAULT: True})
     return study
 
 
@@ -218,7 +218,7 @@ def retry(study: optuna.Study, trial: FrozenTrial, *, blamed: bool = True) -> No
     tries = trial.user_attrs.get(TRIES, 0) + (blamed and not surplus)
     if tries > MOST_RETRIES:
         return
-    attributes = {TRIES: tries} | ({USUAL: True} if trial.user_attrs.get(USUAL) else {})
+    attributes = {TRIES: tries} | ({DEFAULT: True} if trial.user_attrs.get(DEFAULT) else {})
     queued = create_trial(
         state=TrialState.WAITING,
         params=trial.params,

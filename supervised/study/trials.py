@@ -14,9 +14,9 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from supervised.learning.latency import milliseconds_an_answer
-from supervised.study.best_trial import rank
+from supervised.study.best_trial import best_trials
 from supervised.study.problem import Problem
-from supervised.study.study import COUNTED, ERROR, OPTIONS, SURPLUS, TOO_LARGE, USUAL, WORKER, is_counted
+from supervised.study.study import COUNTED, DEFAULT, ERROR, OPTIONS, SURPLUS, TOO_LARGE, WORKER, is_counted
 
 
 class Stop(Protocol):
@@ -28,7 +28,7 @@ class Stop(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker process is told."""
+    """What a worker process needs to know."""
 
     problem: Problem[Any]
     folder: Path
@@ -56,8 +56,8 @@ class Watcher:
     def __init__(self, trial: Trial, task: Task, stop: Stop) -> None:
         self._trial, self._task, self._stop = trial, task, stop
         self._steps, self._every = task.problem.budget()
-        # The usual configuration is what the best one is compared with, so it is trained to the end.
-        self._prunable = len(task.problem.directions) == 1 and not trial.user_attrs.get(USUAL)
+        # The default configuration is what the best one is compared with, so it is trained to the end.
+        self._prunable = len(task.problem.directions) == 1 and not trial.user_attrs.get(DEFAULT)
         self.best: dict[str, float] = {}
 
     def __call__(self, step: int, figures: Mapping[str, float]) -> None:
@@ -100,8 +100,8 @@ class TrialRunner:
         too_large = self._too_large(drawn)
         if too_large is not None:
             trial.set_user_attr(TOO_LARGE, too_large)
-            # The usual configuration is trained all the same, to be compared with; pruned, it is never the best one.
-            if not trial.user_attrs.get(USUAL):
+            # The default configuration is trained all the same, to be compared with; pruned, it is never the best one.
+            if not trial.user_attrs.get(DEFAULT):
                 raise optuna.TrialPruned
         watcher = Watcher(trial, task, self._stop)
         shutil.rmtree(run_folder(task.folder, trial.number), ignore_errors=True)
@@ -144,26 +144,25 @@ def run_folder(folder: Path, number: int) -> Path:
     return folder / "trials" / str(number)
 
 
-def usual_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The trial of the usual configuration that was trained to the end, if there is one."""
+def default_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """The trial of the default configuration that was trained to the end, if there is one."""
     for trial in trials:
         whole = trial.state == TrialState.COMPLETE or (
             trial.state == TrialState.PRUNED and TOO_LARGE in trial.user_attrs
         )
-        if whole and trial.user_attrs.get(USUAL):
+        if whole and trial.user_attrs.get(DEFAULT):
             return trial
     return None
 
 
 def tidy(study: optuna.Study, folder: Path) -> None:
-    """Remove the run folders of finished trials but the best one's and the usual one's."""
+    """Remove the run folders of finished trials but the best one's and the default one's."""
     trials = study.get_trials(deepcopy=False)
-    finished = {trial.number: trial for trial in trials if trial.state.is_finished()}
-    complete = [trial for trial in finished.values() if trial.state == TrialState.COMPLETE]
-    usual = usual_trial(list(finished.values()))
-    kept = set() if usual is None else {usual.number}
-    if complete:
-        kept.add(min(complete, key=lambda trial: (*rank(trial.values, study.directions), trial.number)).number)
+    finished = {trial.number for trial in trials if trial.state.is_finished()}
+    kept = {trial.number for trial in best_trials(trials, study.directions)[:1]}
+    default = default_trial(trials)
+    if default is not None:
+        kept.add(default.number)
     for path in (folder / "trials").glob("*"):
         if path.name.isdigit() and int(path.name) in finished and int(path.name) not in kept:
             shutil.rmtree(path, ignore_errors=True)

@@ -26,12 +26,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bracket_env.errors import InputError
 from supervised.learning.interrupt import GracefulInterrupt
-from supervised.study.storages import GRACE_SECONDS, heartless, on_server, one_line
+from supervised.study.storages import GRACE_SECONDS, on_server, one_line, without_heartbeat
 from supervised.study.study import (
+    DEFAULT,
     ERROR,
     SURPLUS,
     TOO_LARGE,
-    USUAL,
     WORKER,
     counted,
     load,
@@ -88,7 +88,7 @@ def work(task: Task, stop: Stop) -> None:
 
         def after(study: optuna.Study, trial: FrozenTrial) -> None:
             runner.running = None
-            if TOO_LARGE in trial.user_attrs and not trial.user_attrs.get(USUAL):
+            if TOO_LARGE in trial.user_attrs and not trial.user_attrs.get(DEFAULT):
                 too_large.append(trial.user_attrs[TOO_LARGE])
             else:
                 too_large.clear()
@@ -152,7 +152,7 @@ def _never_begun(study: optuna.Study, location: str, grace: int) -> list[FrozenT
     latest = datetime.now() - timedelta(seconds=grace)
     running = study.get_trials(states=(TrialState.RUNNING,))
     old = [trial for trial in running if trial.datetime_start is not None and trial.datetime_start < latest]
-    silent = heartless(location, study.study_name) if old else set()
+    silent = without_heartbeat(location, study.study_name) if old else set()
     return [trial for trial in old if trial.number in silent]
 
 

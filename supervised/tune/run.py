@@ -47,7 +47,7 @@ class SupervisedProblem(Problem[Tune]):
         drawn = SEARCH_SPACES[self.options.arch](trial)
         return {**drawn, **sample_sentence_weight(trial)} if self.options.instruction else drawn
 
-    def usual(self) -> dict[str, Any]:
+    def defaults(self) -> dict[str, Any]:
         return usual_params(self.options.arch)
 
     def stem(self) -> str:

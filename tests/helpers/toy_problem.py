@@ -44,7 +44,7 @@ class Toy(Problem[Tune]):
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
         return {"x": trial.suggest_float("x", 0.0, 1.0)}
 
-    def usual(self) -> dict[str, Any]:
+    def defaults(self) -> dict[str, Any]:
         return {"x": 1.0}
 
     def stem(self) -> str:
@@ -88,7 +88,7 @@ class SlowToy(Toy):
 
 
 class FailingToy(Toy):
-    """Fails where x is above 0.5, the usual configuration among them."""
+    """Fails where x is above 0.5, the default configuration among them."""
 
     def at(self, x: float, step: int) -> None:
         if x > 0.5:
@@ -103,7 +103,7 @@ class HopelessToy(Toy):
 
 
 class DivergingToy(Toy):
-    """Diverges everywhere but in the usual configuration."""
+    """Diverges everywhere but in the default configuration."""
 
     def at(self, x: float, step: int) -> None:
         if x < 1:

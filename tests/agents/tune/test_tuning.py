@@ -20,7 +20,7 @@ from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG as TRAIN_PROG
 from agents.train_ppo.options import TrainPPO
 from agents.tune.options import TunePPO
-from agents.tune.run import PPOProblem, sample_ppo_params, usual_params
+from agents.tune.run import PPOProblem, default_params, sample_ppo_params
 from bracket_env.command import configuration
 from bracket_env.errors import InputError
 from supervised.models import ENCODERS
@@ -55,7 +55,7 @@ def test_no_illegal_configuration_can_be_drawn() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from([128, 256, 512]), st.sampled_from([4, 8, 16, 32]), st.sampled_from([1, 2, 4, 8]))
 def test_the_batch_divides_the_rollout(n_envs: int, n_steps: int, minibatches: int) -> None:
-    params = {**usual_params(("gru",)), "n_envs": n_envs, "n_steps": n_steps, "minibatches": minibatches}
+    params = {**default_params(("gru",)), "n_envs": n_envs, "n_steps": n_steps, "minibatches": minibatches}
     drawn = sample_ppo_params(FixedTrial(params))
     assert drawn["batch_size"] * minibatches == n_envs * n_steps
 
@@ -63,7 +63,7 @@ def test_the_batch_divides_the_rollout(n_envs: int, n_steps: int, minibatches: i
 @pytest.mark.parametrize("encoders", [ALL, ("transformer",), ("lstm", "gpt")])
 def test_the_defaults_lie_in_the_space(encoders: tuple[str, ...]) -> None:
     problem = PPOProblem(TunePPO(encoders=encoders))  # type: ignore[arg-type]
-    drawn = problem.sample(FixedTrial(problem.usual()))
+    drawn = problem.sample(FixedTrial(problem.defaults()))
     assert drawn["encoder"] == ("gru" if "gru" in encoders else encoders[0])
     config = problem._command(drawn, Path("study"), "0", 1)
     plain = replace(problem._command({}, Path("study"), "0", 1), encoder=drawn["encoder"])
@@ -76,11 +76,11 @@ def test_what_shaping_weighs_is_tuned_with_a_sentence() -> None:
     sentences = ("The bracket opened last is closed first.",)
     problem = PPOProblem(replace(SMALL, instruction=sentences))
     assert set(problem.space()) - set(PPOProblem(SMALL).space()) == {"ncl_weight"}
-    drawn = problem.sample(FixedTrial({**problem.usual(), "ncl_weight": 2.5}))
+    drawn = problem.sample(FixedTrial({**problem.defaults(), "ncl_weight": 2.5}))
     config = problem._command(drawn, Path("study"), "0", 1)
     assert (config.instruction, config.ncl_weight) == (sentences, 2.5)
     assert problem.command_options(drawn).items() >= {"instruction": [*sentences], "ncl_weight": 2.5}.items()
-    assert problem.usual()["ncl_weight"] == TrainPPO().ncl_weight
+    assert problem.defaults()["ncl_weight"] == TrainPPO().ncl_weight
 
 
 @pytest.mark.parametrize("encoders", [(), ("gru", "gru")])
@@ -96,7 +96,7 @@ class SmallSpace(PPOProblem):
         small = {"units": 4, "embedding_size": 4, "n_envs": 8, "n_steps": 8, "batch_size": 64, "n_epochs": 1}
         return {**small, "encoder": "gru", "learning_rate": trial.suggest_float("learning_rate", 1e-3, 1e-2)}
 
-    def usual(self) -> dict[str, Any]:
+    def defaults(self) -> dict[str, Any]:
         return {"learning_rate": 4e-3}
 
 
@@ -131,7 +131,7 @@ def test_a_watched_run_ends_with_what_the_watcher_raises(tmp_path: Path) -> None
             raise optuna.TrialPruned
 
     with pytest.raises(optuna.TrialPruned):
-        problem.train(problem.sample(FixedTrial(problem.usual())), tmp_path, "0", 1, stop)
+        problem.train(problem.sample(FixedTrial(problem.defaults())), tmp_path, "0", 1, stop)
     assert len(RunFolder.open(tmp_path / "trials" / "0").metrics()) == 2
 
 

@@ -32,8 +32,8 @@ from supervised.study.best_trial import best_from_database
 from supervised.study.problem import Problem
 from supervised.study.report import counts, gain_line, paired_difference, what_is_there
 from supervised.study.storages import new_location
-from supervised.study.study import ERROR, SURPLUS, TRIES, USUAL, WORKER, check_options, create, load, resumed, retry
-from supervised.study.trials import SurplusError, Task, TrialRunner, Watcher, run_folder, usual_trial
+from supervised.study.study import DEFAULT, ERROR, SURPLUS, TRIES, WORKER, check_options, create, load, resumed, retry
+from supervised.study.trials import SurplusError, Task, TrialRunner, Watcher, default_trial, run_folder
 from supervised.study.workers import MOST_TOO_LARGE, recover, work
 from supervised.tune.options import Tune
 
@@ -150,9 +150,9 @@ def test_models_that_are_too_large_are_drawn_anew_and_never_the_best(jobs: int, 
         assert trial.state == (TrialState.PRUNED if int(100 * trial.params["x"]) > 50 else TrialState.COMPLETE)
     assert states(task).count("COMPLETE") == 8
     assert counts(found) == (8, 0, 0, 0)
-    # The usual configuration is too large: trained to be compared with, kept, and not the best one.
+    # The default configuration is too large: trained to be compared with, kept, and not the best one.
     assert trained == [1.0, *(trial.params["x"] for trial in found if trial.state == TrialState.COMPLETE)]
-    assert usual_trial(found) == found[0]
+    assert default_trial(found) == found[0]
     best = best_from_database(task.location)
     assert best is not None
     assert best.value == load("s", task.location, SMALL).best_value
@@ -180,7 +180,7 @@ def test_a_stopped_trial_is_queued_again_and_not_blamed(tmp_path: Path) -> None:
     task = begin(tmp_path / "s", Stopped)
     work(task, stop)
     assert states(task) == ["FAIL", "WAITING"]
-    assert trials(task)[1].user_attrs == {TRIES: 0, USUAL: True}
+    assert trials(task)[1].user_attrs == {TRIES: 0, DEFAULT: True}
     stop.value = 0
     work(replace(task, problem=Toy(SMALL)), stop)
     assert states(task) == ["FAIL"] + ["COMPLETE"] * 6

@@ -40,13 +40,13 @@ def test_choices_are_drawn_in_their_order_and_whole_numbers_at_whole_numbers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     figures: list[Figure] = []
-    save = study_plots._save
+    save = study_plots.save_figure
 
-    def keep(figure: Figure, path: Path) -> None:
-        save(figure, path)
+    def keep(path: Path, figure: Figure) -> None:
+        save(path, figure)
         figures.append(figure)
 
-    monkeypatch.setattr(study_plots, "_save", keep)
+    monkeypatch.setattr(study_plots, "save_figure", keep)
     first = {"layers": 1, "units": 128, "batch_size": 128, "augment": "permute, wrap and concatenate"}
     study = study_of(first, {**first, "layers": 2, "units": 30, "batch_size": 32})
     study_plots.plot_slices(tmp_path / "slices.png", study, "loss")

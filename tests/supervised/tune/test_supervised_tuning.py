@@ -54,13 +54,13 @@ def test_no_illegal_configuration_can_be_drawn(arch: str) -> None:
 @every_arch
 def test_the_defaults_lie_in_the_space(arch: str) -> None:
     problem = SupervisedProblem(Tune(arch=arch))  # type: ignore[arg-type]
-    drawn = problem.sample(FixedTrial(problem.usual()))  # warns of a value out of range, and warnings are errors
+    drawn = problem.sample(FixedTrial(problem.defaults()))  # warns of a value out of range, and warnings are errors
     command = problem._command(drawn, Path("study"), "0", 1)
     plain = problem._command({}, Path("study"), "0", 1)
     assert check(command).params == check(plain).params
     for name in ("learning_rate", "batch_size", "weight_decay", "label_smoothing", "augment"):
         assert getattr(command, name) == getattr(Train(), name)
-    assert set(problem.usual()) >= set(problem.space())
+    assert set(problem.defaults()) >= set(problem.space())
 
 
 def test_every_architecture_has_a_space() -> None:

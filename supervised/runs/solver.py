@@ -11,7 +11,6 @@ from torch.nn.functional import one_hot
 from bracket_env.cases import Case
 from bracket_env.random_streams import key
 from bracket_env.tokenizer import EOS, PAD, SEP, BracketTokenizer
-from supervised.data.batches import encode_cases
 from supervised.models import SequenceModel, decode
 from supervised.models.parts.masking import CountMask
 
@@ -123,12 +122,15 @@ def answer_loss(
     count = 0
     try:
         for low in range(0, len(cases), _BATCH):
-            batch = encode_cases(cases[low : low + _BATCH], tokenizer)
-            columns = np.arange(1, batch.ids.shape[1])
-            scored = (columns >= batch.prompt_length[:, None]) & (columns < batch.length[:, None])
-            tokens = torch.as_tensor(batch.ids.astype(np.int64), device=device)
-            lengths = torch.as_tensor(batch.length - 1, device=device)
-            chosen = torch.as_tensor(scored, device=device)
+            rows = [tokenizer.encode_case(*case) for case in cases[low : low + _BATCH]]
+            ids = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
+            scored = np.zeros(ids.shape, dtype=bool)
+            for row, filled, answer, case in zip(rows, ids, scored, cases[low : low + _BATCH], strict=True):
+                filled[: len(row)] = row
+                answer[len(case.prefix) + 2 : len(row)] = True
+            tokens = torch.as_tensor(ids, device=device)
+            lengths = torch.as_tensor([len(row) - 1 for row in rows], device=device)
+            chosen = torch.as_tensor(scored[:, 1:], device=device)
             # A BERT reads a sentence for every position asked for, so no others are.
             logits = model.head(model.encoder.at(tokens[:, :-1], lengths, *chosen.nonzero(as_tuple=True)))
             if masked:

@@ -62,9 +62,9 @@ def jobs(config: Conditioned) -> list[ConditionedJob]:
 def work(job: ConditionedJob) -> dict[str, Any]:
     """Train once; the exact match by group of sentences."""
     from supervised.learning.session import run_session
-    from supervised.options.checks import check
     from supervised.runs.sentences import sentence_vectors
-    from supervised.train import conditioned
+    from supervised.train.check import check
+    from supervised.train.conditioned import ConditionedLesson
     from supervised.train.options import Train
 
     def vectors_of(encoder: str, sentences: Sequence[str]) -> Any:
@@ -84,21 +84,9 @@ def work(job: ConditionedJob) -> dict[str, Any]:
             json=str(scores),
         )
 
-        class Session(conditioned.ConditionedSession):
-            """With the arm's vectors."""
-
-            def vectors_of(self, sentences: Sequence[str]) -> Any:
-                return vectors_of(self.config.ncl_encoder, sentences)
-
-        found = run_session(
-            Session,
-            config,
-            check(config),
-            None,
-            lambda: conditioned.conditioned_batches(config, vectors_of),
-            ["benchmarks.conditioned"],
-            Console(file=silence),
-        )
+        run_config = check(config)
+        lesson = ConditionedLesson(config, run_config, vectors_of)
+        found = run_session(lesson, config, run_config, None, ["benchmarks.conditioned"], Console(file=silence))
         assert found is not None
         seconds = found.metrics()[-1]["seconds"]
         rows = json.loads(scores.read_text(encoding="utf-8"))["rows"]

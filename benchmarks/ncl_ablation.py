@@ -25,6 +25,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -104,9 +105,9 @@ def jobs(config: NCLAblation) -> list[NCLJob]:
 def work(job: NCLJob) -> dict[str, Any]:
     """Train once; the scores of the best model on the test split."""
     from supervised.learning.session import run_session
-    from supervised.options.checks import check
+    from supervised.train.check import check
+    from supervised.train.lesson import CompletionLesson
     from supervised.train.options import Train
-    from supervised.train.run import TrainingSession
 
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
         scores = Path(folder) / "scores.json"
@@ -124,15 +125,8 @@ def work(job: NCLJob) -> dict[str, Any]:
             json=str(scores),
         )
         run_config = check(config)
-        found = run_session(
-            TrainingSession,
-            config,
-            run_config,
-            None,
-            lambda: _batches(config, run_config, job),
-            ["benchmarks.ncl_ablation"],
-            Console(file=silence),
-        )
+        lesson = CompletionLesson(config, run_config, partial(_examples, job=job))
+        found = run_session(lesson, config, run_config, None, ["benchmarks.ncl_ablation"], Console(file=silence))
         assert found is not None
         seconds = found.metrics()[-1]["seconds"]
         solver = json.loads(scores.read_text(encoding="utf-8"))["solvers"][0]
@@ -140,30 +134,28 @@ def work(job: NCLJob) -> dict[str, Any]:
     return {"exact": solver["exact"]["value"], "needs_stack": needs_stack, "seconds": seconds}
 
 
-def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
-    """The batches of an arm; those without language get their rules here."""
-    from benchmarks.common.entropy import EntropyBatches
+def _examples(config: Any, run_config: Any, job: NCLJob) -> Any:
+    """The batches of an arm and what is learned from them; those without language get their rules here."""
+    from benchmarks.common.entropy import EntropyObjective
     from bracket_env.random_streams import below, bits, key
     from ncl_reward.rules.bracket_rules import BRACKET_RULES
     from ncl_reward.rules.rule import Slots, StatedRule
     from supervised.learning.objective import NextToken
+    from supervised.train.examples import train_examples, unlabelled_batch, unlabelled_source
     from supervised.train.instructed import InstructedBatches
-    from supervised.train.run import train_batches, unlabelled_batch, unlabelled_source
 
-    labelled = train_batches(config, run_config)
+    labelled, objective = train_examples(config, run_config)
     if job.arm not in ("rules", "random", "entropy"):
-        return labelled
+        return labelled, objective
     names = ["one_to_one", "stop_when_closed"]
     if job.arm == "random":
         others = sorted(set(BRACKET_RULES) - set(names))
         stream = key(job.seed, "benchmarks/ncl/random")
         names = [others.pop(below(bits(stream, i), len(others))) for i in range(2)]
     rules = [StatedRule(BRACKET_RULES[name], Slots(noise=0.05), 1.0) for name in names]
-    from bracket_env.settings import get_setting
-
     batches = InstructedBatches(
         labelled,
-        unlabelled_source(config, run_config, get_setting(config.setting)),
+        unlabelled_source(config, run_config),
         rules,
         language=run_config.language,
         batch_size=unlabelled_batch(config),
@@ -171,7 +163,7 @@ def _batches(config: Any, run_config: Any, job: NCLJob) -> Any:
         labels=NextToken(everywhere=False),
         seed=config.seed,
     )
-    return EntropyBatches(batches) if job.arm == "entropy" else batches
+    return batches, EntropyObjective(batches.objective) if job.arm == "entropy" else batches.objective
 
 
 def curves(table: Sequence[dict[str, Any]]) -> dict[str, dict[str, Curve]]:

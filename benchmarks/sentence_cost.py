@@ -73,15 +73,14 @@ def _steps(arch: str, labels: str, sentences: tuple[str, ...], steps: int) -> Ca
     from accelerate import Accelerator
 
     from supervised.learning.trainer import Trainer
-    from supervised.options.checks import check
+    from supervised.train.check import check
+    from supervised.train.examples import train_examples
     from supervised.train.options import Train
-    from supervised.train.run import train_batches
 
     config = Train(arch=arch, instruction=sentences, **LABELS[labels])  # type: ignore[arg-type]
     run_config = check(config)
-    batches = train_batches(config, run_config)
-    objective = getattr(batches, "objective", None)
-    trainer = Trainer(config, run_config.build(), batches, Accelerator(cpu=True), objective)
+    examples = train_examples(config, run_config)
+    trainer = Trainer(config, run_config.build(), *examples, Accelerator(cpu=True), seed=config.seed)
 
     def advance() -> None:
         for _ in range(steps):

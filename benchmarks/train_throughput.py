@@ -63,7 +63,7 @@ def main(config: Throughput) -> None:
     from benchmarks.common.bare_layers import LAYERS, BareLayers
     from bracket_env.settings import get_setting
     from supervised.data.batches import Batches, StreamSource
-    from supervised.learning.objective import TokenLoss, loss_inputs
+    from supervised.learning.objective import NextToken, TokenLoss, loss_inputs
     from supervised.learning.trainer import Trainer
     from supervised.models import build_model
     from supervised.runs.solver import ModelSolver
@@ -80,9 +80,10 @@ def main(config: Throughput) -> None:
     found = []
     for arch in config.archs:
         batches = Batches(StreamSource(sampler, 0), config.batch_size, 0)
+        options = Train(arch=arch, batch_size=config.batch_size)  # type: ignore[arg-type]
         params = {"max_length": 64} if arch in ("gpt", "bert") else {}
         model = build_model(arch, params, vocab)
-        trainer = Trainer(Train(arch=arch, batch_size=config.batch_size), model, batches, Accelerator(cpu=True))  # type: ignore[arg-type]
+        trainer = Trainer(options, model, batches, NextToken(everywhere=False), Accelerator(cpu=True), seed=0)
         inputs = [loss_inputs(batches[s], False, device) for s in range(config.steps)]
         bare = BareLayers(arch, vocab) if arch in LAYERS else TokenLoss(model, everywhere=False)
 

@@ -35,6 +35,7 @@ from ncl_reward.instruct_vectors import cached_instruct_vectors
 from supervised.learning.devices import choose_device
 from supervised.learning.display import Display
 from supervised.learning.interrupt import GracefulInterrupt
+from supervised.learning.stopping import Record
 from supervised.models import check_params
 from supervised.options.ranges import check_output, require, require_whole
 from supervised.runs.checkpoint import copy_into
@@ -233,9 +234,7 @@ class Watch(BaseCallback):
 
     def __init__(self, folder: RunFolder, config: TrainInstruct, display: Display) -> None:
         super().__init__()
-        self.folder, self.config, self.display = folder, config, display
-        self.next_eval = 0
-        self.best = self.exact = -1.0
+        self.folder, self.config, self.display, self.record = folder, config, display, Record(config)
         self.interrupt = GracefulInterrupt(
             lambda: display.say("stopping after this update; press Ctrl-C again to stop at once")
         )
@@ -244,10 +243,9 @@ class Watch(BaseCallback):
         return not self.interrupt.requested
 
     def _on_rollout_start(self) -> None:
-        if self.num_timesteps >= self.next_eval:
-            self.next_eval = (self.num_timesteps // self.config.eval_every + 1) * self.config.eval_every
+        if self.record.due(self.num_timesteps, last=False):
             self._evaluate()
-        self.display.update(self.num_timesteps, self.exact)
+        self.display.update(self.num_timesteps, self.record.reached)
 
     def _on_training_end(self) -> None:
         self._evaluate()
@@ -256,13 +254,12 @@ class Watch(BaseCallback):
         assert isinstance(self.model, PPO)
         config = self.config
         scores = _played(greedy(self.model), config.vectors, config.eval_cases, "validation", "train", "train")
-        self.exact = scores["exact"]["value"]
-        self.folder.log({"timesteps": self.num_timesteps, "exact": self.exact, "chance": scores["chance"]})
-        if self.exact > self.best:
-            self.best = self.exact
+        exact = scores["exact"]["value"]
+        self.folder.log({"timesteps": self.num_timesteps, "exact": exact, "chance": scores["chance"]})
+        if self.record.evaluated(self.num_timesteps, exact, (exact, 0.0)):
             weights = {k: v.detach().cpu().contiguous() for k, v in self.model.policy.named_parameters()}
             write_bytes(self.folder.path / POLICY, safetensors.torch.save(weights))
-        self.display.say(f"step {self.num_timesteps:>9,}   exact {self.exact:7.2%}   best {self.best:7.2%}")
+        self.display.say(f"step {self.num_timesteps:>9,}   exact {exact:7.2%}   best {self.record.best[0]:7.2%}")
 
 
 def _encoder(vectors: str) -> str | Path:

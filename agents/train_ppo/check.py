@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 
 from agents.train_ppo.options import TrainPPO
 from bracket_env.errors import InputError
 from bracket_env.tasks.close import CloseTask, make_task
-from supervised.options.architecture import architecture_params, longest_input
-from supervised.options.checks import inherited_params
-from supervised.options.durations import parse_duration
+from supervised.options.checks import check_stopping
 from supervised.options.ranges import check_output, require, require_whole
 from supervised.runs.config import RunConfig
+from supervised.runs.resuming import new_run
 
 # The most of each count; what is far beyond any machine is a slip of the hand.
 MOST = {
@@ -43,10 +41,7 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
     for name in ("clip_range_vf", "target_kl"):
         if getattr(config, name) is not None:
             require(name, getattr(config, name), "positive", lambda v: v > 0)
-    if config.target is not None:
-        require("target", config.target, "above 0 and at most 1", lambda v: 0 < v <= 1)
-    if config.time_limit is not None:
-        parse_duration(config.time_limit)
+    check_stopping(config)
     check_output("json", config.json)
 
     rollout, size = checked_rollout(config.n_envs, config.n_steps)
@@ -70,17 +65,9 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
         max_answer=config.max_answer,
     )
     # An agent may read whole observations, and its model decodes freely.
-    longest = max(task.observation_length, longest_input(task.setting))
-    params = architecture_params(config, config.encoder, longest, inherited_params(config, config.encoder))
-    run = RunConfig(
-        kind="ppo",
-        setting=config.setting,
-        pairs=task.sampler.language.pairs,
-        architecture=config.encoder,
-        params=params,
-        masked=config.mask,
-        options=asdict(config),
-    )
+    longest = task.observation_length
+    language = task.sampler.language
+    run = new_run("ppo", config, config.encoder, task.setting, language, longest=longest, masked=config.mask)
     return run, task
 
 

@@ -18,25 +18,27 @@ from agents.sb3 import checkpoint
 from agents.sb3.features import EncoderFeatures, initialise_heads, take_policy
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_ppo.check import check
-from agents.train_ppo.monitor import Monitor, Rank, Watch, best_first
+from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
 from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.random_streams import keyed_seeds
-from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.reward.shaping import check_discount
+from supervised.data.sources import evaluation_cases
 from supervised.learning.devices import choose_device
 from supervised.learning.display import Display
 from supervised.learning.history import plot_history
+from supervised.learning.lesson import Outcome
 from supervised.learning.report import report_interruption, report_scores
-from supervised.options.checks import custom_pairs, to_resume
-from supervised.options.durations import format_duration, parse_duration
+from supervised.learning.stopping import Observer, Record
+from supervised.options.durations import format_duration
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder, free_name
+from supervised.runs.resuming import to_resume
 from supervised.runs.solver import ModelSolver
 from supervised.transfer.transplant import initialise_from, with_architecture
 
@@ -46,8 +48,7 @@ def train(
     command: Sequence[str],
     console: Console | None = None,
     *,
-    rank: Rank = best_first,
-    watch: Watch | None = None,
+    observer: Observer | None = None,
     shape: Shape | None = None,
 ) -> RunFolder:
     """Train, or go on training, and report.
@@ -55,9 +56,7 @@ def train(
     Args:
         command: what was typed, for the record.
         console: where progress and the table go, standard output by default.
-        rank: orders evaluations: the model of the largest one is kept.
-        watch: called after each evaluation with the steps and the figures; what it raises ends the training. A watched
-            run is not reported and sees no test case.
+        observer: who watches instead of a report.
         shape: puts another reward around the training environment than the sentences do.
 
     Returns:
@@ -90,24 +89,11 @@ def train(
     if config.instruction:
         show_rules(rules, run.language, console, shaped=shape is not None)
 
-    setting = get_setting(config.setting)
-    pairs = custom_pairs(config.pairs, setting)
-    cases = setting.evaluation_cases("validation", config.eval_cases, pairs=pairs)
+    cases = evaluation_cases(run, "validation", config.eval_cases)
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten before they are used
         solver = ModelSolver(run.build().to(device), BracketTokenizer(run.language), masked=run.masked)
     with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
-        monitor = Monitor(
-            folder,
-            solver,
-            cases,
-            eval_every=config.eval_every,
-            target=config.target,
-            time_limit=None if config.time_limit is None else parse_duration(config.time_limit),
-            display=display,
-            restored=restored,
-            rank=rank,
-            watch=watch,
-        )
+        monitor = Monitor(folder, solver, cases, Record(config, restored), display, observer)
         left = config.total_timesteps - model.num_timesteps  # negative after a finished run, and nothing is done
         with monitor.interrupt, _one_line(monitor):
             model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
@@ -115,7 +101,7 @@ def train(
                 model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
             finally:
                 model.logger.close()
-    if watch is None:
+    if observer is None:
         _finish(folder, config, monitor, console)
     elif monitor.stop_reason == "interrupted":
         raise KeyboardInterrupt
@@ -234,19 +220,8 @@ def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
 
 def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console) -> None:
     plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
-    steps, reason = monitor.steps, monitor.stop_reason
-    console.print(f"{reason} after {steps:,} steps and {format_duration(monitor.seconds)} of training", highlight=False)
+    steps, reason, seconds = monitor.steps, monitor.stop_reason, monitor.record.seconds
+    console.print(f"{reason} after {steps:,} steps and {format_duration(seconds)} of training", highlight=False)
     report_interruption(folder, reason, PROG, config.runs_dir, console)
-    setting = get_setting(config.setting)
-    report_scores(
-        folder,
-        setting,
-        custom_pairs(config.pairs, setting),
-        cases=config.eval_cases,
-        seed=config.seed,
-        steps=steps,
-        seconds=monitor.seconds,
-        device=monitor.model.device,
-        console=console,
-        json=config.json,
-    )
+    outcome = Outcome(steps, seconds, monitor.model.device)
+    report_scores(folder, outcome, cases=config.eval_cases, seed=config.seed, console=console, json=config.json)

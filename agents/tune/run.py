@@ -17,6 +17,7 @@ from agents.train_ppo.run import train
 from agents.tune.options import PROG, TunePPO
 from bracket_env.errors import InputError, quote
 from ncl_reward.reading.sentence import check_sentences
+from supervised.learning.stopping import Observer
 from supervised.options.ranges import require_whole
 from supervised.study.problem import Problem, Watch
 from supervised.study.run import run_study
@@ -113,7 +114,7 @@ class PPOProblem(Problem[TunePPO]):
     def train(self, drawn: Mapping[str, Any], study: Path, name: str, threads: int, watch: Watch) -> Path:
         config = self._command(drawn, study, name, threads)
         command = [*PROG.split(), "--resume", study.name]
-        return train(config, command, Console(quiet=True), rank=self.rank, watch=watch).path
+        return train(config, command, Console(quiet=True), observer=Observer(self.rank, watch)).path
 
     def parameters(self, drawn: Mapping[str, Any]) -> int:
         model = check(self._command(drawn, Path(), None, 1))[0].build()

@@ -11,21 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from supervised.train.instructed import Instructed, InstructedBatches, InstructedCases, InstructedLoss
+from supervised.train.instructed import Instructed, InstructedLoss
 
 
-class EntropyBatches:
-    """The batches of :class:`InstructedBatches`, learned by entropy instead of rules."""
+class EntropyObjective(Instructed):
+    """What :class:`Instructed` learns, with entropy in the place of rules."""
 
-    def __init__(self, batches: InstructedBatches) -> None:
-        self._batches = batches
-        self.objective = _EntropyObjective(batches.objective)
-
-    def __getitem__(self, step: int) -> InstructedCases:
-        return self._batches[step]
-
-
-class _EntropyObjective(Instructed):
     def __init__(self, other: Instructed) -> None:
         super().__init__(other.labelled)
 

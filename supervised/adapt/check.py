@@ -11,7 +11,7 @@ from bracket_env.settings import DEFAULT_SETTING, get_setting
 from supervised.adapt.options import Adapt
 from supervised.models import check_params
 from supervised.options.architecture import longest_input
-from supervised.options.checks import check_ranges, chosen_augmentations, fixed_size
+from supervised.options.checks import check_loss, check_training, check_training_cases, fixed_size
 from supervised.options.ranges import flag, require, require_whole
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
@@ -68,8 +68,8 @@ def base_of(config: Adapt) -> RunFolder | Pretrained:
 
 def _check(config: Adapt) -> None:
     """The options by themselves."""
-    check_ranges(config)
-    require("label_smoothing", config.label_smoothing, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
+    check_training(config)
+    check_loss(config)
     require("dropout", config.dropout, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
     require_whole("lora_rank", config.lora_rank, 1, 10**4)
     require("lora_alpha", config.lora_alpha, "positive", lambda v: v > 0)
@@ -81,13 +81,9 @@ def _check(config: Adapt) -> None:
         raise InputError("--lora-target names no linear map")
     if config.random_weights and config.pretrained is None:
         raise InputError("--random-weights goes with --pretrained: it is the control for it")
-    if config.dataset is not None and config.dataset_size != "stream":
-        raise InputError("--dataset and --dataset-size exclude each other: the folder has its own size")
-    size = fixed_size(config.dataset_size)
-    if size == 0:
+    if config.dataset is None and fixed_size(config.dataset_size) == 0:
         raise InputError("--dataset-size must be stream or at least 1, not 0: there is nothing to learn from otherwise")
-    if chosen_augmentations(config.augment) and size is None and config.dataset is None:
-        raise InputError("--augment goes with --dataset-size or --dataset: a stream never repeats, so it gains nothing")
+    check_training_cases(config)
 
 
 def _together(known: tuple[str, ...], config: Adapt) -> tuple[str, ...]:

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from bracket_env.settings import get_setting
+from bracket_env.cases import Case
+from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.check import base_of, check_adaptation
 from supervised.adapt.options import PROG, Adapt
 from supervised.adapt.scores import score_adapters
-from supervised.data.batches import Batches
+from supervised.data.batches import Batches, TrainingBatches
+from supervised.data.sources import evaluation_cases, training_source
+from supervised.learning.display import print_line
+from supervised.learning.figures import completion_figures
+from supervised.learning.lesson import Lesson, Outcome
+from supervised.learning.objective import NextToken, Objective
 from supervised.learning.report import report_old_task, report_scores
-from supervised.learning.session import Session, run_session
+from supervised.learning.session import run_session
 from supervised.models import SequenceModel
-from supervised.options.checks import to_resume
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import WEIGHTS as MODEL_WEIGHTS
 from supervised.runs.folder import RunFolder
-from supervised.train.run import completion_figures, training_source
+from supervised.runs.resuming import to_resume
+from supervised.runs.solver import ModelSolver
 from supervised.transfer.adapter_files import FOLDER, Base, base_digest, copy_head, save_adapter, widened
 from supervised.transfer.adapter_files import WEIGHTS as ADAPTER_WEIGHTS
 from supervised.transfer.export import export_transformers
@@ -37,7 +44,11 @@ ADAPTER = "adapter"
 def adapt(config: Adapt, command: Sequence[str], console: Console | None = None) -> RunFolder | None:
     """Adapt, or go on adapting, and report; with ``adapters`` or ``export_transformers`` do that instead.
 
-    Arguments, result and errors as of :func:`supervised.train.run.train`; ``None`` also when nothing was trained.
+    Result and errors as of :func:`supervised.learning.session.run_session`; ``None`` also when nothing was trained.
+
+    Args:
+        command: what was typed, for the record.
+        console: where progress and tables go, standard output by default.
     """
     if config.export_transformers is not None:
         export_transformers(config, console or Console())
@@ -47,46 +58,45 @@ def adapt(config: Adapt, command: Sequence[str], console: Console | None = None)
         return None
     folder, config = to_resume(config, "adapt")
     config, run = check_adaptation(config)
-
-    def batches() -> Batches:
-        return Batches(training_source(config, run, get_setting(run.setting)), config.batch_size, config.seed)
-
-    return run_session(AdaptationSession, config, run, folder, batches, command, console)
+    return run_session(AdaptationLesson(config, run), config, run, folder, command, console)
 
 
-class AdaptationSession(Session[Adapt]):
-    """Learns another task from what a model knows: measured as training is, by answers that are decoded freely."""
+@final
+class AdaptationLesson(Lesson):
+    """Learns another task from what a model knows: measured as training is, by answers that are decoded freely.
+
+    Args:
+        config: the command's options, with the setting and the pairs filled in.
+        run: what they make.
+    """
 
     prog = PROG
-    unit = "cases"
-    shares = ("exact", "share")
 
-    @classmethod
-    def model(cls, config: Adapt, run: RunConfig, *, begun: bool) -> SequenceModel:
-        base = base_of(config)
+    def __init__(self, config: Adapt, run: RunConfig) -> None:
+        self.config, self.run = config, run
+        self.stem, self.goal = f"{Path(config.base or config.pretrained or '').name}-{config.tune}", config.loss
+
+    def examples(self) -> tuple[TrainingBatches, Objective[Any]]:
+        config, run = self.config, self.run
+        batches = Batches(training_source(config, run, run.language, config.seed), config.batch_size, config.seed)
+        return batches, NextToken(everywhere=config.loss == "all", label_smoothing=config.label_smoothing)
+
+    def model(self, *, begun: bool) -> SequenceModel:
+        config, base = self.config, base_of(self.config)
         if config.tune == "lora":
-            return _with_adapter(config, run, base)
-        model = run.build()
+            return _with_adapter(config, self.run, base)
+        model = self.run.build()
         if not begun:
-            _take_over(model, config, run, base)
+            _take_over(model, config, self.run, base)
         if config.tune == "head":
             model.encoder.requires_grad_(False)
         return model
 
-    @classmethod
-    def stem(cls, config: Adapt) -> str:
-        return f"{Path(config.base or config.pretrained or '').name}-{config.tune}"
-
-    @property
-    def objective(self) -> str:
-        return self.config.loss
-
-    def begin(self) -> None:
-        self.base = _identity(self.config)
-        model = self.trainer.model
+    def begin(self, model: SequenceModel, folder: RunFolder | None, console: Console) -> dict[str, float]:
+        self._base = _identity(self.config)
         parameters = sum(p.numel() for p in model.parameters())
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        self.account: dict[str, Any] = {
+        self._account: dict[str, Any] = {
             "tune": self.config.tune,
             "parameters": parameters,
             "trained_parameters": trained,
@@ -94,43 +104,37 @@ class AdaptationSession(Session[Adapt]):
             # float32 weights; a gradient and the two moments of AdamW for those that are trained
             "training_bytes": 4 * (parameters + 3 * trained),
         }
-        self._say(f"tune {self.config.tune}: {trained:,} of {parameters:,} parameters, {trained / parameters:.2%}")
+        line = f"tune {self.config.tune}: {trained:,} of {parameters:,} parameters, {trained / parameters:.2%}"
+        print_line(console, line)
+        return {}
 
-    def figures(self) -> dict[str, float]:
-        return completion_figures(self.trainer.model, self.tokenizer, self.cases)
+    @cached_property
+    def _cases(self) -> list[Case]:
+        return evaluation_cases(self.run, "validation", self.config.eval_cases)
 
-    def rank(self, figures: Mapping[str, float]) -> tuple[float, float]:
-        return figures["exact"], -figures["loss"]
+    def figures(self, model: SequenceModel) -> dict[str, float]:
+        return completion_figures(ModelSolver(model, BracketTokenizer(self.run.language)), self._cases)
 
-    def keep(self, folder: RunFolder, metadata: Mapping[str, Any]) -> None:
+    def keep(self, model: SequenceModel, folder: RunFolder, metadata: Mapping[str, Any]) -> None:
         """Save the model, merged, and the adapter alone beside it."""
-        model = self.trainer.model
         if self.config.tune == "lora":
-            save_adapter(folder.path / FOLDER, model, ADAPTER, self.base)
+            save_adapter(folder.path / FOLDER, model, ADAPTER, self._base)
             model = merged(model)
-        folder.save_best(model, {**metadata, **self.account})
+        folder.save_best(model, {**metadata, **self._account})
 
-    def finish(self, folder: RunFolder) -> None:
+    def finish(self, folder: RunFolder, outcome: Outcome, console: Console) -> None:
         config = self.config
-        report_scores(
-            folder,
-            self.setting,
-            self.pairs,
-            cases=config.eval_cases,
-            seed=config.seed,
-            steps=self.trainer.step,
-            seconds=self.seconds,
-            device=self.trainer.accelerator.device,
-            console=self.console,
-            json=config.json,
-        )
-        self.console.print(_account_table(folder, self.account))
-        if config.base is not None:
-            old = RunFolder.open(config.base, root=config.runs_dir)
-            if old.config.kind != "pretrain":  # nothing was asked for before that could be forgotten
-                report_old_task(folder, old, config.eval_cases, self.console)
-                if config.tune == "lora":
-                    self._say("with the adapter off nothing is forgotten: what is left is the base, bit for bit")
+        report_scores(folder, outcome, cases=config.eval_cases, seed=config.seed, console=console, json=config.json)
+        console.print(_account_table(folder, self._account))
+        if config.base is None:
+            return
+        old = RunFolder.open(config.base, root=config.runs_dir)
+        if old.config.kind == "pretrain":  # nothing was asked for before that could be forgotten
+            return
+        report_old_task(folder, old, config.eval_cases, console)
+        if config.tune == "lora":
+            line = "with the adapter off nothing is forgotten: what is left is the base, bit for bit"
+            print_line(console, line)
 
 
 def _take_over(model: SequenceModel, config: Adapt, run: RunConfig, base: RunFolder | Pretrained) -> dict[str, str]:

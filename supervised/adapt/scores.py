@@ -13,8 +13,9 @@ from bracket_env.scores.scoring import score
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.options import Adapt
+from supervised.data.sources import evaluation_cases
 from supervised.learning.devices import choose_device
-from supervised.options.checks import check_ranges, custom_pairs
+from supervised.options.checks import check_training, custom_pairs
 from supervised.runs.folder import RunFolder
 from supervised.runs.solver import ModelSolver
 from supervised.transfer.adapter_files import adapter_folder, answering, read_base, with_adapters
@@ -29,7 +30,7 @@ def score_adapters(config: Adapt, console: Console) -> None:
     """
     if config.base is None or not config.adapters:
         raise InputError("--adapters goes with the run that they belong to: name both")
-    check_ranges(config)
+    check_training(config)
     torch.set_num_threads(config.threads)
     base = RunFolder.open(config.base, root=config.runs_dir)
     folders = {_name(i, path): path for i, path in enumerate(_folders(config))}
@@ -38,18 +39,18 @@ def score_adapters(config: Adapt, console: Console) -> None:
     for name, folder in folders.items():
         owner = read_base(folder)
         setting = get_setting(owner.setting)
-        cases = setting.evaluation_cases("test", config.eval_cases, pairs=custom_pairs(owner.pairs, setting))
+        pairs = custom_pairs(owner.pairs, setting)
+        cases = setting.evaluation_cases("test", config.eval_cases, pairs=pairs)
         tokenizer = answering(model, name, folder)
         found.append(score(ModelSolver(model, tokenizer), cases, tokenizer.language, name=_shown(folder)))
         console.print(score_table(found[-1:], f"{setting.id} with {' '.join(owner.pairs)}, test split"))
-    setting = get_setting(base.config.setting)
-    cases = setting.evaluation_cases("test", config.eval_cases, pairs=custom_pairs(base.config.pairs, setting))
+    cases, setting_id = evaluation_cases(base.config, "test", config.eval_cases), base.config.setting
     with adapters_off(model):
         solver = ModelSolver(model, BracketTokenizer(base.config.language), masked=base.config.masked)
         found.append(score(solver, cases, base.config.language, name=f"{base.name} (adapters off)"))
-    console.print(score_table(found[-1:], f"{setting.id}, test split"))
+    console.print(score_table(found[-1:], f"{setting_id}, test split"))
     if config.json is not None:
-        write_json(config.json, found, len(cases), setting.id)
+        write_json(config.json, found, len(cases), setting_id)
 
 
 def _folders(config: Adapt) -> list[Path]:

@@ -13,15 +13,16 @@ from accelerate import Accelerator
 from rich.console import Console
 
 from bracket_env.cases import Case
-from bracket_env.scores.scoring import share_answered
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.batches import EncodedCases, TrainingBatches
 from supervised.learning.display import Display
+from supervised.learning.figures import completion_figures
 from supervised.learning.objective import Objective
 from supervised.learning.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.models import SequenceModel
+from supervised.options.groups import Training
 from supervised.runs.config import RunConfig
-from supervised.runs.solver import ModelSolver, answer_loss
+from supervised.runs.solver import ModelSolver
 from supervised.train.options import Train
 
 # What says which cases a run was trained on.
@@ -42,23 +43,17 @@ class Examination:
 
     def figures(self, model: SequenceModel) -> dict[str, float]:
         """``exact`` and ``share`` of freely decoded answers, and ``loss``, the right answers' nats a token."""
-        answers = ModelSolver(model, self.tokenizer, masked=self.masked).complete([case.prefix for case in self.cases])
-        shares = [share_answered(a, case.completion) for a, case in zip(answers, self.cases, strict=True)]
-        return {
-            "exact": sum(share == 1 for share in shares) / len(shares),
-            "share": sum(shares) / len(shares),
-            "loss": answer_loss(model, self.tokenizer, self.cases, masked=self.masked),
-        }
+        return completion_figures(ModelSolver(model, self.tokenizer, masked=self.masked), self.cases)
 
 
 def train_further(
     model: SequenceModel,
-    options: Train,
+    options: Training,
     batches: TrainingBatches,
+    objective: Objective[Any],
     examination: Examination,
     console: Console,
     *,
-    objective: Objective[Any] | None = None,
     after_step: Callable[[int], None] = lambda step: None,
     ready_at: int = 0,
 ) -> list[dict[str, float]]:
@@ -66,7 +61,7 @@ def train_further(
 
     Args:
         options: steps, batch size, learning rate and so on.
-        objective: what to make smaller; by default the batches' own or what the options say.
+        objective: what to make smaller.
         after_step: called with the number of steps done after each of them, also before the first (with 0) and after
             a rollback, so that it can put right what an optimiser step or an old snapshot has moved.
         ready_at: evaluations before this step do not count.
@@ -78,13 +73,8 @@ def train_further(
         supervised.learning.trainer.DivergedError: after every rollback.
     """
     cpu = next(model.parameters()).device.type == "cpu"
-    trainer = Trainer(
-        options,
-        model,
-        batches,
-        Accelerator(cpu=cpu, mixed_precision="no"),
-        objective or getattr(batches, "objective", None),
-    )
+    accelerator = Accelerator(cpu=cpu, mixed_precision="no")
+    trainer = Trainer(options, model, batches, objective, accelerator, seed=options.seed)
     best, kept = (-1.0, -math.inf), dict[str, torch.Tensor]()
     log: list[dict[str, float]] = []
     began = time.monotonic()
@@ -118,7 +108,6 @@ class Onward:
 
     def __init__(self, batches: TrainingBatches, first: int) -> None:
         self._batches, self._first = batches, first
-        self.objective: Objective[Any] | None = getattr(batches, "objective", None)
 
     def __getitem__(self, step: int) -> EncodedCases:
         cases: EncodedCases = self._batches[self._first + step]

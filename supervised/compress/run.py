@@ -45,8 +45,8 @@ from supervised.runs.folder import WEIGHTS, RunFolder
 from supervised.runs.loading import load, load_best, model_of
 from supervised.runs.solver import ModelSolver
 from supervised.runs.weights import pack, unpack
+from supervised.train.examples import train_examples
 from supervised.train.options import Train
-from supervised.train.run import train_batches
 
 _MASK_EVERY = 10  # steps between two new masks of a gradual pruning
 
@@ -136,9 +136,9 @@ class _Compression:
             student,
             options,
             AnsweredBatches(prompts, teacher, self.tokenizer, masked=masked),
+            Distillation(teacher, temperature=config.distill_temperature, masked=masked),
             self.examination,
             self.console,
-            objective=Distillation(teacher, temperature=config.distill_temperature, masked=masked),
         )
         self.model = student
         self._did("distil", log, steps=config.distill_steps, temperature=config.distill_temperature)
@@ -181,9 +181,10 @@ class _Compression:
             learning_rate=self.config.learning_rate or trained.learning_rate,
         )
         seen = cases_seen(self.plan.source.config)
-        batches = Onward(train_batches(options, self.run), -(-seen // self.config.batch_size))
+        examples, objective = train_examples(options, self.run)
+        batches, look = Onward(examples, -(-seen // self.config.batch_size)), self.examination
         return train_further(
-            self.model, options, batches, self.examination, self.console, after_step=after_step, ready_at=ready_at
+            self.model, options, batches, objective, look, self.console, after_step=after_step, ready_at=ready_at
         )
 
     def _shared(self, steps: int) -> dict[str, Any]:

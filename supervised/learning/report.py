@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-import torch
 from rich.console import Console
 
 from bracket_env.cases import Case
@@ -15,8 +14,11 @@ from bracket_env.scores.report import score_table, write_json
 from bracket_env.scores.scoring import Scores, Solver, score
 from bracket_env.scores.solvers import yardsticks
 from bracket_env.settings import Setting, get_setting
+from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
+from supervised.learning.lesson import Outcome
 from supervised.models import GIVEN_STRUCTURE
+from supervised.options.checks import custom_pairs
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import DEFAULT_ROOT, RunFolder
 from supervised.runs.loading import load
@@ -59,34 +61,26 @@ def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: 
 
 
 def report_scores(
-    folder: RunFolder,
-    setting: Setting,
-    pairs: Sequence[str] | None,
-    *,
-    cases: int,
-    seed: int,
-    steps: int,
-    seconds: float,
-    device: torch.device,
-    console: Console,
-    json: str | None,
+    folder: RunFolder, outcome: Outcome, *, cases: int, seed: int, console: Console, json: str | None
 ) -> None:
     """Score the best model on the test split, print the table beside the yardsticks and write every answer down.
 
     Args:
+        outcome: of the training.
         cases: how many.
+        seed: of the run.
         json: a file for the scores.
 
     Raises:
         InputError: there is no best model, or a file cannot be written.
     """
-    test = setting.evaluation_cases("test", cases, pairs=pairs)
-    scores = evaluate_solvers(
-        {folder.name: load(folder.path, device=device)}, test, folder.config.language, setting, pairs
-    )
+    run, setting = folder.config, get_setting(folder.config.setting)
+    test, pairs = evaluation_cases(run, "test", cases), custom_pairs(run.pairs, setting)
+    solver = load(folder.path, device=outcome.device)
+    scores = evaluate_solvers({folder.name: solver}, test, run.language, setting, pairs)
     write_evaluation_result(folder.path / "evaluation_result.txt", test, scores[0].answers)
     blank = ["-"] * (len(scores) - 1)
-    extra = {"steps": [f"{steps:,}", *blank], "seconds": [f"{seconds:.0f}", *blank]}
+    extra = {"steps": [f"{outcome.steps:,}", *blank], "seconds": [f"{outcome.seconds:.0f}", *blank]}
     console.print(score_table(scores, f"{setting.id}, test split; trained with seed {seed}", extra=extra))
     print_structure_note([folder], console)
     if json is not None:

@@ -22,14 +22,12 @@ from torch import Tensor
 
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
-from supervised.adapt.options import Adapt
 from supervised.data.batches import TrainingBatches
-from supervised.learning.objective import Objective, objective_of
+from supervised.learning.objective import Objective
 from supervised.learning.schedule import learning_rate
 from supervised.models import SequenceModel
-from supervised.pretrain.options import Pretrain
+from supervised.options.groups import Optimiser
 from supervised.runs import checkpoint
-from supervised.train.options import Train
 
 SNAPSHOT_EVERY = 25
 MOST_ROLLBACKS = 3
@@ -45,29 +43,34 @@ class Trainer:
     """One model, its optimiser and its batches.
 
     Args:
-        config: options of the run.
+        options: of the optimiser.
         model: what is trained.
         batches: batch number s for every s.
+        objective: what to make smaller.
         accelerator: devices and processes.
-        objective: what to make smaller; by default what the options say.
+        seed: of dropout.
     """
 
     def __init__(
         self,
-        config: Train | Pretrain | Adapt,
+        options: Optimiser,
         model: SequenceModel,
         batches: TrainingBatches,
+        objective: Objective[Any],
         accelerator: Accelerator,
-        objective: Objective[Any] | None = None,
+        *,
+        seed: int,
     ) -> None:
-        self.config = config
+        self.options = options
         self.batches = batches
         self.accelerator = accelerator
-        self.objective = objective or objective_of(config.loss, config.label_smoothing)
-        optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
+        self.objective = objective
+        self._seed = seed
+        groups = parameter_groups(model, options.weight_decay)
+        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
         self._loss, self.optimizer = accelerator.prepare(self.objective.loss(model), optimizer)
         self.model: SequenceModel = accelerator.unwrap_model(self._loss).model
-        self.micro_batch = config.micro_batch or WHOLE
+        self.micro_batch = options.micro_batch or WHOLE
         self.step = 0
         self.rollbacks = 0
         self.loss_sum = 0.0  # since the last reading of mean_loss
@@ -78,13 +81,13 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         """Of the coming step; halved by every rollback."""
-        config = self.config
+        options = self.options
         rate = learning_rate(
             self.step,
-            peak=config.learning_rate,
-            steps=config.steps,
-            warmup_steps=config.warmup_steps,
-            kind=config.lr_schedule,
+            peak=options.learning_rate,
+            steps=options.steps,
+            warmup_steps=options.warmup_steps,
+            kind=options.lr_schedule,
         )
         return rate * 0.5**self.rollbacks
 
@@ -98,7 +101,7 @@ class Trainer:
             DivergedError: it was not, for the fourth time.
         """
         loss = self._measured(learning=True)
-        norm = self.accelerator.clip_grad_norm_(self._loss.parameters(), self.config.max_grad_norm)
+        norm = self.accelerator.clip_grad_norm_(self._loss.parameters(), self.options.max_grad_norm)
         if not self._good(loss) or not bool(torch.isfinite(norm)):
             self._roll_back(loss)
             return False
@@ -207,7 +210,7 @@ class Trainer:
         if rollbacks > MOST_ROLLBACKS or self._snapshot is None:
             raise DivergedError(
                 f"training diverged at step {self.step} (loss {loss:.3g}) after {self.rollbacks} rollbacks: "
-                f"try a smaller --learning-rate than {self.config.learning_rate}"
+                f"try a smaller --learning-rate than {self.options.learning_rate}"
             )
         micro_batch = self.micro_batch
         self.restore(checkpoint.unpack(self._snapshot))
@@ -239,7 +242,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         if learning:
             purpose = f"supervised/dropout/{self.accelerator.process_index}"
-            seed_device(self.accelerator.device, key(self.config.seed, purpose, self.step) >> 1)
+            seed_device(self.accelerator.device, key(self._seed, purpose, self.step) >> 1)
         rows = torch.arange(mine.start, mine.stop, mine.step).numpy()
         parts = [rows[low : low + self.micro_batch] for low in range(0, max(len(rows), 1), self.micro_batch)]
         loss = torch.zeros((), device=self.accelerator.device)

@@ -20,7 +20,7 @@ from bracket_env.settings import DEFAULT_SETTING
 from supervised.options.params_file import read_params
 
 ArchitectureName = Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"]
-AugmentationName = Literal["none", "all", "permute", "wrap", "concatenate", "insert", "remove", "mirror"]
+AugmentationName = Literal["none", "all", "remove", "mirror", "concatenate", "insert", "wrap", "permute"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 LossName = Literal["answer", "all"]
 Positions = Literal["rope", "alibi", "learned", "none"]
@@ -276,3 +276,8 @@ class Machine(Output, Device, Seed):
 
     threads: int = 1
     """Torch threads; the same seed and threads give the same bits."""
+
+
+@dataclass(frozen=True)
+class Training(Machine, Patience, Optimiser, Resume):
+    """What every supervised training has."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal, final
 
 import numpy as np
 import torch
@@ -13,36 +14,40 @@ from rich.console import Console
 from bracket_env.atomic import write_text
 from bracket_env.cases import Case
 from bracket_env.random_streams import key
+from bracket_env.sampling.splits import Split
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, BracketTokenizer
-from supervised.data.batches import Batches, EncodedCases, FixedSource, Source
+from supervised.data.batches import Batches, EncodedCases, FixedSource, Source, TrainingBatches
+from supervised.data.sources import evaluation_cases
 from supervised.data.words import MaskedBatches, MaskedWords, WordSource, mask_words
-from supervised.learning.objective import objective_of
-from supervised.learning.session import Session, run_session
+from supervised.learning.display import print_line
+from supervised.learning.lesson import Lesson, Outcome
+from supervised.learning.objective import MaskedTokens, NextToken, Objective
+from supervised.learning.session import run_session
+from supervised.learning.stopping import Figures, Rank
 from supervised.models import SequenceModel
-from supervised.options.checks import check_pretraining, custom_pairs, fixed_size, to_resume
+from supervised.options.checks import custom_pairs, fixed_size
+from supervised.pretrain.check import check
 from supervised.pretrain.options import PROG, Pretrain
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
+from supervised.runs.resuming import to_resume
+from supervised.transfer.transplant import fresh_model
 
 _BATCH = 256
 
 
 def pretrain(config: Pretrain, command: Sequence[str], console: Console | None = None) -> RunFolder | None:
-    """Pre-train, or go on pre-training, and report; arguments, result and errors as of
-    :func:`supervised.train.run.train`.
+    """Pre-train, or go on pre-training, and report; see :func:`supervised.learning.session.run_session`.
+
+    Args:
+        command: what was typed, for the record.
+        console: where progress and tables go, standard output by default.
     """
     folder, config = to_resume(config, "pretrain")
-    run = check_pretraining(config)
-
-    def batches() -> Batches | MaskedBatches:
-        words = Batches(word_source(config, run), config.batch_size, config.seed)
-        if config.objective == "clm":
-            return words
-        return MaskedBatches(words, BracketTokenizer(run.language).vocab_size, config.seed)
-
-    return run_session(PretrainingSession, config, run, folder, batches, command, console)
+    run = check(config)
+    return run_session(PretrainingLesson(config, run), config, run, folder, command, console)
 
 
 def word_source(config: Pretrain, run: RunConfig) -> Source:
@@ -68,11 +73,13 @@ def encode_words(cases: Sequence[Case], tokenizer: BracketTokenizer) -> EncodedC
 
 
 @torch.inference_mode()
-def word_figures(model: SequenceModel, config: Pretrain, words: EncodedCases, stream: int) -> dict[str, float]:
+def word_figures(
+    model: SequenceModel, objective: Literal["clm", "mlm"], words: EncodedCases, stream: int
+) -> dict[str, float]:
     """How well a model tells the symbols of words.
 
     Args:
-        config: names the objective.
+        objective: ``clm`` tells the next symbol, ``mlm`` hidden ones.
         words: at least one.
         stream: with mlm, the key of the masks.
 
@@ -80,77 +87,90 @@ def word_figures(model: SequenceModel, config: Pretrain, words: EncodedCases, st
         ``closers``: where a closer is to be told, how often the likeliest closer is the right one; ``symbols``: how
         often the likeliest token is the right one, everywhere; ``loss``: nats a token.
     """
-    objective, device = objective_of(config.loss), model.head.weight.device
-    loss: Any = objective.loss(model)
+    task, device = word_objective(objective), model.head.weight.device
+    loss: Any = task.loss(model)
+    shown: EncodedCases | MaskedWords = words
+    if objective == "mlm":
+        shown = mask_words(words, stream, model.head.out_features)
     was_training = model.training
     model.eval()
-    logits, targets = (
-        torch.cat(parts).cpu()
-        for parts in zip(
-            *(loss.predict(*objective.inputs(part, device)) for part in _parts(config, words, stream, model)),
-            strict=True,
-        )
-    )
+    parts = []
+    for low in range(0, len(words.length), _BATCH):
+        part = shown.take(np.arange(low, min(low + _BATCH, len(words.length))))
+        parts.append(loss.predict(*task.inputs(part, device)))
+    logits, targets = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     model.train(was_training)
     closers = torch.arange(FIRST_SYMBOL + 1, logits.shape[1], 2)
     asked = torch.isin(targets, closers)
-    told = closers[logits[asked][:, closers].argmax(-1)] == targets[asked]
+    right = closers[logits[asked][:, closers].argmax(-1)] == targets[asked]
     nats = -logits.double().log_softmax(-1).gather(1, targets[:, None])
     return {
-        "closers": int(told.sum()) / max(len(told), 1),
+        "closers": int(right.sum()) / max(len(right), 1),
         "symbols": int((logits.argmax(-1) == targets).sum()) / len(targets),
         "loss": float(nats.mean()),
     }
 
 
-def _parts(
-    config: Pretrain, words: EncodedCases, stream: int, model: SequenceModel
-) -> Iterator[EncodedCases | MaskedWords]:
-    shown: EncodedCases | MaskedWords = words
-    if config.objective == "mlm":
-        shown = mask_words(words, stream, model.head.out_features)
-    for low in range(0, len(words.length), _BATCH):
-        yield shown.take(np.arange(low, min(low + _BATCH, len(words.length))))
+def word_objective(objective: Literal["clm", "mlm"]) -> Objective[Any]:
+    """What is made smaller on words."""
+    return MaskedTokens() if objective == "mlm" else NextToken(everywhere=True)
 
 
-class PretrainingSession(Session[Pretrain]):
-    """Learns to tell symbols of words: measured by the closers."""
+@final
+class PretrainingLesson(Lesson):
+    """Learns to tell symbols of words: measured by the closers.
+
+    Args:
+        config: the command's options.
+        run: what they make.
+    """
 
     prog = PROG
     unit = "words"
     shares = ("closers", "symbols")
 
-    @classmethod
-    def stem(cls, config: Pretrain) -> str:
-        return f"{config.objective}-{config.arch}"
+    def __init__(self, config: Pretrain, run: RunConfig) -> None:
+        self.config, self.run = config, run
+        self.stem, self.goal = f"{config.objective}-{config.arch}", config.objective
 
-    @property
-    def objective(self) -> str:
-        return self.config.objective
+    def examples(self) -> tuple[TrainingBatches, Objective[Any]]:
+        config, objective = self.config, word_objective(self.config.objective)
+        words = Batches(word_source(config, self.run), config.batch_size, config.seed)
+        if config.objective == "clm":
+            return words, objective
+        return MaskedBatches(words, BracketTokenizer(self.run.language).vocab_size, config.seed), objective
 
-    def figures(self) -> dict[str, float]:
-        words = encode_words(self.cases, self.tokenizer)
-        return word_figures(self.trainer.model, self.config, words, key(0, "evaluation/mask/validation"))
+    def model(self, *, begun: bool) -> SequenceModel:
+        return fresh_model(self.run, self.config, begun=begun)
 
-    def rank(self, figures: Mapping[str, float]) -> tuple[float, float]:
+    def figures(self, model: SequenceModel) -> dict[str, float]:
+        return self._figures(model, self._validation, "validation")
+
+    @cached_property
+    def _validation(self) -> EncodedCases:
+        return self._words("validation")
+
+    def _words(self, split: Split) -> EncodedCases:
+        cases = evaluation_cases(self.run, split, self.config.eval_cases)
+        return encode_words(cases, BracketTokenizer(self.run.language))
+
+    def _figures(self, model: SequenceModel, words: EncodedCases, split: Split) -> dict[str, float]:
+        return word_figures(model, self.config.objective, words, key(0, f"evaluation/mask/{split}"))
+
+    def rank(self, figures: Figures) -> Rank:
         return 0.0, -figures["loss"]
 
-    def finish(self, folder: RunFolder) -> None:
-        config = self.config
-        test = encode_words(self.setting.evaluation_cases("test", config.eval_cases, pairs=self.pairs), self.tokenizer)
-        model = load_best(folder, device=self.trainer.accelerator.device)
-        figures = word_figures(model, config, test, key(0, "evaluation/mask/test"))
-        self._say(
-            f"{len(test.length)} words of the test split: closers {figures['closers']:.2%}   "
-            f"symbols {figures['symbols']:.2%}   loss {figures['loss']:.4f}"
-        )
+    def finish(self, folder: RunFolder, outcome: Outcome, console: Console) -> None:
+        config, test = self.config, self._words("test")
+        figures = self._figures(load_best(folder, device=outcome.device), test, "test")
         where = "" if config.runs_dir == "runs" else f" --runs-dir {config.runs_dir}"
-        self._say(f"start from it: python -m supervised.train --arch {config.arch} --init-from {folder.name}{where}")
+        for line in (
+            f"{len(test.length)} words of the test split: closers {figures['closers']:.2%}   "
+            f"symbols {figures['symbols']:.2%}   loss {figures['loss']:.4f}",
+            f"start from it: python -m supervised.train --arch {config.arch} --init-from {folder.name}{where}",
+        ):
+            print_line(console, line)
         if config.json is not None:
-            told: dict[str, Any] = {
-                "objective": config.objective,
-                "setting": self.setting.id,
-                "words": len(test.length),
-            }
-            told |= {**figures, "steps": self.trainer.step, "seconds": round(self.seconds, 3)}
-            write_text(config.json, json.dumps(told, indent=2) + "\n")
+            shown = {"objective": config.objective, "setting": self.run.setting, "words": len(test.length), **figures}
+            shown |= {"steps": outcome.steps, "seconds": round(outcome.seconds, 3)}
+            write_text(config.json, json.dumps(shown, indent=2) + "\n")

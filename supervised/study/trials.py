@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from supervised.learning.latency import milliseconds_an_answer
+from supervised.runs.latency import milliseconds_an_answer
 from supervised.study.best_trial import best_trials
 from supervised.study.problem import Problem
 from supervised.study.study import COUNTED, DEFAULT, ERROR, OPTIONS, SURPLUS, TOO_LARGE, WORKER, is_counted

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
+from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
@@ -31,19 +33,21 @@ from bracket_env.instructions.meanings import Part
 from bracket_env.instructions.sentence_vectors import NO_SENTENCE
 from bracket_env.random_streams import below, bits, key, subkey
 from bracket_env.scores.report import interval, percent
-from bracket_env.scores.scoring import Estimate, share_answered
+from bracket_env.scores.scoring import Estimate
 from bracket_env.settings import INSTRUCT
 from bracket_env.tasks.instruct import InstructTask, make_instruct_task
 from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
-from supervised.data.batches import Batches, EncodedCases, StreamSource, encode_cases
+from supervised.data.batches import Batches, EncodedCases, StreamSource, TrainingBatches, encode_cases
+from supervised.learning.figures import answer_shares
+from supervised.learning.lesson import Lesson, Outcome
 from supervised.learning.objective import LossInputs, NextToken, Objective, TokenLoss
 from supervised.models import SequenceModel
+from supervised.runs.config import RunConfig
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
 from supervised.runs.sentences import complete_said, sentence_vectors
-from supervised.train.options import Train
-from supervised.train.run import TrainingSession
+from supervised.train.options import PROG, Train
 
 GROUPS: dict[str, tuple[Part, Part]] = {
     "seen sentences": ("train", "train"),
@@ -78,12 +82,10 @@ class ConditionedBatches:
     Args:
         batch_size: examples a batch.
         vectors: ``(n, dim)`` float32, of the train sentences of the train meanings, in their order.
-        objective: what to make smaller.
         seed: everything random follows from it.
     """
 
-    def __init__(self, batch_size: int, vectors: np.ndarray, objective: Said, seed: int) -> None:
-        self.objective = objective
+    def __init__(self, batch_size: int, vectors: np.ndarray, seed: int) -> None:
         self._task = make_instruct_task(split="train", encoder=NO_SENTENCE)
         self._prefixes = Batches(StreamSource(INSTRUCT.sampler(split="train"), seed), batch_size, seed)
         self._vectors = vectors
@@ -152,16 +154,6 @@ class SaidLoss(nn.Module):
         return loss
 
 
-def conditioned_batches(config: Train, vectors_of: VectorsOf = sentence_vectors) -> ConditionedBatches:
-    """The run's training batches.
-
-    Args:
-        vectors_of: (encoder, sentences) -> vectors.
-    """
-    vectors = vectors_of(config.ncl_encoder, [i.text for i in choose_instructions()])
-    return ConditionedBatches(config.batch_size, vectors, Said(label_smoothing=config.label_smoothing), config.seed)
-
-
 def asked(split: Any, instructions: Sequence[Instruction], n: int) -> list[Case]:
     """n evaluation cases; case i is answered as instruction i mod m asks."""
     cases = INSTRUCT.evaluation_cases(split, n)
@@ -179,54 +171,69 @@ def answers_said(
     return complete_said(model, tokenizer, [case.prefix for case in cases], vectors[rows])
 
 
-class ConditionedSession(TrainingSession):
-    """Measured on seen sentences and validation prefixes; reported on unseen sentences and meanings too."""
+@final
+class ConditionedLesson(Lesson):
+    """Measured on seen sentences and validation prefixes; reported on unseen sentences and meanings too.
 
-    def vectors_of(self, sentences: Sequence[str]) -> np.ndarray:
-        """What the model is told, ``(n, dim)``."""
-        return sentence_vectors(self.config.ncl_encoder, sentences)
+    Args:
+        config: the options of ``supervised.train``.
+        run: what they make.
+        vectors_of: (encoder, sentences) -> vectors ``(n, dim)``, what the model is told.
+    """
 
-    def begin(self) -> None:
-        seen = choose_instructions()
-        self._vectors = self.vectors_of([i.text for i in seen])
-        self.cases = asked("validation", seen, self.config.eval_cases) if self.main else []
+    prog = PROG
 
-    def figures(self) -> dict[str, float]:
-        model = self.trainer.model
-        answers = answers_said(model, self.tokenizer, self.cases, self._vectors)
-        shares = [share_answered(a, case.completion) for a, case in zip(answers, self.cases, strict=True)]
-        return {
-            "exact": sum(share == 1 for share in shares) / len(shares),
-            "share": sum(shares) / len(shares),
-            "loss": self._loss(model),
-        }
+    def __init__(self, config: Train, run: RunConfig, vectors_of: VectorsOf = sentence_vectors) -> None:
+        self.config, self.run = config, run
+        self.stem, self.goal = config.arch, config.loss
+        self._vectors_of = vectors_of
+
+    def examples(self) -> tuple[TrainingBatches, Objective[Any]]:
+        config = self.config
+        batches = ConditionedBatches(config.batch_size, self._seen, config.seed)
+        return batches, Said(label_smoothing=config.label_smoothing)
+
+    def model(self, *, begun: bool) -> SequenceModel:
+        return self.run.build()
+
+    @cached_property
+    def _seen(self) -> np.ndarray:
+        return self._vectors(choose_instructions())
+
+    @cached_property
+    def _cases(self) -> list[Case]:
+        return asked("validation", choose_instructions(), self.config.eval_cases)
+
+    def _vectors(self, instructions: Sequence[Instruction]) -> np.ndarray:
+        return self._vectors_of(self.config.ncl_encoder, [i.text for i in instructions])
+
+    def figures(self, model: SequenceModel) -> dict[str, float]:
+        answers = answers_said(model, BracketTokenizer(self.run.language), self._cases, self._seen)
+        return {**answer_shares(answers, self._cases), "loss": self._loss(model)}
 
     @torch.inference_mode()
     def _loss(self, model: SequenceModel) -> float:
         """Mean nats a token of the right answers."""
-        encoded, rows = encode_cases(self.cases, self.tokenizer), np.arange(len(self.cases))
-        objective = Said()
+        encoded = encode_cases(self._cases, BracketTokenizer(self.run.language))
+        rows, objective, total = np.arange(len(self._cases)), Said(), 0.0
         loss = objective.loss(model).eval()
-        total = 0.0
         for low in range(0, len(rows), 1024):
             part = rows[low : low + 1024]
-            batch = SaidCases(encoded.take(part), self._vectors[part % len(self._vectors)])
+            batch = SaidCases(encoded.take(part), self._seen[part % len(self._seen)])
             total += float(loss(*objective.inputs(batch, model.head.weight.device)))
         return total / encoded.token_count(everywhere=False)
 
-    def finish(self, folder: RunFolder) -> None:
-        model = load_best(folder, device=self.trainer.accelerator.device)
-        scores = {}
+    def finish(self, folder: RunFolder, outcome: Outcome, console: Console) -> None:
+        model, scores = load_best(folder, device=outcome.device), {}
         for name, (sentences, meanings) in GROUPS.items():
             chosen = choose_instructions(sentences, meanings)
             cases = asked("test", chosen, self.config.eval_cases)
-            vectors = self.vectors_of([i.text for i in chosen])
-            answers = answers_said(model, self.tokenizer, cases, vectors)
+            answers = answers_said(model, BracketTokenizer(self.run.language), cases, self._vectors(chosen))
             right = sum(a == case.completion for a, case in zip(answers, cases, strict=True))
             scores[name] = Estimate.of(right, len(cases))
             if name == "unseen paraphrases":
                 write_evaluation_result(folder.path / "evaluation_result.txt", cases, answers)
-        self.console.print(
+        console.print(
             scores_table(scores, f"{folder.name}: prefixes of the test split; trained with seed {self.config.seed}")
         )
         if self.config.json is not None:

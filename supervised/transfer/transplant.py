@@ -15,13 +15,14 @@ from bracket_env.command import is_given
 from bracket_env.errors import InputError, quote
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
+from supervised.options.groups import InitFrom
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
 from supervised.runs.sentences import refuse_conditioned
 from supervised.transfer.symbols import nearest_pairs
 
-Config = TypeVar("Config")
+Config = TypeVar("Config", bound=InitFrom)
 _IMPROBABLE = -10.0  # logit
 
 
@@ -29,17 +30,30 @@ def with_architecture(config: Config, option: str) -> Config:
     """A command's configuration with the architecture of the run that ``--init-from`` names.
 
     Args:
-        config: a frozen dataclass with the fields ``init_from`` and ``runs_dir``.
         option: the field that names the architecture; one that was typed stays.
 
     Raises:
         InputError: there is no such run.
     """
-    given: Any = config
-    if given.init_from is None or is_given(config, option):
+    if config.init_from is None or is_given(config, option):
         return config
-    source = RunFolder.open(given.init_from, root=given.runs_dir).config
-    return replace(given, **{option: source.architecture})
+    changes: dict[str, Any] = {option: RunFolder.open(config.init_from, root=config.runs_dir).config.architecture}
+    return replace(config, **changes)
+
+
+def fresh_model(run: RunConfig, options: InitFrom, *, begun: bool) -> SequenceModel:
+    """The model of a run at its first step, with the weights of the run that ``--init-from`` names.
+
+    Args:
+        begun: a checkpoint will overwrite the weights.
+
+    Raises:
+        InputError: as :func:`initialise_from`.
+    """
+    model = run.build()
+    if options.init_from is not None and not begun:
+        initialise_from(model, run, RunFolder.open(options.init_from, root=options.runs_dir))
+    return model
 
 
 def initialise_from(model: SequenceModel, run: RunConfig, source: RunFolder, *, nearest: bool = False) -> None:

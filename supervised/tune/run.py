@@ -13,15 +13,15 @@ from rich.console import Console
 from bracket_env.settings import get_setting
 from ncl_reward.reading.sentence import check_sentences
 from supervised.data.dataset_folder import MOST_CASES, generate_dataset
-from supervised.learning.session import run_session
+from supervised.learning.stopping import Observer
 from supervised.learning.trainer import DivergedError
-from supervised.options.checks import check, custom_pairs
+from supervised.options.checks import custom_pairs
 from supervised.options.ranges import require_whole
-from supervised.runs.folder import RunFolder
 from supervised.study.problem import Problem, Watch
 from supervised.study.run import run_study
+from supervised.train.check import check
 from supervised.train.options import Train
-from supervised.train.run import TrainingSession, train_batches
+from supervised.train.run import train
 from supervised.tune.options import PROG, Tune
 from supervised.tune.search_spaces import SEARCH_SPACES, sample_sentence_weight, usual_params
 
@@ -70,25 +70,8 @@ class SupervisedProblem(Problem[Tune]):
         return self.options.steps, max(1, self.options.steps // EVALUATIONS)
 
     def train(self, drawn: Mapping[str, Any], study: Path, name: str, threads: int, watch: Watch) -> Path:
-        config = self._command(drawn, study, name, threads)
-        problem = self
-
-        class Trial(TrainingSession):
-            """Watched, ranked by the objective, and silent about test cases."""
-
-            def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
-                watch(step, figures)
-
-            def rank(self, figures: Mapping[str, float]) -> tuple[float, float]:
-                return problem.rank(figures)
-
-            def report(self, folder: RunFolder, reason: str) -> None:
-                if reason == "interrupted":
-                    raise KeyboardInterrupt
-
-        run = check(config)
-        command = [*PROG.split(), "--resume", study.name]
-        folder = run_session(Trial, config, run, None, lambda: train_batches(config, run), command, Console(quiet=True))
+        config, command = self._command(drawn, study, name, threads), [*PROG.split(), "--resume", study.name]
+        folder = train(config, command, Console(quiet=True), Observer(self.rank, watch))
         assert folder is not None
         return folder.path
 

@@ -13,7 +13,7 @@ from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
 from bracket_env.errors import InputError
-from supervised.options.checks import FREE_ON_RESUME, resumed
+from supervised.runs.resuming import FREE_ON_RESUME, resumed
 
 NAN, INF = float("nan"), float("inf")
 COUNTS = (

@@ -20,11 +20,11 @@ from bracket_env.command import run as run_command
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.learning import session
-from supervised.options.checks import check as check_supervised
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load, load_best
 from supervised.runs.solver import ModelSolver
-from supervised.train import run as supervised_training
+from supervised.train import lesson
+from supervised.train.check import check as check_supervised
 from supervised.train.options import Train
 from supervised.train.run import train as train_supervised
 
@@ -43,11 +43,11 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def _no_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (training, supervised_training):
+    for module in (training, lesson):
         monkeypatch.setattr(module, "report_scores", lambda *arguments, **options: None)
     for module in (training, session):
         monkeypatch.setattr(module, "plot_history", lambda *arguments, **options: None)
-    monkeypatch.setattr(supervised_training, "report_old_task", lambda *arguments, **options: None)
+    monkeypatch.setattr(lesson, "report_old_task", lambda *arguments, **options: None)
 
 
 def make_run(root: Path, arch: str = "gru", pairs: tuple[str, ...] | None = None) -> RunFolder:

@@ -24,14 +24,14 @@ from supervised.adapt import run as adaptation
 from supervised.adapt.__main__ import main as adapt_main
 from supervised.adapt.check import check_adaptation
 from supervised.adapt.options import PROG, Adapt
-from supervised.adapt.run import AdaptationSession, adapt
+from supervised.adapt.run import AdaptationLesson, adapt
 from supervised.learning import session
 from supervised.learning.objective import TokenLoss
 from supervised.learning.session import CHECKPOINT
-from supervised.options.checks import check
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load, load_best
 from supervised.runs.solver import ModelSolver
+from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.transfer.adapter_files import answering, with_adapters
 from supervised.transfer.export import bracket_tokenizer
@@ -277,7 +277,7 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
     make_run(tmp_path)
     make_run(tmp_path, name="other", seed=2)
     config = replace(LORA, runs_dir=str(tmp_path), steps=1)
-    model = AdaptationSession.model(config, check_adaptation(config)[1], begun=False)
+    model = AdaptationLesson(*check_adaptation(config)).model(begun=False)
     from supervised.transfer.adapter_files import Base, base_digest, save_adapter
 
     owner = Base("base", base_digest(RunFolder.open("base", root=tmp_path)), TINY, WITH_A_NEW_PAIR)

@@ -32,11 +32,11 @@ from supervised.evaluate import Evaluate
 from supervised.evaluate import main as evaluate
 from supervised.learning.schedule import learning_rate
 from supervised.models import SequenceModel
-from supervised.options.checks import check
 from supervised.predict import Predict
 from supervised.predict import main as predict
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load, load_best
+from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.train.run import train
 from supervised.transfer.transplant import initialise_from

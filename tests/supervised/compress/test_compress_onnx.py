@@ -28,10 +28,10 @@ from supervised.compress.onnx.forms import NOT_EXPORTABLE, RecurrentStep, StackS
 from supervised.compress.options import Compress
 from supervised.compress.run import compress
 from supervised.models import ENCODERS, SequenceModel
-from supervised.options.checks import check
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 from supervised.runs.solver import ModelSolver
+from supervised.train.check import check
 from supervised.train.options import Train
 
 EXAMPLE = ROOT / "examples" / "close_with_onnx.py"

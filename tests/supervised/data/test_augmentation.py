@@ -26,10 +26,12 @@ from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.augmentation import AUGMENTATIONS, AugmentedSource, Pool, Words, cases_of, words_of
 from supervised.data.batches import EncodedCases, FixedSource, encode_cases
 from supervised.learning import session
-from supervised.options.checks import check, chosen_augmentations
+from supervised.options.checks import chosen_augmentations
 from supervised.runs import checkpoint
-from supervised.train import run as training
+from supervised.train import lesson
+from supervised.train.check import check
 from supervised.train.options import Train
+from supervised.train.run import train
 
 SETTINGS = [get_setting(f"bracket/{name}-v0") for name in ("Close", "CloseDeep", "CloseTiny")]
 LANGUAGE = BracketLanguage(("()", "[]", "{}"))
@@ -237,7 +239,7 @@ def test_bad_choices_are_refused(names: tuple[str, ...], size: str, message: str
 
 
 def test_an_augmented_run_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((training, "report_scores"), (session, "plot_history")):
+    for module, name in ((lesson, "report_scores"), (session, "plot_history")):
         monkeypatch.setattr(module, name, lambda *arguments, **options: None)
     config = Train(
         name="run", setting="bracket/CloseTiny-v0", dataset_size="30", augment=("all",), units=6, embedding_size=4,
@@ -246,7 +248,7 @@ def test_an_augmented_run_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.Mo
 
     def weights(root: Path, *configs: Train) -> dict[str, torch.Tensor]:
         for each in configs:
-            folder = training.train(replace(each, runs_dir=str(root)), ["train"], Console(file=StringIO()))
+            folder = train(replace(each, runs_dir=str(root)), ["train"], Console(file=StringIO()))
         assert folder is not None
         return checkpoint.read(folder.checkpoint / session.CHECKPOINT).tensors
 

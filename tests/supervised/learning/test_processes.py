@@ -19,7 +19,8 @@ from accelerate import Accelerator
 from bracket_env.settings import get_setting
 from supervised.data.batches import Batches, StreamSource
 from supervised.learning.trainer import Trainer
-from supervised.options.checks import check
+from supervised.learning.objective import NextToken
+from supervised.train.check import check
 from supervised.train.options import Train
 torch.set_num_threads(1)
 sizes = {"units": 8} if sys.argv[1] == "gru" else {"width": 8, "heads": 2}
@@ -28,7 +29,8 @@ config = Train(arch=sys.argv[1], loss=sys.argv[2], setting="bracket/CloseTiny-v0
 torch.manual_seed(0)
 source = StreamSource(get_setting(config.setting).sampler(split="train"), 0)
 accelerator = Accelerator(cpu=True)
-trainer = Trainer(config, check(config).build(), Batches(source, config.batch_size, 0), accelerator)
+objective = NextToken(everywhere=config.loss == "all")
+trainer = Trainer(config, check(config).build(), Batches(source, config.batch_size, 0), objective, accelerator, seed=0)
 assert trainer.sound() and trainer.advance()
 found = {f"gradient.{n}": p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
 found["loss"] = torch.tensor(trainer.loss_sum)

@@ -15,10 +15,10 @@ from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from bracket_env.settings import get_setting
 from supervised.data.batches import Batches, StreamSource
-from supervised.learning.objective import TokenLoss
+from supervised.learning.objective import NextToken, TokenLoss
 from supervised.learning.trainer import MOST_ROLLBACKS, DivergedError, Trainer, seed_device
-from supervised.options.checks import check
 from supervised.runs import checkpoint
+from supervised.train.check import check
 from supervised.train.options import Train
 
 SETTING = get_setting("bracket/CloseTiny-v0")
@@ -34,7 +34,9 @@ def make(config: Train = SMALL, **changes: Any) -> Trainer:
     torch.manual_seed(key(config.seed, "test") >> 1)
     model = check(config).build()
     source = StreamSource(SETTING.sampler(split="train"), config.seed)
-    return Trainer(config, model, Batches(source, config.batch_size, config.seed), Accelerator(cpu=True))
+    batches = Batches(source, config.batch_size, config.seed)
+    objective = NextToken(everywhere=config.loss == "all", label_smoothing=config.label_smoothing)
+    return Trainer(config, model, batches, objective, Accelerator(cpu=True), seed=config.seed)
 
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:

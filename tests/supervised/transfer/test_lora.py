@@ -15,10 +15,10 @@ from torch import Tensor
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
-from supervised.options.checks import check
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
+from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.transfer.adapter_files import (
     Base,

@@ -16,9 +16,9 @@ from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.options import Adapt
 from supervised.models import build_model
-from supervised.options.checks import check
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
+from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.transfer.export import bracket_tokenizer, export_transformers
 from supervised.transfer.pretrained import read_pretrained, transfer

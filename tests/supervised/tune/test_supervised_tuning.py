@@ -15,17 +15,16 @@ from rich.console import Console
 
 from bracket_env.command import configuration, run
 from bracket_env.errors import InputError
-from bracket_env.settings import get_setting
 from supervised.models import ENCODERS
-from supervised.options.checks import check
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 from supervised.study import run as study_run
 from supervised.study.best_trial import best_from_database
 from supervised.study.study import OPTIONS, check_options
 from supervised.train import options as train
+from supervised.train.check import check
+from supervised.train.examples import train_examples
 from supervised.train.options import Train
-from supervised.train.run import training_source
 from supervised.tune.__main__ import main
 from supervised.tune.options import PROG, Tune
 from supervised.tune.run import SupervisedProblem, tune
@@ -121,9 +120,9 @@ def test_a_study_from_its_data_to_its_report() -> None:
     options = json.loads((folder / "best_params.json").read_text())
     assert options.items() >= best.attributes[OPTIONS].items()
     config = configuration(Train, ["--params", str(folder / "best_params.json")], "train")
-    again = training_source(config, check(config), get_setting(TINY)).items(0, 40)
+    again = train_examples(config, check(config))[0][0]
     trial = SupervisedProblem(SMALL)._command(best.attributes[OPTIONS], folder, None, 1)
-    first = training_source(trial, check(trial), get_setting(TINY)).items(0, 40)
+    first = train_examples(trial, check(trial))[0][0]
     assert all((a == b).all() for a, b in zip(again, first, strict=True))
     assert run(Train, train.main, argv=["--params", str(folder / "best_params.json"), "--name", "x"], prog="x") == 0
     assert RunFolder.open("x").best_metadata()["step"] <= 5

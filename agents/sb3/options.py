@@ -1,0 +1,36 @@
+"""The options of every PPO training. No heavy import, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from supervised.options.groups import Evaluation, Machine, RunName
+
+
+@dataclass(frozen=True)
+class PPOOptions(Machine, Evaluation, RunName):
+    """Proximal policy optimisation (Schulman et al. 2017) on the native vector environments."""
+
+    total_timesteps: int = 400_000
+    """Environment steps to train for."""
+    reward: Literal["dense", "sparse"] = "dense"
+    """dense: 1/m for each right action; sparse: 1 for a perfect answer only."""
+    n_envs: int = 512
+    """Environments stepped at once."""
+    n_steps: int = 8
+    """Steps of each environment between two updates."""
+    batch_size: int = 1024
+    """Transitions in a minibatch; divides n_envs * n_steps."""
+    n_epochs: int = 3
+    """Passes over each rollout."""
+    learning_rate: float = 4e-3
+    """Adam's step size at the start; it falls linearly to 0 (unless --lr-schedule constant is said)."""
+    gamma: float = 0.9
+    """Discount."""
+    gae_lambda: float = 0.9
+    """Bias-variance trade-off of the advantage estimate (Schulman et al. 2016)."""
+    ent_coef: float = 0.05
+    """Weight of the entropy bonus; much less, and on CloseDeep the agent unlearns END before it ever earns it."""
+
+    eval_every: int = 20_000

@@ -1,0 +1,30 @@
+"""What a ``Pretrain`` configuration must satisfy, checked before any work, and what follows from it."""
+
+from __future__ import annotations
+
+from bracket_env.errors import InputError, quote
+from bracket_env.settings import get_setting
+from supervised.options.checks import READING_BOTH_WAYS, check_training, fixed_size
+from supervised.pretrain.options import Pretrain
+from supervised.runs.config import RunConfig
+from supervised.runs.resuming import new_run
+
+
+def check(config: Pretrain) -> RunConfig:
+    """The pre-training run's configuration with every default filled in.
+
+    Raises:
+        InputError: the first option that is out of range, or does not fit the others.
+    """
+    if config.objective not in ("clm", "mlm"):
+        raise InputError(f"--objective must be clm or mlm, not {quote(config.objective)}")
+    check_training(config)
+    fixed_size(config.words, "words")
+    setting = get_setting(config.setting)
+    run = new_run("pretrain", config, config.arch, setting, setting.language(config.pairs))
+    if config.objective == "mlm" and config.arch not in READING_BOTH_WAYS:
+        raise InputError(
+            f"--objective mlm needs an architecture that reads both ways ({', '.join(READING_BOTH_WAYS)}): "
+            f"{config.arch} only reads from left to right"
+        )
+    return run

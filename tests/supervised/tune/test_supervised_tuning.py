@@ -21,7 +21,7 @@ from supervised.runs.loading import load
 from supervised.study import run as study_run
 from supervised.study.best_trial import best_from_database
 from supervised.study.study import OPTIONS, check_options
-from supervised.train import options as train
+from supervised.train.__main__ import main as train_main
 from supervised.train.check import check
 from supervised.train.examples import train_examples
 from supervised.train.options import Train
@@ -124,7 +124,7 @@ def test_a_study_from_its_data_to_its_report() -> None:
     trial = SupervisedProblem(SMALL)._command(best.attributes[OPTIONS], folder, None, 1)
     first = train_examples(trial, check(trial))[0][0]
     assert all((a == b).all() for a, b in zip(again, first, strict=True))
-    assert run(Train, train.main, argv=["--params", str(folder / "best_params.json"), "--name", "x"], prog="x") == 0
+    assert run(Train, train_main, argv=["--params", str(folder / "best_params.json"), "--name", "x"], prog="x") == 0
     assert RunFolder.open("x").best_metadata()["step"] <= 5
     assert load(folder / "best_model").complete(["("]) is not None
 

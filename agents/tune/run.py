@@ -122,36 +122,14 @@ class PPOProblem(Problem[TunePPO]):
 
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         options = self.options
-        fixed: dict[str, Any] = {
-            "setting": options.setting,
-            "total_timesteps": options.total_timesteps,
-            "mask": options.mask,
-        }
-        if options.pairs is not None:
-            fixed["pairs"] = list(options.pairs)
-        if options.instruction:
-            fixed["instruction"] = list(options.instruction)
-        every = {"eval_every": self.budget()[1], "eval_cases": options.eval_cases}
-        return {**fixed, **drawn, "seed": options.seed, **every}
+        fixed = {"setting": options.setting, "total_timesteps": options.total_timesteps, "mask": options.mask}
+        return self.file_options(fixed, drawn)
 
     def _command(self, drawn: Mapping[str, Any], study: Path, name: str | None, threads: int) -> TrainPPO:
         """The training command of a configuration."""
         options = self.options
-        return TrainPPO(
-            name=name,
-            runs_dir=str(study / "trials"),
-            setting=options.setting,
-            pairs=options.pairs,
-            instruction=options.instruction,
-            mask=options.mask,
-            total_timesteps=options.total_timesteps,
-            eval_every=self.budget()[1],
-            eval_cases=options.eval_cases,
-            seed=options.seed,
-            threads=threads,
-            device=options.device,
-            **drawn,
-        )
+        shared = self.shared_options(study, name, threads)
+        return TrainPPO(**shared, mask=options.mask, total_timesteps=options.total_timesteps, **drawn)
 
 
 def tune(config: TunePPO, console: Console | None = None) -> Path:

@@ -67,7 +67,7 @@ class Source(ABC):
 
 
 class StreamSource(Source):
-    """Fresh cases for ever."""
+    """Fresh cases without end."""
 
     def __init__(self, sampler: PrefixSampler, seed: int) -> None:
         self._sampler = sampler

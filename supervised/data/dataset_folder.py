@@ -45,7 +45,7 @@ def generate_dataset(
     The folder appears whole or not at all.
 
     Args:
-        progress: told how many more cases have been written.
+        progress: gets how many more cases have been written.
 
     Raises:
         InputError: the folder exists, cannot be written, or a count or the seed is out of range.

@@ -28,7 +28,7 @@ _HIDDEN, _CHANGED = round(0.8 * 2**32), round(0.9 * 2**32)  # of the masked ones
 
 
 class WordSource(Source):
-    """Fresh balanced words for ever, as ``BOS word EOS``; the prompt is BOS alone.
+    """Fresh balanced words without end, as ``BOS word EOS``; the prompt is BOS alone.
 
     Args:
         sampler: draws the cases, from the train split.
@@ -99,7 +99,7 @@ class MaskedWords(NamedTuple):
     """n words with some symbols hidden, padded on the right with PAD."""
 
     ids: np.ndarray  # (n, T): what is read
-    targets: np.ndarray  # (n, T): what stood where something is to be told, PAD elsewhere
+    targets: np.ndarray  # (n, T): what stood at the chosen places, PAD elsewhere
     length: np.ndarray  # (n,) int64: BOS and EOS counted
 
     def take(self, rows: np.ndarray) -> MaskedWords:

@@ -31,7 +31,7 @@ def load(
 
     Args:
         temperature, seed: see :class:`ModelSolver`.
-        instruction: what a model that was trained ``--conditioned`` is told; any sentence, and no other run takes one.
+        instruction: what a model that was trained ``--conditioned`` is asked for; no other run takes a sentence.
 
     Raises:
         InputError: see :meth:`RunFolder.open` and :func:`load_best`; a sentence that is missing or too much, or that

@@ -134,7 +134,7 @@ def answer_loss(
             # A BERT reads a sentence for every position asked for, so no others are.
             logits = model.head(model.encoder.at(tokens[:, :-1], lengths, *chosen.nonzero(as_tuple=True)))
             if masked:
-                possible = _still_asked_for(tokens[:, 1:], chosen, logits.shape[-1])[chosen]
+                possible = _still_needed(tokens[:, 1:], chosen, logits.shape[-1])[chosen]
                 logits = logits.masked_fill(~possible, -torch.inf)
             log_p = logits.log_softmax(-1).gather(1, tokens[:, 1:][chosen][:, None])
             total -= log_p.sum(dtype=torch.float64).cpu()
@@ -144,7 +144,7 @@ def answer_loss(
     return float(total) / count
 
 
-def _still_asked_for(tokens: torch.Tensor, answer: torch.Tensor, vocab_size: int) -> torch.Tensor:
+def _still_needed(tokens: torch.Tensor, answer: torch.Tensor, vocab_size: int) -> torch.Tensor:
     """The tokens that a right answer still has to write: those possible by count, and EOS.
 
     Args:

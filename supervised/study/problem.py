@@ -85,6 +85,29 @@ class Problem(ABC, Generic[Options]):
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         """The content of ``best_params.json``: what the training command needs to do the same."""
 
+    def shared_options(self, study: Path, name: str | None, threads: int) -> dict[str, Any]:
+        """Options of the training command that every trial of the study has; arguments as for :meth:`train`."""
+        options = self.options
+        return {
+            "name": name,
+            "runs_dir": str(study / "trials"),
+            "setting": options.setting,
+            "pairs": options.pairs,
+            "instruction": options.instruction,
+            "eval_every": self.budget()[1],
+            "eval_cases": options.eval_cases,
+            "seed": options.seed,
+            "threads": threads,
+            "device": options.device,
+        }
+
+    def file_options(self, fixed: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """The content of ``best_params.json``: fixed options, those of the study and drawn ones."""
+        options = self.options
+        given = {name: list(getattr(options, name)) for name in ("pairs", "instruction") if getattr(options, name)}
+        measured = {"seed": options.seed, "eval_every": self.budget()[1], "eval_cases": options.eval_cases}
+        return {**fixed, **given, **drawn, **measured}
+
     @property
     def directions(self) -> list[StudyDirection]:
         """Of the objectives."""

@@ -165,11 +165,11 @@ def one_line(location: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what the database itself said."""
+    """The first line of the database's own message."""
     while error.__cause__ is not None:
         error = error.__cause__
-    said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0] if said else type(error).__name__
+    message = str(getattr(error, "orig", None) or error).strip()
+    return message.splitlines()[0] if message else type(error).__name__
 
 
 def _checked(url: str) -> str:

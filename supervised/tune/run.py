@@ -81,39 +81,20 @@ class SupervisedProblem(Problem[Tune]):
 
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         options = self.options
-        fixed: dict[str, Any] = {
-            "arch": options.arch,
-            "setting": options.setting,
-            "steps": options.steps,
-            "loss": options.loss,
-        }
-        if options.pairs is not None:
-            fixed["pairs"] = list(options.pairs)
-        if options.instruction:
-            fixed["instruction"] = list(options.instruction)
-        every = {"eval_every": self.budget()[1], "eval_cases": options.eval_cases}
+        fixed = {"arch": options.arch, "setting": options.setting, "steps": options.steps, "loss": options.loss}
         # The same cases as in the data set folder: both come from the stream of this seed.
-        return {**fixed, **drawn, "dataset_size": str(options.dataset_size), "seed": options.seed, **every}
+        return self.file_options(fixed, {**drawn, "dataset_size": str(options.dataset_size)})
 
     def _command(self, drawn: Mapping[str, Any], study: Path, name: str | None, threads: int) -> Train:
         """The training command of a configuration."""
         given = {**drawn, "augment": tuple(drawn.get("augment", ("none",)))}
         options = self.options
         return Train(
-            name=name,
-            runs_dir=str(study / "trials"),
-            setting=options.setting,
-            pairs=options.pairs,
-            instruction=options.instruction,
+            **self.shared_options(study, name, threads),
             arch=options.arch,
             dataset=str(study / "dataset"),
             loss=options.loss,
             steps=options.steps,
-            eval_every=self.budget()[1],
-            eval_cases=options.eval_cases,
-            seed=options.seed,
-            threads=threads,
-            device=options.device,
             **given,
         )
 

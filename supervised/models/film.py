@@ -15,6 +15,7 @@ starts around 1. The network below knows nothing of the sentence: what it rememb
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from bracket_env.errors import InputError
-from supervised.models.base import Encoder
+from supervised.models.base import Encoder, SequenceModel
 
 
 class FiLMBlock(nn.Module):
@@ -40,15 +41,15 @@ class FiLMBlock(nn.Module):
 
 
 @dataclass(frozen=True)
-class SaidState:
-    """What is remembered of the prefixes, and what was said about each."""
+class ConditionedState:
+    """What is remembered of the prefixes, and the condition of each."""
 
     inner: Any
-    said: Tensor  # (B, size): z
+    condition: Tensor  # (B, size): z
 
 
-class FiLMEncoder(Encoder[SaidState]):
-    """Another encoder's features, modulated by what :meth:`say` was given last.
+class FiLMEncoder(Encoder[ConditionedState]):
+    """Another encoder's features, modulated by sentences; it reads only under some (:meth:`conditioned_on`).
 
     Args:
         encoder: reads the prefix.
@@ -71,39 +72,41 @@ class FiLMEncoder(Encoder[SaidState]):
         self.blocks = nn.ModuleList(FiLMBlock(encoder.width, size) for _ in range(blocks))
         self._vectors: Tensor | None = None
 
-    def say(self, vectors: Tensor) -> None:
-        """The sentences of the coming calls: ``(B, dim)``, one a row, or ``(1, dim)``, one for all rows."""
-        self._vectors = vectors
+    def conditioned_on(self, vectors: Tensor) -> FiLMEncoder:
+        """An encoder of the same layers under sentences: ``(B, dim)``, one a row, or ``(1, dim)``, one for all rows."""
+        bound = copy(self)
+        bound._vectors = vectors
+        return bound
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self._modulated(self.inner(ids, lengths), self._said(len(ids))[:, None])
+        return self._modulated(self.inner(ids, lengths), self._condition(len(ids))[:, None])
 
     def last(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        return self._modulated(self.inner.last(ids, lengths), self._said(len(ids)))
+        return self._modulated(self.inner.last(ids, lengths), self._condition(len(ids)))
 
     def at(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-        return self._modulated(self.inner.at(ids, lengths, rows, positions), self._said(len(ids))[rows])
+        return self._modulated(self.inner.at(ids, lengths, rows, positions), self._condition(len(ids))[rows])
 
-    def start(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, SaidState]:
+    def start(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, ConditionedState]:
         features, state = self.inner.start(ids, lengths)
-        said = self._said(len(ids))
-        return self._modulated(features, said), SaidState(state, said)
+        condition = self._condition(len(ids))
+        return self._modulated(features, condition), ConditionedState(state, condition)
 
-    def step(self, token: Tensor, state: SaidState) -> tuple[Tensor, SaidState]:
+    def step(self, token: Tensor, state: ConditionedState) -> tuple[Tensor, ConditionedState]:
         features, inner = self.inner.step(token, state.inner)
-        return self._modulated(features, state.said), SaidState(inner, state.said)
+        return self._modulated(features, state.condition), ConditionedState(inner, state.condition)
 
-    def select(self, state: SaidState, rows: Tensor) -> SaidState:
-        return SaidState(self.inner.select(state.inner, rows), state.said[rows])
+    def select(self, state: ConditionedState, rows: Tensor) -> ConditionedState:
+        return ConditionedState(self.inner.select(state.inner, rows), state.condition[rows])
 
     def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
         return self.inner.attention(ids, lengths)
 
-    def _said(self, rows: int) -> Tensor:
+    def _condition(self, rows: int) -> Tensor:
         """z of every row, ``(rows, size)``.
 
         Raises:
-            InputError: nothing was said.
+            InputError: there are no sentences.
         """
         if self._vectors is None:
             raise InputError(
@@ -116,3 +119,18 @@ class FiLMEncoder(Encoder[SaidState]):
         for block in self.blocks:
             x = block(x, z)
         return x
+
+
+class ConditionedModel(SequenceModel):
+    """A model under sentences: the encoder and the head of another one, whose layers it shares.
+
+    Args:
+        model: its encoder is a :class:`FiLMEncoder`.
+        vectors: as for :meth:`FiLMEncoder.conditioned_on`, on the model's device.
+    """
+
+    def __init__(self, model: SequenceModel, vectors: Tensor) -> None:
+        nn.Module.__init__(self)  # no head of its own
+        assert isinstance(model.encoder, FiLMEncoder)
+        self.encoder = model.encoder.conditioned_on(vectors)
+        self.head = model.head

@@ -13,7 +13,7 @@ from supervised.models import SequenceModel
 from supervised.models.parts.int8 import compute_in_int8
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import CONFIG, DEFAULT_ROOT, WEIGHTS, RunFolder
-from supervised.runs.sentences import is_conditioned, say, sentence_vectors
+from supervised.runs.sentences import conditioned_on, is_conditioned, sentence_vectors
 from supervised.runs.solver import ModelSolver
 from supervised.runs.weights import Stored, unpack
 
@@ -45,7 +45,7 @@ def load(
     model = load_best(folder, device=device)
     if instruction is not None:
         text = parse_sentence(instruction, folder.config.language).text
-        say(model, sentence_vectors(folder.config.options["ncl_encoder"], [text]))
+        model = conditioned_on(model, sentence_vectors(folder.config.options["ncl_encoder"], [text]))
     return ModelSolver(
         model,
         BracketTokenizer(folder.config.language),

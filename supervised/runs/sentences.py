@@ -14,7 +14,7 @@ from bracket_env.settings import INSTRUCT, Setting, get_setting
 from bracket_env.tokenizer import EOS, BracketTokenizer
 from ncl_reward.encoders.encoders import make_encoder
 from supervised.models import SequenceModel, decode
-from supervised.models.film import FiLMEncoder
+from supervised.models.film import ConditionedModel, FiLMEncoder
 
 _BATCH = 1024
 _AND_HASH = f"+{HASH}"
@@ -79,13 +79,12 @@ def with_sentences(model: SequenceModel, encoder: str) -> SequenceModel:
     return model
 
 
-def say(model: SequenceModel, vectors: np.ndarray) -> None:
-    """What a model of :func:`with_sentences` is told from now on; see :meth:`FiLMEncoder.say`."""
-    assert isinstance(model.encoder, FiLMEncoder)
-    model.encoder.say(torch.as_tensor(vectors, device=model.head.weight.device))
+def conditioned_on(model: SequenceModel, vectors: np.ndarray) -> SequenceModel:
+    """A model of :func:`with_sentences` under sentences: ``(B, dim)``, one a row, or ``(1, dim)``, one for all rows."""
+    return ConditionedModel(model, torch.as_tensor(vectors, device=model.head.weight.device))
 
 
-def complete_said(
+def complete_conditioned(
     model: SequenceModel, tokenizer: BracketTokenizer, prefixes: Sequence[str], vectors: np.ndarray
 ) -> list[str]:
     """One answer for each prefix under a sentence of its own, as :meth:`supervised.runs.solver.ModelSolver.complete`.
@@ -99,7 +98,6 @@ def complete_said(
         encoded, n_tokens = tokenizer.encode_prompts(prefixes[rows])
         ids = torch.as_tensor(encoded, dtype=torch.long, device=model.head.weight.device)
         lengths = torch.as_tensor(n_tokens, device=ids.device)
-        say(model, vectors[rows])
-        written = decode(model, ids, lengths, max_new=lengths - 1, eos=EOS)
+        written = decode(conditioned_on(model, vectors[rows]), ids, lengths, max_new=lengths - 1, eos=EOS)
         answers += [tokenizer.spell(row[:-1] if row[-1] == EOS else row) for row in written]
     return answers

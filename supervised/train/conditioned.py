@@ -42,11 +42,12 @@ from supervised.learning.figures import answer_shares
 from supervised.learning.lesson import Lesson, Outcome
 from supervised.learning.objective import LossInputs, NextToken, Objective, TokenLoss
 from supervised.models import SequenceModel
+from supervised.models.film import ConditionedModel
 from supervised.runs.config import RunConfig
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
-from supervised.runs.sentences import complete_said, sentence_vectors
+from supervised.runs.sentences import complete_conditioned, sentence_vectors
 from supervised.train.options import PROG, Train
 
 GROUPS: dict[str, tuple[Part, Part]] = {
@@ -60,7 +61,7 @@ GROUPS: dict[str, tuple[Part, Part]] = {
 VectorsOf = Callable[[str, Sequence[str]], np.ndarray]
 
 
-class SaidCases(NamedTuple):
+class ConditionedCases(NamedTuple):
     """n cases, each with the vector of its sentence."""
 
     cases: EncodedCases
@@ -71,9 +72,9 @@ class SaidCases(NamedTuple):
         """``(n,)`` int64: tokens of every row."""
         return self.cases.length
 
-    def take(self, rows: np.ndarray) -> SaidCases:
+    def take(self, rows: np.ndarray) -> ConditionedCases:
         """Some rows."""
-        return SaidCases(self.cases.take(rows), self.vectors[rows])
+        return ConditionedCases(self.cases.take(rows), self.vectors[rows])
 
 
 class ConditionedBatches:
@@ -91,12 +92,12 @@ class ConditionedBatches:
         self._vectors = vectors
         self._seed = seed
 
-    def __getitem__(self, step: int) -> SaidCases:
+    def __getitem__(self, step: int) -> ConditionedCases:
         cases = self._prefixes[step]
         stream = np.array([key(self._seed, "supervised/sentences", step)], dtype=np.uint64)
         words = bits(subkey(stream, np.arange(len(cases.length), dtype=np.uint64)), 0)
         sentences = below(words, len(self._vectors)).astype(np.int64)
-        return SaidCases(instructed(cases, sentences, self._task), self._vectors[sentences])
+        return ConditionedCases(instructed(cases, sentences, self._task), self._vectors[sentences])
 
 
 def instructed(cases: EncodedCases, sentences: np.ndarray, task: InstructTask) -> EncodedCases:
@@ -118,24 +119,24 @@ def instructed(cases: EncodedCases, sentences: np.ndarray, task: InstructTask) -
     return EncodedCases(ids[:, : int((prompt + count).max())], prompt, prompt + count)
 
 
-class Said(Objective[SaidCases]):
+class ConditionedNext(Objective[ConditionedCases]):
     """The next token of cases under their sentences."""
 
     def __init__(self, *, label_smoothing: float = 0.0) -> None:
         self._next = NextToken(everywhere=False, label_smoothing=label_smoothing)
 
-    def loss(self, model: SequenceModel) -> SaidLoss:
-        return SaidLoss(self._next.loss(model))
+    def loss(self, model: SequenceModel) -> ConditionedLoss:
+        return ConditionedLoss(self._next.loss(model))
 
-    def tokens(self, batch: SaidCases) -> int:
+    def tokens(self, batch: ConditionedCases) -> int:
         return self._next.tokens(batch.cases)
 
-    def inputs(self, batch: SaidCases, device: torch.device) -> LossInputs:
+    def inputs(self, batch: ConditionedCases, device: torch.device) -> LossInputs:
         return *self._next.inputs(batch.cases, device), torch.as_tensor(batch.vectors, device=device)
 
 
-class SaidLoss(nn.Module):
-    """:class:`~supervised.learning.objective.TokenLoss` of a model that is told a sentence a row."""
+class ConditionedLoss(nn.Module):
+    """:class:`~supervised.learning.objective.TokenLoss` of a model under a sentence a row."""
 
     def __init__(self, inner: TokenLoss) -> None:
         super().__init__()
@@ -148,13 +149,13 @@ class SaidLoss(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor, vectors: Tensor) -> Tensor:
         """Summed nats; arguments as for ``TokenLoss``, and ``vectors`` ``(B, dim)``."""
-        encoder: Any = self.model.encoder
-        encoder.say(vectors)
-        loss: Tensor = self.inner(ids, lengths, rows, positions)
+        conditioned = ConditionedModel(self.model, vectors)
+        inner = TokenLoss(conditioned, everywhere=self.inner.everywhere, label_smoothing=self.inner.label_smoothing)
+        loss: Tensor = inner(ids, lengths, rows, positions)
         return loss
 
 
-def asked(split: Any, instructions: Sequence[Instruction], n: int) -> list[Case]:
+def instructed_cases(split: Any, instructions: Sequence[Instruction], n: int) -> list[Case]:
     """n evaluation cases; case i is answered as instruction i mod m asks."""
     cases = INSTRUCT.evaluation_cases(split, n)
     return [
@@ -163,12 +164,12 @@ def asked(split: Any, instructions: Sequence[Instruction], n: int) -> list[Case]
     ]
 
 
-def answers_said(
+def conditioned_answers(
     model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case], vectors: np.ndarray
 ) -> list[str]:
-    """The answers to :func:`asked`, given the vectors ``(m, dim)`` of its instructions."""
+    """The answers to :func:`instructed_cases`, given the vectors ``(m, dim)`` of its instructions."""
     rows = np.arange(len(cases)) % len(vectors)
-    return complete_said(model, tokenizer, [case.prefix for case in cases], vectors[rows])
+    return complete_conditioned(model, tokenizer, [case.prefix for case in cases], vectors[rows])
 
 
 @final
@@ -178,7 +179,7 @@ class ConditionedLesson(Lesson):
     Args:
         config: the options of ``supervised.train``.
         run: what they make.
-        vectors_of: (encoder, sentences) -> vectors ``(n, dim)``, what the model is told.
+        vectors_of: (encoder, sentences) -> vectors ``(n, dim)``, which the model reads.
     """
 
     prog = PROG
@@ -191,7 +192,7 @@ class ConditionedLesson(Lesson):
     def examples(self) -> tuple[TrainingBatches, Objective[Any]]:
         config = self.config
         batches = ConditionedBatches(config.batch_size, self._seen, config.seed)
-        return batches, Said(label_smoothing=config.label_smoothing)
+        return batches, ConditionedNext(label_smoothing=config.label_smoothing)
 
     def model(self, *, begun: bool) -> SequenceModel:
         return self.run.build()
@@ -202,24 +203,24 @@ class ConditionedLesson(Lesson):
 
     @cached_property
     def _cases(self) -> list[Case]:
-        return asked("validation", choose_instructions(), self.config.eval_cases)
+        return instructed_cases("validation", choose_instructions(), self.config.eval_cases)
 
     def _vectors(self, instructions: Sequence[Instruction]) -> np.ndarray:
         return self._vectors_of(self.config.ncl_encoder, [i.text for i in instructions])
 
     def figures(self, model: SequenceModel) -> dict[str, float]:
-        answers = answers_said(model, BracketTokenizer(self.run.language), self._cases, self._seen)
+        answers = conditioned_answers(model, BracketTokenizer(self.run.language), self._cases, self._seen)
         return {**answer_shares(answers, self._cases), "loss": self._loss(model)}
 
     @torch.inference_mode()
     def _loss(self, model: SequenceModel) -> float:
         """Mean nats a token of the right answers."""
         encoded = encode_cases(self._cases, BracketTokenizer(self.run.language))
-        rows, objective, total = np.arange(len(self._cases)), Said(), 0.0
+        rows, objective, total = np.arange(len(self._cases)), ConditionedNext(), 0.0
         loss = objective.loss(model).eval()
         for low in range(0, len(rows), 1024):
             part = rows[low : low + 1024]
-            batch = SaidCases(encoded.take(part), self._seen[part % len(self._seen)])
+            batch = ConditionedCases(encoded.take(part), self._seen[part % len(self._seen)])
             total += float(loss(*objective.inputs(batch, model.head.weight.device)))
         return total / encoded.token_count(everywhere=False)
 
@@ -227,8 +228,8 @@ class ConditionedLesson(Lesson):
         model, scores = load_best(folder, device=outcome.device), {}
         for name, (sentences, meanings) in GROUPS.items():
             chosen = choose_instructions(sentences, meanings)
-            cases = asked("test", chosen, self.config.eval_cases)
-            answers = answers_said(model, BracketTokenizer(self.run.language), cases, self._vectors(chosen))
+            cases = instructed_cases("test", chosen, self.config.eval_cases)
+            answers = conditioned_answers(model, BracketTokenizer(self.run.language), cases, self._vectors(chosen))
             right = sum(a == case.completion for a, case in zip(answers, cases, strict=True))
             scores[name] = Estimate.of(right, len(cases))
             if name == "unseen paraphrases":

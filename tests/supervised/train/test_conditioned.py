@@ -27,8 +27,8 @@ from supervised.models import build_model
 from supervised.models.film import FiLMEncoder
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
-from supervised.runs.sentences import complete_said, say, sentence_vectors, with_sentences
-from supervised.train.conditioned import ConditionedBatches, Said, scores_table
+from supervised.runs.sentences import complete_conditioned, conditioned_on, sentence_vectors, with_sentences
+from supervised.train.conditioned import ConditionedBatches, ConditionedNext, scores_table
 from supervised.train.options import Train
 from supervised.train.run import train
 
@@ -80,7 +80,7 @@ def test_a_batch_is_a_function_of_its_number() -> None:
 
 
 def test_parts_of_a_batch_add_up_to_the_whole() -> None:
-    batch, objective = batches(24)[2], Said()
+    batch, objective = batches(24)[2], ConditionedNext()
     loss: Any = objective.loss(model("gru").double()).eval()
 
     def total(rows: list[int]) -> float:
@@ -95,7 +95,7 @@ def test_all_ways_of_reading_agree(arch: str) -> None:
     net = model(arch)
     prompts, n_tokens = TOKENIZER.encode_prompts(["({", "【({", "{"])
     ids, lengths = torch.as_tensor(prompts.astype(np.int64)), torch.as_tensor(n_tokens)
-    say(net, VECTORS[[0, 100, 300]])
+    unbound, net = net, conditioned_on(net, VECTORS[[0, 100, 300]])
     whole = net.encoder(ids, lengths)
     rows = torch.arange(3)
     expected = whole[rows, lengths - 1]
@@ -109,7 +109,7 @@ def test_all_ways_of_reading_agree(arch: str) -> None:
     chosen = torch.tensor([2, 0])
     stepped, _ = net.encoder.step(ids[rows, lengths - 1][chosen], net.encoder.select(state, chosen))
     torch.testing.assert_close(stepped, expected[chosen], atol=1e-5, rtol=1e-5)
-    say(net, VECTORS[100:101])
+    net = conditioned_on(unbound, VECTORS[100:101])
     torch.testing.assert_close(net.encoder(ids, lengths)[1], whole[1])
     assert not torch.allclose(net.encoder(ids, lengths)[0], whole[0])
 
@@ -118,11 +118,12 @@ def test_answers_follow_their_own_sentence() -> None:
     """However a batch is cut into rows that finish early."""
     net = model("gru")
     prefixes, vectors = ["({", "【", "(({", "{【("], VECTORS[[0, 100, 300, 500]]
-    together = complete_said(net, TOKENIZER, prefixes, vectors)
-    assert together == [complete_said(net, TOKENIZER, [p], v[None])[0] for p, v in zip(prefixes, vectors, strict=True)]
+    together = complete_conditioned(net, TOKENIZER, prefixes, vectors)
+    alone = [complete_conditioned(net, TOKENIZER, [p], v[None]) for p, v in zip(prefixes, vectors, strict=True)]
+    assert [[answer] for answer in together] == alone
 
 
-def test_a_model_that_was_told_nothing_says_so() -> None:
+def test_a_model_without_a_sentence_says_so() -> None:
     encoder: FiLMEncoder = model("gru").encoder
     with pytest.raises(InputError, match="answers what a sentence says"):
         encoder(torch.ones(1, 2, dtype=torch.long))

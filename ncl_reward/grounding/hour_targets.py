@@ -121,7 +121,7 @@ def worth_of(
         labels: ``(n,)``, below 0 where unknown.
         fired, silent: ``(n,)`` bool, where the rule speaks and where it does not.
         answer: what it says where it speaks.
-        noise: ε, shared by both answers as in :func:`ncl_reward.rules.rule.mixed_target`.
+        noise: ε, shared by both answers as in :func:`ncl_reward.grounding.modified.log_q`.
         prior: above 0 and at most 1.
     """
     obeyed = STRENGTH * (1 - noise / 2)

@@ -25,6 +25,9 @@ from ncl_reward.rules.bracket_rules import BracketRule
 from ncl_reward.rules.bracket_state import BracketState, OpenBrackets
 from ncl_reward.rules.rule import StatedRule, Target
 
+NEVER = -1e9
+"""log q of what cannot be written (PAD, BOS, …): finite, so that a weight of zero times it is zero."""
+
 
 class DrawnAnswers(NamedTuple):
     """n prompts with an answer each, and the targets at the places of the answers."""
@@ -33,6 +36,15 @@ class DrawnAnswers(NamedTuple):
     length: np.ndarray  # (n,) int64, of the whole row
     log_q: np.ndarray  # (m, K) float32; row by row, the places from SEP to the one before the last token
     applies: np.ndarray  # (m,) bool: some rule says something there
+
+
+def log_q(target: Target) -> np.ndarray:
+    """The target of one rule as a distribution, ``(n, K)`` float64, rows normalised."""
+    allowed, writable, noise = target.allowed, target.writable, target.noise
+    q = (1 - noise) * allowed / allowed.sum(axis=1, keepdims=True) + noise * writable / writable.sum()
+    logs = np.full(q.shape, NEVER)
+    np.log(q, out=logs, where=q > 0)
+    return logs
 
 
 def combine(targets: Sequence[Target], weights: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -45,14 +57,14 @@ def combine(targets: Sequence[Target], weights: Sequence[float]) -> tuple[np.nda
     Returns:
         log q ``(n, K)`` float64, and where a rule of positive weight applies ``(n,)`` bool.
     """
-    log_q = sum(weight * target.log_q for weight, target in zip(weights, targets, strict=True))
-    assert isinstance(log_q, np.ndarray)
-    top = log_q.max(axis=1, keepdims=True)
-    log_q = log_q - top - np.log(np.exp(log_q - top).sum(axis=1, keepdims=True))
-    applies = np.zeros(len(log_q), dtype=bool)
+    total = sum(weight * log_q(target) for weight, target in zip(weights, targets, strict=True))
+    assert isinstance(total, np.ndarray)
+    top = total.max(axis=1, keepdims=True)
+    total = total - top - np.log(np.exp(total - top).sum(axis=1, keepdims=True))
+    applies = np.zeros(len(total), dtype=bool)
     for weight, target in zip(weights, targets, strict=True):
         applies |= target.applies & (weight > 0)
-    return log_q, applies
+    return total, applies
 
 
 def modified_targets(state: BracketState, rules: Sequence[StatedRule[BracketRule]]) -> tuple[np.ndarray, np.ndarray]:
@@ -89,13 +101,13 @@ def draw_answers(
     applied: list[np.ndarray] = []
     going = np.ones(n, dtype=bool)
     for t in range(most):
-        log_q, applies = modified_targets(reader.state(), rules)
+        logs, applies = modified_targets(reader.state(), rules)
         uniform = (bits(streams, t) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         # Where rounding leaves the sum below the draw, no column is above it, and the likeliest token is taken.
-        drawn = (np.exp(log_q).cumsum(axis=1) > uniform[:, None]).argmax(axis=1)
-        drawn = np.where(drawn == PAD, log_q.argmax(axis=1), drawn)
+        drawn = (np.exp(logs).cumsum(axis=1) > uniform[:, None]).argmax(axis=1)
+        drawn = np.where(drawn == PAD, logs.argmax(axis=1), drawn)
         written.append(np.where(going, drawn, PAD))
-        wanted.append(log_q.astype(np.float32))
+        wanted.append(logs.astype(np.float32))
         applied.append(applies)
         going &= (drawn != EOS) & (t + 2 < lengths)
         if not going.any():

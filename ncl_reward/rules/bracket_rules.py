@@ -35,7 +35,7 @@ import numpy as np
 
 from bracket_env.tokenizer import EOS, FIRST_SYMBOL
 from ncl_reward.rules.bracket_state import NOTHING, BracketInputs, BracketState
-from ncl_reward.rules.rule import Domain, Rule, Slots, Target, mixed_target
+from ncl_reward.rules.rule import Domain, Rule, Slots, Target, target_of
 
 
 class BracketRule(Rule[BracketInputs]):
@@ -78,7 +78,7 @@ class BracketRule(Rule[BracketInputs]):
     def target_at(self, state: BracketState, slots: Slots) -> Target:
         """The target at n places whose state is known."""
         pairs = state.open.shape[1]
-        return mixed_target(self.allowed(state, slots), self.spoken_about(pairs), _writable(pairs), slots.noise)
+        return target_of(self.allowed(state, slots), self.spoken_about(pairs), _writable(pairs), slots.noise)
 
     def broken(self, state: BracketState, symbols: np.ndarray, slots: Slots) -> np.ndarray:
         """Whether writing ``symbols`` ``(n,)`` at n places breaks the rule, ``(n,)`` bool."""

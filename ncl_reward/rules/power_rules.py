@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncl_reward.rules.rule import Domain, Rule, Slots, StatedRule, Target, mixed_target
+from ncl_reward.rules.rule import Domain, Rule, Slots, StatedRule, Target, target_of
 
 ABSENT, PRESENT = 0, 1
 QUIET = 1.125
@@ -73,7 +73,7 @@ class PowerRule(Rule[PowerInputs]):
         allowed = np.ones((len(inputs.watts), 2), dtype=bool)
         allowed[self.holds(inputs, slots), 1 - self.answer] = False
         both = np.ones(2, dtype=bool)
-        return mixed_target(allowed, both, both, slots.noise)
+        return target_of(allowed, both, both, slots.noise)
 
     def violations(self, inputs: PowerInputs, slots: Slots) -> np.ndarray:
         """``(1,)``: slots whose answer is not the rule's; none without answers."""

@@ -2,9 +2,10 @@
 
 A rule turns inputs and what the sentence named into a target for each prediction:
 
-    target(inputs, slots) -> (log q, where it applies)
+    target(inputs, slots) -> (A, where it applies, W, ε)
 
-With W the symbols that can be written at all, S those that the rule chooses among and A those of S that it allows,
+With W the symbols that can be written at all, S those that the rule chooses among and A those of S that it allows, this
+stands for (:func:`ncl_reward.grounding.modified.log_q`)
 
     q = (1 - ε) · uniform(A) + ε · uniform(W)
 
@@ -27,9 +28,6 @@ Inputs = TypeVar("Inputs")
 NOISE: dict[str | None, float] = {"certain": 0.01, None: 0.05, "probable": 0.2}
 """ε by certainty: 必ず/always one exception in a hundred, unmarked one in twenty, 可能性が高い/probably one in five."""
 
-NEVER = -1e9
-"""log q of what cannot be written (PAD, BOS, …): finite, so that a weight of zero times it is zero."""
-
 
 @dataclass(frozen=True)
 class Slots:
@@ -44,9 +42,10 @@ class Slots:
 class Target(NamedTuple):
     """What a rule wants at n predictions."""
 
-    log_q: np.ndarray  # (n, K) float64, rows normalised
+    allowed: np.ndarray  # (n, K) bool: the set A; W where the rule does not apply
     applies: np.ndarray  # (n,) bool
-    allowed: np.ndarray  # (n, K) bool: the set A
+    writable: np.ndarray  # (K,) bool: W
+    noise: float  # ε
 
 
 class Rule(ABC, Generic[Inputs]):
@@ -83,7 +82,7 @@ class StatedRule(Generic[R_co]):
     """The same after an adapter has tuned the vector; without one, the prior."""
 
 
-def mixed_target(allowed: np.ndarray, about: np.ndarray, writable: np.ndarray, noise: float) -> Target:
+def target_of(allowed: np.ndarray, about: np.ndarray, writable: np.ndarray, noise: float) -> Target:
     """The target of an allowed set.
 
     Args:
@@ -97,8 +96,4 @@ def mixed_target(allowed: np.ndarray, about: np.ndarray, writable: np.ndarray, n
     allowed = allowed & about
     size = allowed.sum(axis=1)
     applies = (size > 0) & (size < about.sum())
-    allowed = np.where(applies[:, None], allowed, writable)
-    q = (1 - noise) * allowed / allowed.sum(axis=1, keepdims=True) + noise * writable / writable.sum()
-    log_q = np.full(q.shape, NEVER)
-    np.log(q, out=log_q, where=q > 0)
-    return Target(log_q, applies, allowed)
+    return Target(np.where(applies[:, None], allowed, writable), applies, writable, noise)

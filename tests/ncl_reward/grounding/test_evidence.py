@@ -17,6 +17,7 @@ from ncl_reward.rules.bracket_state import BracketInputs
 from ncl_reward.rules.rule import NOISE, Slots, Target
 
 SETTING = get_setting("bracket/Close-v0")
+BOTH = np.array([True, True])
 
 
 def labelled(n: int) -> tuple[BracketInputs, np.ndarray]:
@@ -69,7 +70,7 @@ def test_what_the_labels_break_is_dropped() -> None:
 def test_without_labels_the_prior_stands() -> None:
     inputs, labels = labelled(3)
     target = BRACKET_RULES["nesting"].target(inputs, Slots())
-    none = Target(target.log_q[:0], target.applies[:0], target.allowed[:0])
+    none = target._replace(allowed=target.allowed[:0], applies=target.applies[:0])
     assert posterior(0.3, factor_of(none, labels[:0], labels[:0], 0.05)) == pytest.approx(0.3)
 
 
@@ -88,10 +89,10 @@ def test_a_sentence_that_is_surely_understood_may_still_be_false() -> None:
 
 
 def test_places_where_the_rule_does_not_apply_say_nothing() -> None:
-    target = Target(np.zeros((3, 2)), np.array([True, False, False]), np.array([[True, False]] * 3))
+    target = Target(np.array([[True, False]] * 3), np.array([True, False, False]), BOTH, 0.05)
     assert factor_of(target, np.array([0, 1, 1]), np.zeros(3, dtype=int), 0.05) == pytest.approx((1 - 0.9**2) / 0.1)
 
 
 def test_situations_multiply() -> None:
-    target = Target(np.zeros((2, 2)), np.array([True, True]), np.array([[True, False]] * 2))
+    target = Target(np.array([[True, False]] * 2), np.array([True, True]), BOTH, 0.25)
     assert factor_of(target, np.array([0, 1]), np.array([0, 2]), 0.25) == pytest.approx((0.75 / 0.5) * (0.25 / 0.5))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key, subkey
 from bracket_env.tokenizer import EOS, BracketTokenizer
-from ncl_reward.grounding.modified import combine, draw_answers
+from ncl_reward.grounding.modified import NEVER, combine, draw_answers, log_q
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from ncl_reward.rules.bracket_state import BracketInputs
-from ncl_reward.rules.rule import NEVER, Slots, StatedRule, Target
+from ncl_reward.rules.rule import Slots, StatedRule, Target
 
 LANGUAGE = BracketLanguage(["()", "【】", "{}"])
 TOKENIZER = BracketTokenizer(LANGUAGE)
@@ -78,16 +78,18 @@ def test_the_product_is_that_of_the_targets() -> None:
     prompts, lengths = TOKENIZER.encode_prompts(["({【", "(", "()"])
     inputs = BracketInputs(prompts, np.arange(3), lengths - 1, TOKENIZER.vocab_size)
     targets = [BRACKET_RULES[name].target(inputs, Slots(noise=0.1)) for name in ("one_to_one", "stop_when_closed")]
-    log_q, applies = combine(targets, [1.0, 0.5])
-    product = np.exp(targets[0].log_q) * np.exp(targets[1].log_q) ** 0.5
-    assert np.exp(log_q) == pytest.approx(product / product.sum(axis=1, keepdims=True))
+    logs, applies = combine(targets, [1.0, 0.5])
+    product = np.exp(log_q(targets[0])) * np.exp(log_q(targets[1])) ** 0.5
+    assert np.exp(logs) == pytest.approx(product / product.sum(axis=1, keepdims=True))
     assert applies.all()
 
 
 def test_a_weight_of_zero_is_no_rule() -> None:
-    one = Target(np.log([[0.7, 0.3]]), np.array([True]), np.array([[True, False]]))
-    two = Target(np.array([[0.0, NEVER]]), np.array([True]), np.array([[True, False]]))
-    log_q, applies = combine([one, two], [1.0, 0.0])
-    assert log_q == pytest.approx(one.log_q)
+    one = Target(np.array([[True, False]]), np.array([True]), np.array([True, True]), 0.6)
+    two = Target(np.array([[True, False]]), np.array([True]), np.array([True, False]), 0.6)
+    assert log_q(one) == pytest.approx(np.log([[0.7, 0.3]]))
+    assert log_q(two) == pytest.approx(np.array([[0.0, NEVER]]))
+    logs, applies = combine([one, two], [1.0, 0.0])
+    assert logs == pytest.approx(log_q(one))
     assert applies.tolist() == [True]
     assert combine([one, two], [0.0, 0.0])[1].tolist() == [False]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, SEP, BracketTokenizer
+from ncl_reward.grounding.modified import NEVER, log_q
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from ncl_reward.rules.bracket_state import BracketInputs
-from ncl_reward.rules.rule import NEVER, NOISE, Slots
+from ncl_reward.rules.rule import NOISE, Slots
 
 LANGUAGE = BracketLanguage()
 TOKENIZER = BracketTokenizer(LANGUAGE)
@@ -83,10 +84,10 @@ def test_allowed_sets(rule: str, prefix: str, answer: str, slots: Slots, allowed
 @given(rule=rules, noise=st.sampled_from(list(NOISE.values())), prefix=prefixes, answer=answers)
 def test_a_target_is_a_distribution_over_what_can_be_written(rule: str, noise: float, prefix: str, answer: str) -> None:
     target = BRACKET_RULES[rule].target(written(prefix, answer), Slots(noise=noise))
-    q = np.exp(target.log_q[0])
+    q = np.exp(log_q(target)[0])
     writable = VOCABULARY - FIRST_SYMBOL + 1
     assert q.sum() == pytest.approx(1)
-    assert all(target.log_q[0, i] == NEVER for i in range(FIRST_SYMBOL) if i != EOS)
+    assert all(log_q(target)[0, i] == NEVER for i in range(FIRST_SYMBOL) if i != EOS)
     if target.applies[0]:
         size = target.allowed[0].sum()
         assert q[target.allowed[0]] == pytest.approx((1 - noise) / size + noise / writable)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncl_reward.grounding.head import RULE_NAMES
+from ncl_reward.grounding.modified import log_q
 from ncl_reward.rules.power_rules import (
     ABSENT,
     POWER_RULES,
@@ -63,11 +64,11 @@ def test_the_duration_counts_hours_and_not_slots() -> None:
 
 def test_the_target_is_the_answer_with_the_sentences_noise() -> None:
     target = LOW.target(home(90, 90, 90, 90, 500), Slots(hours=4, noise=0.2))
-    np.testing.assert_allclose(np.exp(target.log_q), [[0.9, 0.1]] * 4 + [[0.5, 0.5]])
+    np.testing.assert_allclose(np.exp(log_q(target)), [[0.9, 0.1]] * 4 + [[0.5, 0.5]])
     np.testing.assert_array_equal(target.applies, [True] * 4 + [False])
     np.testing.assert_array_equal(target.allowed[:, PRESENT], [False] * 4 + [True])
     varied = VARIED.target(home(90, 140, 160, 500), Slots(noise=0.2))
-    np.testing.assert_allclose(np.exp(varied.log_q[:, PRESENT]), [0.5, 0.5, 0.9, 0.9])
+    np.testing.assert_allclose(np.exp(log_q(varied)[:, PRESENT]), [0.5, 0.5, 0.9, 0.9])
 
 
 def test_violations_count_answers_against_the_rule() -> None:
@@ -84,7 +85,7 @@ def test_the_opposite_rule_speaks_at_the_same_hours_and_says_the_opposite() -> N
     opposite = POWER_RULES["low_constant_present"]
     np.testing.assert_array_equal(opposite.holds(inputs, Slots()), LOW.holds(inputs, Slots()))
     right, wrong = (rule.target(inputs, Slots(noise=0.2)) for rule in (LOW, opposite))
-    np.testing.assert_allclose(np.exp(wrong.log_q), np.exp(right.log_q)[:, ::-1])
+    np.testing.assert_allclose(np.exp(log_q(wrong)), np.exp(log_q(right))[:, ::-1])
 
 
 def test_night_takes_the_word_from_low_constant_and_from_nothing_else() -> None:

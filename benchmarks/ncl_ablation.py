@@ -141,8 +141,8 @@ def _examples(config: Any, run_config: Any, job: NCLJob) -> Any:
     from ncl_reward.rules.bracket_rules import BRACKET_RULES
     from ncl_reward.rules.rule import Slots, StatedRule
     from supervised.learning.objective import NextToken
-    from supervised.train.examples import train_examples, unlabelled_batch, unlabelled_source
-    from supervised.train.instructed import InstructedBatches
+    from supervised.train.examples import train_examples, unlabelled_source
+    from supervised.train.instructed import InstructedBatches, unlabelled_batch
 
     labelled, objective = train_examples(config, run_config)
     if job.arm not in ("rules", "random", "entropy"):

@@ -37,6 +37,23 @@ class DrawnAnswers(NamedTuple):
     log_q: np.ndarray  # (m, K) float32; row by row, the places from SEP to the one before the last token
     applies: np.ndarray  # (m,) bool: some rule says something there
 
+    def cut(self, prompt_length: np.ndarray, size: int) -> list[tuple[np.ndarray, DrawnAnswers]]:
+        """Parts of ``size`` rows, each behind the lengths of its prompts.
+
+        Args:
+            prompt_length: ``(n,)``, ``BOS prefix SEP``.
+            size: a divisor of n.
+        """
+        ends = np.cumsum(self.length - prompt_length)
+        found = []
+        for low in range(0, len(prompt_length), size):
+            rows = slice(low, low + size)
+            places = slice(int(ends[low - 1]) if low else 0, int(ends[rows][-1]))
+            length = self.length[rows]
+            part = DrawnAnswers(self.ids[rows, : int(length.max())], length, self.log_q[places], self.applies[places])
+            found.append((prompt_length[rows], part))
+        return found
+
 
 def log_q(target: Target) -> np.ndarray:
     """The target of one rule as a distribution, ``(n, K)`` float64, rows normalised."""

@@ -38,6 +38,13 @@ class EncodedCases(NamedTuple):
         length = self.length[rows]
         return EncodedCases(self.ids[rows, : int(length.max(initial=0))], self.prompt_length[rows], length)
 
+    def followed_by(self, other: EncodedCases) -> EncodedCases:
+        """These cases and then others."""
+        width = max(self.ids.shape[1], other.ids.shape[1])
+        ids = np.concatenate([_widened(cases.ids, width) for cases in (self, other)])
+        prompt_length, length = (np.concatenate(parts) for parts in zip(self[1:], other[1:], strict=True))
+        return EncodedCases(ids, prompt_length, length)
+
     def token_count(self, everywhere: bool) -> int:
         """How many tokens the loss is over: the answer's, or every one after BOS."""
         counted = self.length - 1 if everywhere else self.length - self.prompt_length

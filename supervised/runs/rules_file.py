@@ -54,6 +54,11 @@ def read_rules(folder: Path, language: BracketLanguage) -> list[StatedRule[Brack
         raise InputError(f"{path} is missing or damaged: {error}") from None
 
 
+def rule_weights(rules: Rules) -> dict[str, float]:
+    """The weights by the names under which a run's log shows them."""
+    return {f"ncl/weight/{stated.rule.name}": stated.weight for stated in rules}
+
+
 def rules_table(rules: Rules, language: BracketLanguage) -> Table:
     """One line a rule."""
     table = Table(title="what the sentences state", title_justify="left")

@@ -9,10 +9,7 @@ from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
-from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.evidence import MOST_EVIDENCE
-from ncl_reward.grounding.stated import effective, state_rules
-from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from supervised.data.batches import (
     Batches,
     EncodedCases,
@@ -27,7 +24,7 @@ from supervised.data.sources import fixed_cases, training_source
 from supervised.learning.objective import NextToken, Objective
 from supervised.options.checks import fixed_size
 from supervised.runs.config import RunConfig
-from supervised.train.instructed import InstructedBatches
+from supervised.train.instructed import instructed_batches
 from supervised.train.options import Train
 
 
@@ -45,36 +42,16 @@ def train_examples(config: Train, run: RunConfig) -> tuple[TrainingBatches, Obje
     if config.dataset_size != "0":
         labelled = Batches(labelled_source(config, run), config.batch_size, config.seed)
     if config.instruction:
-        rules = state_rules(
-            config.instruction,
-            make_encoder(config.ncl_encoder),
-            run.language,
-            BRACKET_RULES,
-            labelled=None if labelled is None else evidence(config, run),
-            adapter=config.ncl_adapter,
-            seed=config.seed,
+        known = None if labelled is None else evidence(config, run)
+        instructed = instructed_batches(
+            config, run.language, labelled, known, unlabelled_source(config, run), objective
         )
-        if effective(rules) and config.ncl_weight != 0:
-            instructed = InstructedBatches(
-                labelled,
-                unlabelled_source(config, run),
-                rules,
-                language=run.language,
-                batch_size=unlabelled_batch(config),
-                weight=config.ncl_weight,
-                labels=objective,
-                seed=config.seed,
-            )
+        if instructed is not None:
             return instructed, instructed.objective
         if labelled is None:
             raise InputError("the sentences state nothing about brackets, and there are no labels to learn from")
     assert labelled is not None
     return labelled, objective
-
-
-def unlabelled_batch(config: Train) -> int:
-    """How many prefixes without a label a step has."""
-    return config.unlabelled_batch or max(config.batch_size // 3, 1)
 
 
 def unlabelled_source(config: Train, run: RunConfig) -> Source:

@@ -24,11 +24,12 @@ from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key, subkey
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import PAD
+from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.modified import DrawnAnswers, draw_answers
-from ncl_reward.grounding.stated import effective
+from ncl_reward.grounding.stated import effective, state_rules
 from ncl_reward.loss import NCLLoss
 from ncl_reward.reading.sentence import introduced_pairs
-from ncl_reward.rules.bracket_rules import BracketRule
+from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
 from ncl_reward.rules.rule import StatedRule
 from supervised.data.batches import BUCKET_BATCHES, Batches, EncodedCases, Source, bucket_order
 from supervised.learning.objective import LossInputs, NextToken, Objective, TokenLoss
@@ -50,6 +51,51 @@ def with_introduced_pairs(config: Train) -> Train:
         return config
     labelled = config.labelled_pairs or language.pairs
     return replace(config, pairs=(*language.pairs, *introduced), labelled_pairs=labelled)
+
+
+def instructed_batches(
+    config: Train,
+    language: BracketLanguage,
+    labelled: Batches | None,
+    evidence: EncodedCases | None,
+    unlabelled: Source,
+    labels: NextToken,
+) -> InstructedBatches | None:
+    """The batches that the sentences make of a run; None where they state nothing that counts.
+
+    Args:
+        evidence: the labelled cases that speak for or against a rule.
+        language, labelled, unlabelled, labels: see :class:`InstructedBatches`.
+
+    Raises:
+        InputError: a sentence or an encoder that cannot be used.
+    """
+    rules = state_rules(
+        config.instruction,
+        make_encoder(config.ncl_encoder),
+        language,
+        BRACKET_RULES,
+        labelled=evidence,
+        adapter=config.ncl_adapter,
+        seed=config.seed,
+    )
+    if not effective(rules) or config.ncl_weight == 0:
+        return None
+    return InstructedBatches(
+        labelled,
+        unlabelled,
+        rules,
+        language=language,
+        batch_size=unlabelled_batch(config),
+        weight=config.ncl_weight,
+        labels=labels,
+        seed=config.seed,
+    )
+
+
+def unlabelled_batch(config: Train) -> int:
+    """How many prefixes without a label a step has."""
+    return config.unlabelled_batch or max(config.batch_size // 3, 1)
 
 
 class InstructedCases(NamedTuple):
@@ -132,7 +178,7 @@ class InstructedBatches:
         n = 0 if labelled is None else len(labelled.length)
         tokens = places if labelled is None else labelled.token_count(self._everywhere)
         return InstructedCases(
-            free if labelled is None else _stacked(labelled, free),
+            free if labelled is None else labelled.followed_by(free),
             np.arange(n + len(sizes)) < n,
             np.concatenate([np.zeros(n, dtype=np.int64), np.cumsum(sizes) - sizes]),
             drawn.log_q,
@@ -154,7 +200,7 @@ class InstructedBatches:
             for rows in order.reshape(BUCKET_BATCHES, -1) if prompts.shape[1] > _LONG else [order]:
                 prompt = prompts[rows, : int(lengths[rows].max())]
                 drawn = draw_answers(prompt, lengths[rows], self._effective, pairs=self._pairs, streams=streams[rows])
-                found += _cut(lengths[rows], drawn, self._batch_size)
+                found += drawn.cut(lengths[rows], self._batch_size)
             # The shortest go with the shortest labelled ones: a batch of both kinds pads little and has few steps.
             self._bucket = (number, [found[i] for i in bucket_order(self._seed, number)])
         return self._bucket[1][position]
@@ -236,26 +282,3 @@ def _prompts(cases: EncodedCases) -> tuple[np.ndarray, np.ndarray]:
     ids = cases.ids[:, :columns].copy()
     ids[np.arange(columns) >= cases.prompt_length[:, None]] = PAD
     return ids, cases.prompt_length
-
-
-def _cut(prompt_length: np.ndarray, drawn: DrawnAnswers, size: int) -> list[tuple[np.ndarray, DrawnAnswers]]:
-    """Batches of ``size`` rows."""
-    ends = np.cumsum(drawn.length - prompt_length)
-    found = []
-    for low in range(0, len(prompt_length), size):
-        rows = slice(low, low + size)
-        places = slice(int(ends[low - 1]) if low else 0, int(ends[rows][-1]))
-        length = drawn.length[rows]
-        part = DrawnAnswers(drawn.ids[rows, : int(length.max())], length, drawn.log_q[places], drawn.applies[places])
-        found.append((prompt_length[rows], part))
-    return found
-
-
-def _stacked(one: EncodedCases, two: EncodedCases) -> EncodedCases:
-    width = max(one.ids.shape[1], two.ids.shape[1])
-    ids = np.zeros((len(one.ids) + len(two.ids), width), dtype=one.ids.dtype)
-    ids[: len(one.ids), : one.ids.shape[1]] = one.ids
-    ids[len(one.ids) :, : two.ids.shape[1]] = two.ids
-    return EncodedCases(
-        ids, np.concatenate([one.prompt_length, two.prompt_length]), np.concatenate([one.length, two.length])
-    )

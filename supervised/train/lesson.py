@@ -21,7 +21,7 @@ from supervised.learning.report import report_old_task, report_scores
 from supervised.models import SequenceModel
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
-from supervised.runs.rules_file import Rules, rules_table, write_rules
+from supervised.runs.rules_file import Rules, rule_weights, rules_table, write_rules
 from supervised.runs.solver import ModelSolver
 from supervised.train.examples import train_examples
 from supervised.train.instructed import InstructedBatches
@@ -71,7 +71,7 @@ class CompletionLesson(Lesson):
             console.print(rules_table(self._rules, self.run.language))
             if folder is not None:
                 write_rules(folder.path, self._rules, self.run.language)
-            return {f"ncl/weight/{stated.rule.name}": stated.weight for stated in self._rules}
+            return rule_weights(self._rules)
         if self.config.instruction:
             print_line(console, "nothing grounded: the sentences state no rule about brackets that the labels allow")
         return {}

@@ -77,7 +77,7 @@ def work(job: InstructJob) -> dict[str, Any]:
         config = TrainInstruct(
             name="run",
             runs_dir=folder,
-            vectors=job.vectors,
+            ncl_encoder=job.vectors,
             seed=job.seed,
             total_timesteps=job.total_timesteps,
             json=str(scores),

@@ -108,7 +108,7 @@ def work(job: NCLRewardJob) -> dict[str, Any]:
             name="run",
             runs_dir=folder,
             setting=job.setting,
-            encoder=job.encoder,
+            arch=job.encoder,
             on_mistake="continue",
             reward="dense" if job.arm == "dense" else "sparse",
             instruction=SENTENCES.get(job.arm, ()),

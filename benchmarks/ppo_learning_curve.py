@@ -87,7 +87,7 @@ def _ours(job: PPOJob) -> dict[str, Any]:
             name="run",
             runs_dir=folder,
             setting=job.setting,
-            encoder=encoder,  # type: ignore[arg-type]
+            arch=encoder,  # type: ignore[arg-type]
             mask=bool(masked),
             seed=job.seed,
             total_timesteps=job.total_timesteps,

@@ -195,7 +195,7 @@ def _problem(job: StudyJob, shared: dict[str, Any]) -> Problem[Any]:
         from agents.tune.run import PPOProblem
 
         # Without the mask no agent finds END in so few steps, see docs/learning_curves.md.
-        own: dict[str, Any] = {"encoders": ("gru",), "mask": True, "objective": "exact"}
+        own: dict[str, Any] = {"archs": ("gru",), "mask": True, "objective": "exact"}
         return PPOProblem(TunePPO(total_timesteps=job.steps, **own, **shared))
     from supervised.tune.options import Tune
     from supervised.tune.run import SupervisedProblem

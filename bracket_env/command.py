@@ -14,9 +14,9 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
@@ -90,8 +90,9 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
     find_defaults: Callable[[], Any] | None = getattr(config, "defaults", None)
     defaults = None if find_defaults is None else find_defaults()
     known = fields(config)
-    words = {word.partition("=")[0].replace("_", "-") for word in argv if word.startswith("--")}
-    typed = frozenset(f.name for f in known if words & {f"--{no}{f.name.replace('_', '-')}" for no in ("", "no-")})
+    words = [word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")]
+    named = current_names(config_class, {name: None for word in words for name in (word, word.removeprefix("no_"))})
+    typed = frozenset(f.name for f in known if f.name in named)
     if defaults is not None:
         # What may be given several times would otherwise be added to the default.
         own = replace(defaults, **{f.name: f.default for f in known if f.name in typed})
@@ -99,6 +100,22 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
     object.__setattr__(config, _TYPED, typed)  # beside the fields: no part of the configuration's value
     found: Config = config
     return found
+
+
+def current_names(config_class: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options under the names that they have today.
+
+    An option that was renamed keeps its old name as an alias, ``Annotated[T, tyro.conf.arg(aliases=["--old-name"])]``,
+    on the command line and in what older versions wrote.
+    """
+    hints = get_type_hints(config_class, include_extras=True)
+    today = {
+        alias.removeprefix("--").replace("-", "_"): name
+        for name, hint in hints.items()
+        for note in getattr(hint, "__metadata__", ())
+        for alias in getattr(note, "aliases", None) or ()
+    }
+    return {today.get(name, name): value for name, value in options.items()}
 
 
 def typed_options(config: object) -> frozenset[str] | None:

@@ -8,7 +8,9 @@ table, since it answers a prefix only together with a sentence. It leaves behind
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 from agents.sb3.options import PPOOptions
 
@@ -24,10 +26,10 @@ class TrainInstruct(PPOOptions):
     Ctrl-C stops and keeps the best policy.
     """
 
-    vectors: str = "use"
+    ncl_encoder: Annotated[str, tyro.conf.arg(aliases=["--vectors"])] = "use"
     """What turns sentences into vectors: use (multilingual, needs bracketgym[ncl]), hash (character n-grams), none
     (zeros, a control), or an .npz file of python -m ncl_reward.instruct_vectors."""
-    encoder: Literal["gru", "lstm", "transformer"] = "gru"
+    arch: Annotated[Literal["gru", "lstm", "transformer"], tyro.conf.arg(aliases=["--encoder"])] = "gru"
     """The network that reads the tokens, at its default size."""
     sentence_units: int = 128
     """Size of what is made of the sentence's vector."""

@@ -23,6 +23,7 @@ from agents.train_instruct.options import TrainInstruct
 from agents.train_instruct.scores import Act, Told, best_without_sentence, play
 from agents.train_ppo.check import MOST, checked_rollout
 from bracket_env.atomic import write_bytes, write_text
+from bracket_env.command import current_names
 from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Part
@@ -74,8 +75,8 @@ def check(config: TrainInstruct) -> RunConfig:
         kind="instruct",
         setting=INSTRUCT.id,
         pairs=INSTRUCT.pairs,
-        architecture=config.encoder,
-        params=check_params(config.encoder, {}).to_dict(),
+        architecture=config.arch,
+        params=check_params(config.arch, {}).to_dict(),
         masked=False,
         options=asdict(config),
     )
@@ -99,12 +100,12 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
     run = check(config)
     torch.set_num_threads(config.threads)
     model = build(config, run)
-    name = free_name(f"instruct-{config.encoder}", config.runs_dir) if config.name is None else config.name
+    name = free_name(f"instruct-{config.arch}", config.runs_dir) if config.name is None else config.name
     folder = RunFolder.create(name, run, command, root=config.runs_dir)
     parameters = sum(p.numel() for p in model.policy.parameters())
     console.print(
         f"run {folder.path}: PPO on {run.setting}, {run.architecture} of {parameters:,} parameters, "
-        f"sentences by {config.vectors}",
+        f"sentences by {config.ncl_encoder}",
         markup=False,
         highlight=False,
     )
@@ -122,7 +123,7 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
     if watch.interrupt.requested:
         raise KeyboardInterrupt
     policy = load_policy(folder, device=config.device)
-    scores = evaluate(policy, config.vectors, config.eval_cases)
+    scores = evaluate(policy, config.ncl_encoder, config.eval_cases)
     console.print(table(scores, f"{run.setting}, test split; trained with seed {config.seed}"))
     if config.json is not None:
         write_text(config.json, json.dumps(scores, indent=2) + "\n")
@@ -132,7 +133,11 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
 def build(config: TrainInstruct, run: RunConfig) -> PPO:
     """A fresh PPO on the native vector environment, its members seeded by keys of the run's seed."""
     env = InstructVectorEnv(
-        config.n_envs, split="train", encoder=_encoder(config.vectors), reward=config.reward, autoreset_mode="SameStep"
+        config.n_envs,
+        split="train",
+        encoder=_encoder(config.ncl_encoder),
+        reward=config.reward,
+        autoreset_mode="SameStep",
     )
     model = PPO(
         "MultiInputPolicy",
@@ -176,7 +181,8 @@ def load_policy(folder: RunFolder, device: str = "cpu") -> Act:
     if folder.config.kind != "instruct":
         raise InputError(f"{folder.path} is no instructed run but a {folder.config.kind} one")
     try:
-        config = TrainInstruct(**{**folder.config.options, "n_envs": 1, "n_steps": 2, "batch_size": 2})
+        options = current_names(TrainInstruct, folder.config.options)
+        config = TrainInstruct(**{**options, "n_envs": 1, "n_steps": 2, "batch_size": 2})
         with torch.random.fork_rng(devices=[]):
             model = build(config, folder.config)
         copy_into(dict(model.policy.named_parameters()), safetensors.torch.load(path.read_bytes()))
@@ -253,7 +259,7 @@ class Watch(BaseCallback):
     def _evaluate(self) -> None:
         assert isinstance(self.model, PPO)
         config = self.config
-        scores = _played(greedy(self.model), config.vectors, config.eval_cases, "validation", "train", "train")
+        scores = _played(greedy(self.model), config.ncl_encoder, config.eval_cases, "validation", "train", "train")
         exact = scores["exact"]["value"]
         self.folder.log({"timesteps": self.num_timesteps, "exact": exact, "chance": scores["chance"]})
         if self.record.evaluated(self.num_timesteps, exact, (exact, 0.0)):

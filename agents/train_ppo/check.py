@@ -67,7 +67,7 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
     # An agent may read whole observations, and its model decodes freely.
     longest = task.observation_length
     language = task.sampler.language
-    run = new_run("ppo", config, config.encoder, task.setting, language, longest=longest, masked=config.mask)
+    run = new_run("ppo", config, config.arch, task.setting, language, longest=longest, masked=config.mask)
     return run, task
 
 

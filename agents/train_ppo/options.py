@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+import tyro
 
 from agents.sb3.options import PPOOptions
-from supervised.options.groups import ArchitectureName, InitFrom, ParamsFile, Sentence, Sizes, Stopping, Task
+from supervised.options.groups import (
+    Architecture,
+    ArchitectureName,
+    InitFrom,
+    ParamsFile,
+    Sentence,
+    Stopping,
+    Task,
+)
 
 PROG = "python -m agents.train_ppo"
 
 
 @dataclass(frozen=True)
-class TrainPPO(PPOOptions, Stopping, Sizes, Sentence, Task, ParamsFile, InitFrom):
+class TrainPPO(PPOOptions, Stopping, Architecture, Sentence, Task, ParamsFile, InitFrom):
     """Train a PPO agent to close brackets.
 
     Writes a run folder (weights, metrics, checkpoint, plot) and prints how the best model does on unseen cases of the
@@ -31,8 +41,7 @@ class TrainPPO(PPOOptions, Stopping, Sizes, Sentence, Task, ParamsFile, InitFrom
     """Forbid syntactically impossible actions (MaskablePPO)."""
     ncl_base: float = 0.0
     """With --instruction: the potential of an answer without a violation; above 0, ending early stops looking good."""
-    encoder: ArchitectureName = "gru"
-    """The network that reads the tokens; tree is given the structure: what opens, what closes."""
+    arch: Annotated[ArchitectureName, tyro.conf.arg(aliases=["--encoder"])] = "gru"
     lr_schedule: Literal["linear", "constant"] = "linear"
     """linear: the step size falls to 0 over the total timesteps."""
     clip_range: float = 0.2

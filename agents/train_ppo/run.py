@@ -71,7 +71,7 @@ def train(
     if folder is None:
         about_sentences = ("ncl_weight", "ncl_base", "ncl_encoder")
         refuse_idle(config, about_sentences, unless=bool(config.instruction), why="goes with --instruction")
-        config = with_architecture(config, "encoder")
+        config = with_architecture(config)
     with options_of(config.params):
         run, _ = check(config)
     torch.set_num_threads(config.threads)
@@ -83,7 +83,7 @@ def train(
     if config.init_from is not None and restored is None:
         start_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
     if folder is None:
-        name = free_name(f"ppo-{config.encoder}", config.runs_dir) if config.name is None else config.name
+        name = free_name(f"ppo-{config.arch}", config.runs_dir) if config.name is None else config.name
         folder = RunFolder.create(name, run, command, root=config.runs_dir, fill=lambda made: keep(rules, made))
     console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
     if config.instruction:

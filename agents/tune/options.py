@@ -7,6 +7,9 @@ Only the configuration lives here, so that ``--help`` needs neither torch nor Op
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
 
 from supervised.options.groups import ArchitectureName
 from supervised.study.options import StudyOptions
@@ -22,7 +25,11 @@ class TunePPO(StudyOptions):
     Ctrl-C stops; --resume goes on.
     """
 
-    encoders: tuple[ArchitectureName, ...] = ("gru", "lstm", "transformer")
+    archs: Annotated[tuple[ArchitectureName, ...], tyro.conf.arg(aliases=["--encoders"])] = (
+        "gru",
+        "lstm",
+        "transformer",
+    )
     """The networks to choose from."""
     total_timesteps: int = 100_000
     """Environment steps of a trial that is not pruned; ten evaluations on the way."""

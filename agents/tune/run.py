@@ -15,6 +15,7 @@ from agents.train_ppo.monitor import DivergedError
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
 from agents.tune.options import PROG, TunePPO
+from bracket_env.command import current_names
 from bracket_env.errors import InputError, quote
 from ncl_reward.reading.sentence import check_sentences
 from supervised.learning.stopping import Observer
@@ -37,23 +38,23 @@ _TUNED = (
 )
 
 
-def sample_ppo_params(trial: BaseTrial, encoders: tuple[str, ...] = ("gru",)) -> dict[str, Any]:
+def sample_ppo_params(trial: BaseTrial, archs: tuple[str, ...] = ("gru",)) -> dict[str, Any]:
     """Options of ``agents.train_ppo``.
 
     The batch is the rollout divided by a drawn number of minibatches, all of them powers of two, so it always divides
     ``n_envs * n_steps``.
 
     Args:
-        encoders: the networks to choose from; each one's shape is drawn under names of its own, since the units of a
+        archs: the networks to choose from; each one's shape is drawn under names of its own, since the units of a
             GRU and of an LSTM are different questions.
     """
-    encoder = trial.suggest_categorical("encoder", list(encoders))
+    arch = trial.suggest_categorical("encoder", list(archs))
     n_envs = trial.suggest_categorical("n_envs", [128, 256, 512])
     n_steps = trial.suggest_categorical("n_steps", [4, 8, 16, 32])
     minibatches = trial.suggest_categorical("minibatches", [1, 2, 4, 8])
     return {
-        "encoder": encoder,
-        **SIZES[encoder](trial, f"{encoder}_"),
+        "arch": arch,
+        **SIZES[arch](trial, f"{arch}_"),
         "n_envs": n_envs,
         "n_steps": n_steps,
         "batch_size": n_envs * n_steps // minibatches,
@@ -66,16 +67,16 @@ def sample_ppo_params(trial: BaseTrial, encoders: tuple[str, ...] = ("gru",)) ->
     }
 
 
-def default_params(encoders: tuple[str, ...]) -> dict[str, Any]:
+def default_params(archs: tuple[str, ...]) -> dict[str, Any]:
     """The parameters with which :func:`sample_ppo_params` gives the defaults of ``agents.train_ppo``.
 
-    The default encoder if it is among ``encoders``, else the first one.
+    The default network if it is among ``archs``, else the first one.
     """
     command: Mapping[str, Any] = {field.name: field.default for field in fields(TrainPPO)}
-    encoder = command["encoder"] if command["encoder"] in encoders else encoders[0]
+    arch = command["arch"] if command["arch"] in archs else archs[0]
     minibatches = command["n_envs"] * command["n_steps"] // command["batch_size"]
-    shape = {f"{encoder}_{name}": value for name, value in usual_size(encoder).items()}
-    return {"encoder": encoder, **shape, **{name: command[name] for name in _TUNED}, "minibatches": minibatches}
+    shape = {f"{arch}_{name}": value for name, value in usual_size(arch).items()}
+    return {"encoder": arch, **shape, **{name: command[name] for name in _TUNED}, "minibatches": minibatches}
 
 
 @dataclass(frozen=True)
@@ -89,18 +90,18 @@ class PPOProblem(Problem[TunePPO]):
     def check(self) -> None:
         options = self.options
         require_whole("total_timesteps", options.total_timesteps, 1, 10**15)
-        if not options.encoders or len(set(options.encoders)) < len(options.encoders):
-            raise InputError(f"--encoders names at least one network, and none twice, not {quote(options.encoders)}")
-        for encoder in options.encoders:
-            run, _ = check(self._command({"encoder": encoder}, Path(), None, 1))
+        if not options.archs or len(set(options.archs)) < len(options.archs):
+            raise InputError(f"--archs names at least one network, and none twice, not {quote(options.archs)}")
+        for arch in options.archs:
+            run, _ = check(self._command({"arch": arch}, Path(), None, 1))
         check_sentences(options.instruction, run.language)
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
-        drawn = sample_ppo_params(trial, self.options.encoders)
+        drawn = sample_ppo_params(trial, self.options.archs)
         return {**drawn, **sample_sentence_weight(trial)} if self.options.instruction else drawn
 
     def defaults(self) -> dict[str, Any]:
-        return default_params(self.options.encoders)
+        return default_params(self.options.archs)
 
     def stem(self) -> str:
         return "ppo"
@@ -123,13 +124,14 @@ class PPOProblem(Problem[TunePPO]):
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         options = self.options
         fixed = {"setting": options.setting, "total_timesteps": options.total_timesteps, "mask": options.mask}
-        return self.file_options(fixed, drawn)
+        return self.file_options(fixed, current_names(TrainPPO, drawn))
 
     def _command(self, drawn: Mapping[str, Any], study: Path, name: str | None, threads: int) -> TrainPPO:
         """The training command of a configuration."""
         options = self.options
         shared = self.shared_options(study, name, threads)
-        return TrainPPO(**shared, mask=options.mask, total_timesteps=options.total_timesteps, **drawn)
+        own = {"mask": options.mask, "total_timesteps": options.total_timesteps, **current_names(TrainPPO, drawn)}
+        return TrainPPO(**shared, **own)
 
 
 def tune(config: TunePPO, console: Console | None = None) -> Path:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
-from bracket_env.command import parse
+from bracket_env.command import current_names, parse
 from bracket_env.errors import InputError, quote
 
 Config = TypeVar("Config")
@@ -41,7 +41,7 @@ def read_params(path: str, config_class: type[Config], prog: str) -> Config:
     defaults: dict[str, Any] = {field.name: field.default for field in fields(config_class)}  # type: ignore[arg-type]
     argv: list[str] = []
     hints = get_type_hints(config_class, include_extras=True)
-    for name, value in content.items():
+    for name, value in current_names(config_class, content).items():
         if name not in defaults:
             raise InputError(f"{path}: {quote(name)} is no option of {prog}")
         if name in _NOT_FROM_A_FILE:

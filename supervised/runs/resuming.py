@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from bracket_env.command import is_given
+from bracket_env.command import current_names, is_given
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import Setting
@@ -94,6 +94,7 @@ def resumed(options: Command, saved: Mapping[str, Any]) -> Command:
         InputError: the command names an option that would make it another run.
     """
     kind = type(options)
+    saved = current_names(kind, saved)
     odd = sorted({field.name for field in fields(kind)} ^ set(saved))
     if odd:
         raise InputError(f"the run was made by another version: option {odd[0]} is not in both")

@@ -24,7 +24,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from bracket_env.command import is_given
+from bracket_env.command import current_names, is_given
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
 from bracket_env.settings import get_setting
@@ -120,7 +120,10 @@ def resumed(options: Options, study: optuna.Study, problem: type[Problem[Any]]) 
         raise InputError(
             f"study {quote(study.study_name)} tunes a {known['kind']} model: {problem.prog} tunes {problem.kind}"
         )
-    saved = {name: tuple(value) if isinstance(value, list) else value for name, value in known["options"].items()}
+    saved = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in current_names(type(options), known["options"]).items()
+    }
     odd = sorted({field.name for field in fields(options)} ^ set(saved))
     if odd:
         raise InputError(f"study {quote(study.study_name)} was made by another version: option {odd[0]} is not in both")

@@ -37,7 +37,7 @@ def train(
         told, about_sentences = bool(config.instruction), ("ncl_weight", "ncl_encoder", "unlabelled")
         refuse_idle(config, about_sentences, unless=told or config.conditioned, why="goes with --instruction")
         refuse_idle(config, ("replay_share",), unless=config.replay is not None, why="goes with --replay")
-        config = with_architecture(config, "arch")
+        config = with_architecture(config)
     if config.instruction and folder is None:
         config = with_introduced_pairs(config)
     with options_of(config.params):

@@ -26,18 +26,17 @@ Config = TypeVar("Config", bound=InitFrom)
 _IMPROBABLE = -10.0  # logit
 
 
-def with_architecture(config: Config, option: str) -> Config:
+def with_architecture(config: Config) -> Config:
     """A command's configuration with the architecture of the run that ``--init-from`` names.
 
-    Args:
-        option: the field that names the architecture; one that was typed stays.
+    A typed ``--arch`` stays.
 
     Raises:
         InputError: there is no such run.
     """
-    if config.init_from is None or is_given(config, option):
+    if config.init_from is None or is_given(config, "arch"):
         return config
-    changes: dict[str, Any] = {option: RunFolder.open(config.init_from, root=config.runs_dir).config.architecture}
+    changes: dict[str, Any] = {"arch": RunFolder.open(config.init_from, root=config.runs_dir).config.architecture}
     return replace(config, **changes)
 
 

@@ -32,7 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "gru": {},
     "masked": {"mask": True},
     "dropout": {"layers": 2, "dropout": 0.3},
-    "transformer": {"encoder": "transformer", "units": None, "embedding_size": None, "width": 8, "heads": 2},
+    "transformer": {"arch": "transformer", "units": None, "embedding_size": None, "width": 8, "heads": 2},
     "continue": {"on_mistake": "continue", "max_answer": 12},
 }
 ROLLOUT = 6 * 8

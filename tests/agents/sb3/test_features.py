@@ -25,10 +25,10 @@ from supervised.runs.solver import ModelSolver
 SETTING = "bracket/Close-v0"
 MAX_ANSWER = get_setting(SETTING).max_length + 1
 ENCODERS: dict[str, dict[str, Any]] = {
-    "gru": {"encoder": "gru", "units": 12, "embedding_size": 6, "layers": 2},
-    "transformer": {"encoder": "transformer", "width": 12, "heads": 2, "layers": 1},
-    "stack": {"encoder": "stack", "units": 12, "embedding_size": 6, "cell_size": 4, "layers": 2},
-    "tree": {"encoder": "tree", "units": 12, "embedding_size": 6},
+    "gru": {"arch": "gru", "units": 12, "embedding_size": 6, "layers": 2},
+    "transformer": {"arch": "transformer", "width": 12, "heads": 2, "layers": 1},
+    "stack": {"arch": "stack", "units": 12, "embedding_size": 6, "cell_size": 4, "layers": 2},
+    "tree": {"arch": "tree", "units": 12, "embedding_size": 6},
 }
 every_encoder = pytest.mark.parametrize("encoder", ENCODERS)
 masked_or_not = pytest.mark.parametrize("mask", [False, True])

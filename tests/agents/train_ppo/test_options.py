@@ -12,6 +12,7 @@ import pytest
 from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
+from bracket_env.command import configuration, typed_options
 from bracket_env.errors import InputError
 from supervised.runs.resuming import FREE_ON_RESUME, resumed
 
@@ -22,7 +23,7 @@ COUNTS = (
 )  # fmt: skip
 TRANSFORMER_COUNTS = ("width", "heads", "mlp_ratio", "max_length")
 
-TRANSFORMER = {"encoder": "transformer"}
+TRANSFORMER = {"arch": "transformer"}
 
 ABSURD: list[tuple[dict[str, Any], str]] = [
     *(({name: 0}, f"--{name.replace('_', '-')} must be a whole number from 1 to ") for name in COUNTS),
@@ -77,7 +78,7 @@ ABSURD: list[tuple[dict[str, Any], str]] = [
     ),
     ({"batch_size": 1}, "--batch-size 1 cannot normalise advantages"),
     # The encoder.
-    ({"encoder": "lstm2"}, "architecture 'lstm2' is unknown"),
+    ({"arch": "lstm2"}, "architecture 'lstm2' is unknown"),
     ({**TRANSFORMER, "units": 64}, "transformer does not use the option 'units'"),
     ({**TRANSFORMER, "embedding_size": 64}, "transformer does not use the option 'embedding_size'"),
     ({"heads": 2}, "gru does not use the option 'heads'"),
@@ -139,8 +140,8 @@ def test_absurd_options_are_refused_before_there_is_a_run(
         {"batch_size": 4096},
         {"gamma": 0.0, "gae_lambda": 1.0, "ent_coef": 0.0, "vf_coef": 0.0, "target": 1.0, "time_limit": "1h30min"},
         {"clip_range_vf": 0.1, "target_kl": 0.02, "seed": 2**32 - 1},
-        {"encoder": "transformer", "positions": "learned", "max_length": 40},
-        {"encoder": "transformer", "width": 10, "heads": 5, "positions": "alibi"},
+        {"arch": "transformer", "positions": "learned", "max_length": 40},
+        {"arch": "transformer", "width": 10, "heads": 5, "positions": "alibi"},
         {"pairs": ("<>",), "on_mistake": "continue", "max_answer": 9},
     ],
 )
@@ -155,7 +156,7 @@ def test_sound_options_pass(options: dict[str, Any]) -> None:
 
 def test_the_defaults_of_the_encoder_are_written_out() -> None:
     assert check(TrainPPO(units=7))[0].params.items() >= {"units": 7, "layers": 1, "embedding_size": 32}.items()
-    assert check(TrainPPO(encoder="transformer"))[0].params.items() >= {"width": 64, "heads": 4}.items()
+    assert check(TrainPPO(arch="transformer"))[0].params.items() >= {"width": 64, "heads": 4}.items()
 
 
 # Resuming ------------------------------------------------------------------------------------------------------------
@@ -204,3 +205,18 @@ def test_options_of_another_version(change: dict[str, Any]) -> None:
         del options["seed"]
     with pytest.raises(InputError, match=r"made by another version: option (colour|seed) is not in both"):
         resumed(TrainPPO(resume="run"), options)
+
+
+def test_an_option_keeps_its_old_name() -> None:
+    """On the command line, in a file of options and in the folders of older runs."""
+    typed = configuration(TrainPPO, ["--encoder", "lstm", "--units=7"], "train")
+    assert typed.arch == "lstm"
+    assert typed_options(typed) == {"arch", "units"}
+    older = {("encoder" if name == "arch" else name): value for name, value in ON_DISK.items()}
+    assert resumed(TrainPPO(resume="run"), older) == resumed(TrainPPO(resume="run"), ON_DISK)
+
+
+def test_an_old_file_of_options_is_read(tmp_path: Path) -> None:
+    (tmp_path / "best_params.json").write_text('{"encoder": "stack", "n_steps": 16}')
+    config = configuration(TrainPPO, ["--params", str(tmp_path / "best_params.json")], "train")
+    assert (config.arch, config.n_steps) == ("stack", 16)

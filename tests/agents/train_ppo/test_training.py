@@ -52,7 +52,7 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 UPDATE, UPDATES = 256, 15
 TRANSFORMER: dict[str, Any] = {
-    "encoder": "transformer", "units": None, "embedding_size": None, "width": 8, "heads": 2, "layers": 1,
+    "arch": "transformer", "units": None, "embedding_size": None, "width": 8, "heads": 2, "layers": 1,
 }  # fmt: skip
 Hook = Callable[[Monitor, int], None]
 

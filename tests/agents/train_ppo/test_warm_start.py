@@ -66,7 +66,7 @@ def agent(root: Path, **changes: Any) -> RunFolder:
 @pytest.mark.parametrize("arch", SIZES)
 def test_the_first_policy_is_the_supervised_model(arch: str, tmp_path: Path) -> None:
     start = make_run(tmp_path, arch)
-    config = TrainPPO(**{**SMALL, "runs_dir": str(tmp_path), "encoder": arch})  # type: ignore[arg-type]
+    config = TrainPPO(**{**SMALL, "runs_dir": str(tmp_path), "arch": arch})  # type: ignore[arg-type]
     run, _ = check(config)
     sizes = {name: value for name, value in run.params.items() if name != "max_length"}  # an agent reads one more token
     assert sizes.items() <= start.config.params.items()  # they need not be typed again
@@ -173,7 +173,7 @@ def test_what_an_agent_cannot_start_from(
 
 def test_a_start_of_another_architecture_is_named(tmp_path: Path) -> None:
     start = make_run(tmp_path)
-    run, _ = check(TrainPPO(setting=TINY, encoder="lstm", units=6, embedding_size=4))
-    model = build(TrainPPO(setting=TINY, encoder="lstm", units=6, embedding_size=4), run, CPU)
+    run, _ = check(TrainPPO(setting=TINY, arch="lstm", units=6, embedding_size=4))
+    model = build(TrainPPO(setting=TINY, arch="lstm", units=6, embedding_size=4), run, CPU)
     with pytest.raises(InputError, match="is of architecture gru, not lstm"):
         start_from(model, run, start)

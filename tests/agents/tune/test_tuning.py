@@ -37,19 +37,19 @@ from supervised.tune.run import SupervisedProblem
 TINY = "bracket/CloseTiny-v0"
 ALL = tuple(ENCODERS)
 SMALL = TunePPO(
-    setting=TINY, encoders=("gru",), total_timesteps=1000, eval_cases=10, n_trials=2, sampler="random", threads=1
+    setting=TINY, archs=("gru",), total_timesteps=1000, eval_cases=10, n_trials=2, sampler="random", threads=1
 )
 
 
 def test_no_illegal_configuration_can_be_drawn() -> None:
-    problem = PPOProblem(TunePPO(encoders=ALL))  # type: ignore[arg-type]
+    problem = PPOProblem(TunePPO(archs=ALL))  # type: ignore[arg-type]
     problem.check()
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     drawn = [problem.sample(study.ask()) for _ in range(200)]
     for options in drawn:
         assert set(options) <= {field.name for field in fields(TrainPPO)}
         check(problem._command(json.loads(json.dumps(options)), Path("study"), "0", 1))
-    assert {options["encoder"] for options in drawn} == set(ALL)
+    assert {options["arch"] for options in drawn} == set(ALL)
 
 
 @settings(max_examples=50, deadline=None)
@@ -62,11 +62,11 @@ def test_the_batch_divides_the_rollout(n_envs: int, n_steps: int, minibatches: i
 
 @pytest.mark.parametrize("encoders", [ALL, ("transformer",), ("lstm", "gpt")])
 def test_the_defaults_lie_in_the_space(encoders: tuple[str, ...]) -> None:
-    problem = PPOProblem(TunePPO(encoders=encoders))  # type: ignore[arg-type]
+    problem = PPOProblem(TunePPO(archs=encoders))  # type: ignore[arg-type]
     drawn = problem.sample(FixedTrial(problem.defaults()))
-    assert drawn["encoder"] == ("gru" if "gru" in encoders else encoders[0])
+    assert drawn["arch"] == ("gru" if "gru" in encoders else encoders[0])
     config = problem._command(drawn, Path("study"), "0", 1)
-    plain = replace(problem._command({}, Path("study"), "0", 1), encoder=drawn["encoder"])
+    plain = replace(problem._command({}, Path("study"), "0", 1), arch=drawn["arch"])
     assert check(config)[0].params == check(plain)[0].params
     for name in ("n_envs", "n_steps", "batch_size", "n_epochs", "learning_rate", "gamma", "gae_lambda", "ent_coef"):
         assert getattr(config, name) == getattr(TrainPPO(), name)
@@ -85,8 +85,8 @@ def test_what_shaping_weighs_is_tuned_with_a_sentence() -> None:
 
 @pytest.mark.parametrize("encoders", [(), ("gru", "gru")])
 def test_bad_encoders(encoders: Any) -> None:
-    with pytest.raises(InputError, match="--encoders names at least one network"):
-        PPOProblem(TunePPO(encoders=encoders)).check()
+    with pytest.raises(InputError, match="--archs names at least one network"):
+        PPOProblem(TunePPO(archs=encoders)).check()
 
 
 class SmallSpace(PPOProblem):
@@ -94,7 +94,7 @@ class SmallSpace(PPOProblem):
 
     def sample(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         small = {"units": 4, "embedding_size": 4, "n_envs": 8, "n_steps": 8, "batch_size": 64, "n_epochs": 1}
-        return {**small, "encoder": "gru", "learning_rate": trial.suggest_float("learning_rate", 1e-3, 1e-2)}
+        return {**small, "arch": "gru", "learning_rate": trial.suggest_float("learning_rate", 1e-3, 1e-2)}
 
     def defaults(self) -> dict[str, Any]:
         return {"learning_rate": 4e-3}

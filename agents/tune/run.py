@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from optuna.trial import BaseTrial
 from rich.console import Console
 
-from agents.train_ppo.check import check
 from agents.train_ppo.monitor import DivergedError
-from agents.train_ppo.options import TrainPPO
-from agents.train_ppo.run import train
+from agents.train_ppo.trial import DEFAULTS, run_trial, trial_config, trial_options
 from agents.tune.options import PROG, TunePPO
-from bracket_env.command import current_names
 from bracket_env.errors import InputError, quote
 from ncl_reward.reading.sentence import check_sentences
 from supervised.learning.stopping import Observer
@@ -72,11 +69,10 @@ def default_params(archs: tuple[str, ...]) -> dict[str, Any]:
 
     The default network if it is among ``archs``, else the first one.
     """
-    command: Mapping[str, Any] = {field.name: field.default for field in fields(TrainPPO)}
-    arch = command["arch"] if command["arch"] in archs else archs[0]
-    minibatches = command["n_envs"] * command["n_steps"] // command["batch_size"]
+    arch = DEFAULTS["arch"] if DEFAULTS["arch"] in archs else archs[0]
+    minibatches = DEFAULTS["n_envs"] * DEFAULTS["n_steps"] // DEFAULTS["batch_size"]
     shape = {f"{arch}_{name}": value for name, value in usual_size(arch).items()}
-    return {"encoder": arch, **shape, **{name: command[name] for name in _TUNED}, "minibatches": minibatches}
+    return {"encoder": arch, **shape, **{name: DEFAULTS[name] for name in _TUNED}, "minibatches": minibatches}
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ class PPOProblem(Problem[TunePPO]):
         if not options.archs or len(set(options.archs)) < len(options.archs):
             raise InputError(f"--archs names at least one network, and none twice, not {quote(options.archs)}")
         for arch in options.archs:
-            run, _ = check(self._command({"arch": arch}, Path(), None, 1))
+            run = trial_config(self.training_options({"arch": arch}, Path()))
         check_sentences(options.instruction, run.language)
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
@@ -113,25 +109,25 @@ class PPOProblem(Problem[TunePPO]):
         return self.options.total_timesteps, max(1, self.options.total_timesteps // EVALUATIONS)
 
     def train(self, drawn: Mapping[str, Any], study: Path, name: str, threads: int, watch: Watch) -> Path:
-        config = self._command(drawn, study, name, threads)
         command = [*PROG.split(), "--resume", study.name]
-        return train(config, command, Console(quiet=True), observer=Observer(self.rank, watch)).path
+        options = self.training_options(drawn, study, name, threads)
+        return run_trial(options, command, Observer(self.rank, watch)).path
 
     def parameters(self, drawn: Mapping[str, Any]) -> int:
-        model = check(self._command(drawn, Path(), None, 1))[0].build()
+        model = trial_config(self.training_options(drawn, Path())).build()
         return sum(p.numel() for p in model.parameters())
 
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         options = self.options
         fixed = {"setting": options.setting, "total_timesteps": options.total_timesteps, "mask": options.mask}
-        return self.file_options(fixed, current_names(TrainPPO, drawn))
+        return self.file_options(fixed, trial_options(drawn))
 
-    def _command(self, drawn: Mapping[str, Any], study: Path, name: str | None, threads: int) -> TrainPPO:
-        """The training command of a configuration."""
-        options = self.options
-        shared = self.shared_options(study, name, threads)
-        own = {"mask": options.mask, "total_timesteps": options.total_timesteps, **current_names(TrainPPO, drawn)}
-        return TrainPPO(**shared, **own)
+    def training_options(
+        self, drawn: Mapping[str, Any], study: Path, name: str | None = None, threads: int = 1
+    ) -> dict[str, Any]:
+        """Options of ``agents.train_ppo`` for a configuration; arguments as for :meth:`train`."""
+        fixed = {"mask": self.options.mask, "total_timesteps": self.options.total_timesteps}
+        return {**self.shared_options(study, name, threads), **fixed, **trial_options(drawn)}
 
 
 def tune(config: TunePPO, console: Console | None = None) -> Path:

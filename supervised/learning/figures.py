@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+from torch.nn.functional import one_hot
+
 from bracket_env.cases import Case
 from bracket_env.scores.scoring import share_answered
-from supervised.runs.solver import ModelSolver, answer_loss
+from bracket_env.tokenizer import BracketTokenizer
+from supervised.data.batches import encode_cases
+from supervised.learning.objective import loss_inputs
+from supervised.models import SequenceModel
+from supervised.runs.solver import ModelSolver
+
+_BATCH = 1024
 
 
 def answer_shares(answers: Sequence[str], cases: Sequence[Case]) -> dict[str, float]:
@@ -25,3 +34,51 @@ def completion_figures(solver: ModelSolver, cases: Sequence[Case]) -> dict[str, 
     answers = solver.complete([case.prefix for case in cases])
     loss = answer_loss(solver.model, solver.tokenizer, cases, masked=solver.masked)
     return {**answer_shares(answers, cases), "loss": loss}
+
+
+@torch.inference_mode()
+def answer_loss(
+    model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case], *, masked: bool = False
+) -> float:
+    """Mean negative log likelihood of the right answers' tokens (EOS counted), in nats, given the right tokens before.
+
+    Args:
+        cases: at least one.
+        masked: among the syntactically possible tokens only, as :class:`ModelSolver` with ``masked`` writes.
+    """
+    was_training = model.training
+    model.eval()
+    device = model.head.weight.device
+    total = torch.zeros((), dtype=torch.float64)
+    count = 0
+    try:
+        for low in range(0, len(cases), _BATCH):
+            batch = encode_cases(cases[low : low + _BATCH], tokenizer)
+            ids, lengths, rows, positions = loss_inputs(batch, everywhere=False, device=device)
+            # A BERT reads a sentence for every position that is needed, so no others are read.
+            logits = model.head(model.encoder.at(ids[:, :-1], lengths, rows, positions))
+            if masked:
+                answer = torch.zeros_like(ids[:, 1:], dtype=torch.bool)
+                answer[rows, positions] = True
+                possible = _still_needed(ids[:, 1:], answer, logits.shape[-1])[rows, positions]
+                logits = logits.masked_fill(~possible, -torch.inf)
+            log_p = logits.log_softmax(-1).gather(1, ids[rows, positions + 1][:, None])
+            total -= log_p.sum(dtype=torch.float64).cpu()
+            count += len(log_p)
+    finally:
+        model.train(was_training)
+    return float(total) / count
+
+
+def _still_needed(tokens: torch.Tensor, answer: torch.Tensor, vocab_size: int) -> torch.Tensor:
+    """The tokens that a right answer still has to write: those possible by count, and EOS.
+
+    Args:
+        tokens: int64 ``(B, T)``, the targets.
+        answer: bool ``(B, T)``, which of them belong to the answer.
+
+    Returns:
+        bool ``(B, T, vocab_size)``; within an answer every row has the next right token.
+    """
+    present = one_hot(tokens, vocab_size) * answer[:, :, None]
+    return present.flip(1).cumsum(1).flip(1) > 0

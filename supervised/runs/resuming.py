@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
@@ -93,22 +93,40 @@ def resumed(options: Command, saved: Mapping[str, Any]) -> Command:
     Raises:
         InputError: the command names an option that would make it another run.
     """
-    kind = type(options)
-    saved = current_names(kind, saved)
-    odd = sorted({field.name for field in fields(kind)} ^ set(saved))
-    if odd:
-        raise InputError(f"the run was made by another version: option {odd[0]} is not in both")
-    kept = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
     # A target or limit of the first command ended that command; it does not end this one.
-    changed: dict[str, Any] = {"target": None, "time_limit": None, "json": None}
-    for field in fields(kind):
-        if not is_given(options, field.name):
-            continue
-        value = getattr(options, field.name)
-        if field.name in FREE_ON_RESUME:
-            changed[field.name] = value
-        elif value != kept[field.name]:
-            raise InputError(
-                f"{flag(field.name)} {value} would make it another run (it has {kept[field.name]}): leave it out"
-            )
-    return kind(**{**kept, **changed})
+    changed = {"target": None, "time_limit": None, "json": None}
+    return merged(options, saved, changed, free=FREE_ON_RESUME, whole="the run", another="it another run")
+
+
+def merged(
+    options: Any,
+    saved: Mapping[str, Any],
+    changed: Mapping[str, Any],
+    *,
+    free: Collection[str],
+    whole: str,
+    another: str,
+) -> Any:
+    """The options of what is gone on with: those it was begun with, but for what may change and was typed.
+
+    Args:
+        options: a command's; only those that were typed count, or that differ from the defaults.
+        saved: what it was begun with, as JSON keeps it.
+        changed: what is not kept, and its value unless another one is typed.
+        free: options that may change.
+        whole, another: what the errors call it, and what it must not become.
+
+    Raises:
+        InputError: it was begun with other options than the command has, or one was typed that may not change.
+    """
+    names = [field.name for field in fields(options)]
+    saved = current_names(type(options), saved)
+    odd = sorted(set(names) ^ set(saved))
+    if odd:
+        raise InputError(f"{whole} was made by another version: option {odd[0]} is not in both")
+    kept = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
+    typed = {name: getattr(options, name) for name in names if is_given(options, name)}
+    for name, value in typed.items():
+        if name not in free and value != kept[name]:
+            raise InputError(f"{flag(name)} {value} would make {another} (it has {kept[name]}): leave it out")
+    return type(options)(**{**kept, **changed, **{name: value for name, value in typed.items() if name in free}})

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch.nn.functional import one_hot
 
-from bracket_env.cases import Case
 from bracket_env.random_streams import key
 from bracket_env.tokenizer import EOS, PAD, SEP, BracketTokenizer
 from supervised.models import SequenceModel, decode
@@ -103,56 +101,3 @@ class ModelSolver:
             shares = logits.softmax(-1).cpu().numpy()
             found += [row[: n - 2] for row, n in zip(shares, lengths.tolist(), strict=True)]
         return found
-
-
-@torch.inference_mode()
-def answer_loss(
-    model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case], *, masked: bool = False
-) -> float:
-    """Mean negative log likelihood of the right answers' tokens (EOS counted), in nats, given the right tokens before.
-
-    Args:
-        cases: at least one.
-        masked: among the syntactically possible tokens only, as :class:`ModelSolver` with ``masked`` writes.
-    """
-    was_training = model.training
-    model.eval()
-    device = model.head.weight.device
-    total = torch.zeros((), dtype=torch.float64)
-    count = 0
-    try:
-        for low in range(0, len(cases), _BATCH):
-            rows = [tokenizer.encode_case(*case) for case in cases[low : low + _BATCH]]
-            ids = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
-            scored = np.zeros(ids.shape, dtype=bool)
-            for row, filled, answer, case in zip(rows, ids, scored, cases[low : low + _BATCH], strict=True):
-                filled[: len(row)] = row
-                answer[len(case.prefix) + 2 : len(row)] = True
-            tokens = torch.as_tensor(ids, device=device)
-            lengths = torch.as_tensor([len(row) - 1 for row in rows], device=device)
-            chosen = torch.as_tensor(scored[:, 1:], device=device)
-            # A BERT reads a sentence for every position asked for, so no others are.
-            logits = model.head(model.encoder.at(tokens[:, :-1], lengths, *chosen.nonzero(as_tuple=True)))
-            if masked:
-                possible = _still_needed(tokens[:, 1:], chosen, logits.shape[-1])[chosen]
-                logits = logits.masked_fill(~possible, -torch.inf)
-            log_p = logits.log_softmax(-1).gather(1, tokens[:, 1:][chosen][:, None])
-            total -= log_p.sum(dtype=torch.float64).cpu()
-            count += len(log_p)
-    finally:
-        model.train(was_training)
-    return float(total) / count
-
-
-def _still_needed(tokens: torch.Tensor, answer: torch.Tensor, vocab_size: int) -> torch.Tensor:
-    """The tokens that a right answer still has to write: those possible by count, and EOS.
-
-    Args:
-        tokens: int64 ``(B, T)``, the targets.
-        answer: bool ``(B, T)``, which of them belong to the answer.
-
-    Returns:
-        bool ``(B, T, vocab_size)``; within an answer every row has the next right token.
-    """
-    present = one_hot(tokens, vocab_size) * answer[:, :, None]
-    return present.flip(1).cumsum(1).flip(1) > 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
@@ -24,12 +24,12 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from bracket_env.command import current_names, is_given
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
 from bracket_env.settings import get_setting
 from supervised.options.durations import parse_duration
-from supervised.options.ranges import flag, require_whole
+from supervised.options.ranges import require_whole
+from supervised.runs.resuming import merged
 from supervised.study.options import FREE_ON_RESUME, StudyOptions
 from supervised.study.problem import Options, Problem
 from supervised.study.storages import one_line, open_storage, shown
@@ -120,30 +120,14 @@ def resumed(options: Options, study: optuna.Study, problem: type[Problem[Any]]) 
         raise InputError(
             f"study {quote(study.study_name)} tunes a {known['kind']} model: {problem.prog} tunes {problem.kind}"
         )
-    saved = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in current_names(type(options), known["options"]).items()
-    }
-    odd = sorted({field.name for field in fields(options)} ^ set(saved))
-    if odd:
-        raise InputError(f"study {quote(study.study_name)} was made by another version: option {odd[0]} is not in both")
-    changed: dict[str, Any] = {"time_limit": None, "json": None}
-    for field in fields(options):
-        value = getattr(options, field.name)
-        if field.name in ("name", "studies_dir", "resume", "best", "storage"):
-            changed[field.name] = value
-        elif not is_given(options, field.name):
-            continue
-        elif field.name in FREE_ON_RESUME:
-            changed[field.name] = value
-        elif value != saved[field.name]:
-            raise InputError(
-                f"{flag(field.name)} {value} would make {quote(study.study_name)} another study "
-                f"(it has {saved[field.name]}): leave it out"
-            )
-    merged = replace(options, **{**saved, **changed})
-    _check_same(study, problem(merged), known["space"])
-    return merged
+    name = quote(study.study_name)
+    # Where it is kept is for the command to say; the limit and file of the first command were of that command.
+    changed = {place: getattr(options, place) for place in ("name", "studies_dir", "resume", "best", "storage")}
+    changed |= {"time_limit": None, "json": None}
+    whole, another = f"study {name}", f"{name} another study"
+    own = merged(options, known["options"], changed, free=FREE_ON_RESUME, whole=whole, another=another)
+    _check_same(study, problem(own), known["space"])
+    return own
 
 
 def _check_same(study: optuna.Study, problem: Problem[Any], space: Mapping[str, str]) -> None:

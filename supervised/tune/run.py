@@ -19,9 +19,7 @@ from supervised.options.checks import custom_pairs
 from supervised.options.ranges import require_whole
 from supervised.study.problem import Problem, Watch
 from supervised.study.run import run_study
-from supervised.train.check import check
-from supervised.train.options import Train
-from supervised.train.run import train
+from supervised.train.trial import run_trial, trial_config
 from supervised.tune.options import PROG, Tune
 from supervised.tune.search_spaces import SEARCH_SPACES, sample_sentence_weight, usual_params
 
@@ -40,8 +38,7 @@ class SupervisedProblem(Problem[Tune]):
         options = self.options
         require_whole("dataset_size", options.dataset_size, 1, MOST_CASES)
         require_whole("steps", options.steps, 1, 10**9)
-        run = check(self._command({}, Path("dataset"), None, 1))
-        check_sentences(options.instruction, run.language)
+        check_sentences(options.instruction, trial_config(self.training_options({}, Path("dataset"))).language)
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
         drawn = SEARCH_SPACES[self.options.arch](trial)
@@ -70,13 +67,12 @@ class SupervisedProblem(Problem[Tune]):
         return self.options.steps, max(1, self.options.steps // EVALUATIONS)
 
     def train(self, drawn: Mapping[str, Any], study: Path, name: str, threads: int, watch: Watch) -> Path:
-        config, command = self._command(drawn, study, name, threads), [*PROG.split(), "--resume", study.name]
-        folder = train(config, command, Console(quiet=True), Observer(self.rank, watch))
-        assert folder is not None
-        return folder.path
+        command = [*PROG.split(), "--resume", study.name]
+        options = self.training_options(drawn, study, name, threads)
+        return run_trial(options, command, Observer(self.rank, watch)).path
 
     def parameters(self, drawn: Mapping[str, Any]) -> int:
-        model = check(self._command(drawn, Path("dataset"), None, 1)).build()
+        model = trial_config(self.training_options(drawn, Path("dataset"))).build()
         return sum(p.numel() for p in model.parameters())
 
     def command_options(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,18 +81,14 @@ class SupervisedProblem(Problem[Tune]):
         # The same cases as in the data set folder: both come from the stream of this seed.
         return self.file_options(fixed, {**drawn, "dataset_size": str(options.dataset_size)})
 
-    def _command(self, drawn: Mapping[str, Any], study: Path, name: str | None, threads: int) -> Train:
-        """The training command of a configuration."""
-        given = {**drawn, "augment": tuple(drawn.get("augment", ("none",)))}
+    def training_options(
+        self, drawn: Mapping[str, Any], study: Path, name: str | None = None, threads: int = 1
+    ) -> dict[str, Any]:
+        """Options of ``supervised.train`` for a configuration; arguments as for :meth:`train`."""
         options = self.options
-        return Train(
-            **self.shared_options(study, name, threads),
-            arch=options.arch,
-            dataset=str(study / "dataset"),
-            loss=options.loss,
-            steps=options.steps,
-            **given,
-        )
+        fixed = {"arch": options.arch, "dataset": str(study / "dataset"), "loss": options.loss, "steps": options.steps}
+        augment = tuple(drawn.get("augment", ("none",)))
+        return {**self.shared_options(study, name, threads), **fixed, **drawn, "augment": augment}
 
 
 def tune(config: Tune, console: Console | None = None) -> Path:

@@ -19,6 +19,7 @@ from agents.train_ppo.check import check
 from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG as TRAIN_PROG
 from agents.train_ppo.options import TrainPPO
+from agents.train_ppo.trial import trial_config
 from agents.tune.options import TunePPO
 from agents.tune.run import PPOProblem, default_params, sample_ppo_params
 from bracket_env.command import configuration
@@ -48,7 +49,7 @@ def test_no_illegal_configuration_can_be_drawn() -> None:
     drawn = [problem.sample(study.ask()) for _ in range(200)]
     for options in drawn:
         assert set(options) <= {field.name for field in fields(TrainPPO)}
-        check(problem._command(json.loads(json.dumps(options)), Path("study"), "0", 1))
+        trial_config(problem.training_options(json.loads(json.dumps(options)), Path("study"), "0"))
     assert {options["arch"] for options in drawn} == set(ALL)
 
 
@@ -65,8 +66,8 @@ def test_the_defaults_lie_in_the_space(encoders: tuple[str, ...]) -> None:
     problem = PPOProblem(TunePPO(archs=encoders))  # type: ignore[arg-type]
     drawn = problem.sample(FixedTrial(problem.defaults()))
     assert drawn["arch"] == ("gru" if "gru" in encoders else encoders[0])
-    config = problem._command(drawn, Path("study"), "0", 1)
-    plain = replace(problem._command({}, Path("study"), "0", 1), arch=drawn["arch"])
+    config = TrainPPO(**problem.training_options(drawn, Path("study"), "0"))
+    plain = replace(TrainPPO(**problem.training_options({}, Path("study"), "0")), arch=drawn["arch"])
     assert check(config)[0].params == check(plain)[0].params
     for name in ("n_envs", "n_steps", "batch_size", "n_epochs", "learning_rate", "gamma", "gae_lambda", "ent_coef"):
         assert getattr(config, name) == getattr(TrainPPO(), name)
@@ -77,7 +78,7 @@ def test_what_shaping_weighs_is_tuned_with_a_sentence() -> None:
     problem = PPOProblem(replace(SMALL, instruction=sentences))
     assert set(problem.space()) - set(PPOProblem(SMALL).space()) == {"ncl_weight"}
     drawn = problem.sample(FixedTrial({**problem.defaults(), "ncl_weight": 2.5}))
-    config = problem._command(drawn, Path("study"), "0", 1)
+    config = TrainPPO(**problem.training_options(drawn, Path("study"), "0"))
     assert (config.instruction, config.ncl_weight) == (sentences, 2.5)
     assert problem.command_options(drawn).items() >= {"instruction": [*sentences], "ncl_weight": 2.5}.items()
     assert problem.defaults()["ncl_weight"] == TrainPPO().ncl_weight

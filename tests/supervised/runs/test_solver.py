@@ -17,10 +17,12 @@ from bracket_env.language import BracketLanguage
 from bracket_env.scores.scoring import share_answered
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import EOS, PAD, BracketTokenizer
+from supervised.learning import figures
+from supervised.learning.figures import answer_loss
 from supervised.models import SequenceModel, build_model
 from supervised.models.parts.masking import CountMask
 from supervised.runs import solver as solver_module
-from supervised.runs.solver import ModelSolver, answer_loss
+from supervised.runs.solver import ModelSolver
 
 LANGUAGE = BracketLanguage()
 TOKENIZER = BracketTokenizer(LANGUAGE)
@@ -211,7 +213,7 @@ def test_the_loss_is_the_mean_over_the_answers_tokens(arch: str, monkeypatch: py
     model = random_model(arch)
     expected = naive_loss(model, CASES)
     assert answer_loss(model, TOKENIZER, CASES) == pytest.approx(expected, rel=1e-5)
-    monkeypatch.setattr(solver_module, "_BATCH", 9)
+    monkeypatch.setattr(figures, "_BATCH", 9)
     assert answer_loss(model, TOKENIZER, CASES) == pytest.approx(expected, rel=1e-5)
 
 

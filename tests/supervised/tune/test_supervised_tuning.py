@@ -25,6 +25,7 @@ from supervised.train.__main__ import main as train_main
 from supervised.train.check import check
 from supervised.train.examples import train_examples
 from supervised.train.options import Train
+from supervised.train.trial import trial_config
 from supervised.tune.__main__ import main
 from supervised.tune.options import PROG, Tune
 from supervised.tune.run import SupervisedProblem, tune
@@ -43,7 +44,7 @@ def test_no_illegal_configuration_can_be_drawn(arch: str) -> None:
     for _ in range(200):
         drawn = problem.sample(study.ask())
         assert set(drawn) <= {field.name for field in fields(Train)}
-        checked = check(problem._command(json.loads(json.dumps(drawn)), Path("study"), "0", 1))
+        checked = trial_config(problem.training_options(json.loads(json.dumps(drawn)), Path("study"), "0"))
         assert checked.architecture == arch
         assert {
             name: value for name, value in drawn.items() if name in checked.params
@@ -54,8 +55,8 @@ def test_no_illegal_configuration_can_be_drawn(arch: str) -> None:
 def test_the_defaults_lie_in_the_space(arch: str) -> None:
     problem = SupervisedProblem(Tune(arch=arch))  # type: ignore[arg-type]
     drawn = problem.sample(FixedTrial(problem.defaults()))  # warns of a value out of range, and warnings are errors
-    command = problem._command(drawn, Path("study"), "0", 1)
-    plain = problem._command({}, Path("study"), "0", 1)
+    command = Train(**problem.training_options(drawn, Path("study"), "0"))
+    plain = Train(**problem.training_options({}, Path("study"), "0"))
     assert check(command).params == check(plain).params
     for name in ("learning_rate", "batch_size", "weight_decay", "label_smoothing", "augment"):
         assert getattr(command, name) == getattr(Train(), name)
@@ -121,7 +122,7 @@ def test_a_study_from_its_data_to_its_report() -> None:
     assert options.items() >= best.attributes[OPTIONS].items()
     config = configuration(Train, ["--params", str(folder / "best_params.json")], "train")
     again = train_examples(config, check(config))[0][0]
-    trial = SupervisedProblem(SMALL)._command(best.attributes[OPTIONS], folder, None, 1)
+    trial = Train(**SupervisedProblem(SMALL).training_options(best.attributes[OPTIONS], folder))
     first = train_examples(trial, check(trial))[0][0]
     assert all((a == b).all() for a, b in zip(again, first, strict=True))
     assert run(Train, train_main, argv=["--params", str(folder / "best_params.json"), "--name", "x"], prog="x") == 0

@@ -9,6 +9,14 @@ from supervised.options.groups import Evaluation, Machine, RunName
 
 
 @dataclass(frozen=True)
+class Masked:
+    """Which actions an agent may choose from."""
+
+    mask: bool = False
+    """Forbid syntactically impossible actions (MaskablePPO)."""
+
+
+@dataclass(frozen=True)
 class PPOOptions(Machine, Evaluation, RunName):
     """Proximal policy optimisation (Schulman et al. 2017) on the native vector environments."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from agents.sb3.options import PPOOptions
+from agents.sb3.options import Masked, PPOOptions
 from supervised.options.groups import (
     Architecture,
     ArchitectureName,
@@ -22,7 +22,7 @@ PROG = "python -m agents.train_ppo"
 
 
 @dataclass(frozen=True)
-class TrainPPO(PPOOptions, Stopping, Architecture, Sentence, Task, ParamsFile, InitFrom):
+class TrainPPO(Masked, PPOOptions, Stopping, Architecture, Sentence, Task, ParamsFile, InitFrom):
     """Train a PPO agent to close brackets.
 
     Writes a run folder (weights, metrics, checkpoint, plot) and prints how the best model does on unseen cases of the
@@ -37,8 +37,6 @@ class TrainPPO(PPOOptions, Stopping, Architecture, Sentence, Task, ParamsFile, I
     """With --on-mistake penalty: a mistake earns -PENALTY/m."""
     max_answer: int | None = None
     """The most actions of an episode; by default the setting's depth + 1."""
-    mask: bool = False
-    """Forbid syntactically impossible actions (MaskablePPO)."""
     ncl_base: float = 0.0
     """With --instruction: the potential of an answer without a violation; above 0, ending early stops looking good."""
     arch: Annotated[ArchitectureName, tyro.conf.arg(aliases=["--encoder"])] = "gru"

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from agents.sb3.options import Masked
 from supervised.options.groups import ArchitectureName
 from supervised.study.options import StudyOptions
 
@@ -18,7 +19,7 @@ PROG = "python -m agents.tune"
 
 
 @dataclass(frozen=True)
-class TunePPO(StudyOptions):
+class TunePPO(Masked, StudyOptions):
     """Tune a PPO agent.
 
     The validation split decides; the test split is looked at once, at the end, by the best agent and the default one.
@@ -33,5 +34,3 @@ class TunePPO(StudyOptions):
     """The networks to choose from."""
     total_timesteps: int = 100_000
     """Environment steps of a trial that is not pruned; ten evaluations on the way."""
-    mask: bool = False
-    """Forbid syntactically impossible actions (MaskablePPO)."""

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common.grid import GridOptions, code_version, run_grid, table_console
-from bracket_env.atomic import write_text
+from bracket_env.atomic import write_json
 from bracket_env.command import run
 
 Model = Literal["gpt", "bert"]
@@ -191,7 +191,7 @@ def main(config: Transfer) -> None:
         )
     table_console().print(view)
     if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, ensure_ascii=False, indent=2) + "\n")
+        write_json(config.json, {"rows": table})
 
 
 def _median_worst(values: Sequence[float | None], scale: float, worst: Any) -> str:

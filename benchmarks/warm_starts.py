@@ -16,7 +16,6 @@ Scores are of the best model on 1000 cases of the test split, decoded freely; wi
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common.grid import GridOptions, code_version, run_grid, table_console
-from bracket_env.atomic import write_text
+from bracket_env.atomic import write_json
 from bracket_env.command import run
 
 CLOSE, DEEP = "bracket/Close-v0", "bracket/CloseDeep-v0"
@@ -227,7 +226,7 @@ def main(config: WarmStarts) -> None:
         )  # fmt: skip
     table_console().print(view)
     if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, ensure_ascii=False, indent=2) + "\n")
+        write_json(config.json, {"rows": table})
 
 
 def _percent(value: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import tyro
 
-from bracket_env.atomic import write_text
+from bracket_env.atomic import write_json
 from bracket_env.command import run
 from bracket_env.settings import DEFAULT_SETTING, get_setting
 from ncl_reward.encoders.encoders import DEFAULT_ENCODER, SentenceEncoder, make_encoder
@@ -62,7 +61,7 @@ def main(config: Explain) -> None:
     if config.json is not None:
         found = [_as_json(s, entries, encoder) for s, entries in zip(sentences, grounded, strict=True)]
         whole = found[0] if len(found) == 1 else {"sentences": found}
-        write_text(config.json, json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+        write_json(config.json, whole)
 
 
 def _show(console: Any, sentence: Sentence, entries: Sequence[Grounded], encoder: SentenceEncoder) -> None:

@@ -7,14 +7,13 @@ the run it started from, the digest of that run's weights, and the steps with th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from rich.console import Console
 
-from bracket_env.atomic import write_bytes, write_text
+from bracket_env.atomic import write_bytes, write_json
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from bracket_env.tokenizer import BracketTokenizer
@@ -260,7 +259,7 @@ class _Compression:
             self._say(f"warning: {sentence}")
         if config.json is not None:
             rows = {"setting": plan.setting.id, "rows": [before.to_json(), after.to_json()], "warnings": warnings}
-            write_text(config.json, json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+            write_json(config.json, rows)
         return folder
 
     def _did(self, step: str, log: Sequence[dict[str, float]], **figures: Any) -> None:

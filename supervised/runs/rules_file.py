@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bracket_env.atomic import write_text
+from bracket_env.atomic import write_json
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
@@ -33,7 +33,7 @@ def write_rules(folder: Path, rules: Rules, language: BracketLanguage) -> None:
         }
         for stated in rules
     ]
-    write_text(folder / INSTRUCTIONS_FILE, json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
+    write_json(folder / INSTRUCTIONS_FILE, entries)
 
 
 def read_rules(folder: Path, language: BracketLanguage) -> list[StatedRule[BracketRule]]:

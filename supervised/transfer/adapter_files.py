@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from bracket_env.atomic import write_bytes, write_text
+from bracket_env.atomic import write_bytes, write_json, write_text
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
@@ -59,7 +59,7 @@ def save_adapter(folder: Path, model: SequenceModel, name: str, base: Base) -> N
             configs: Any = model.peft_config
             configs[name].save_pretrained(beside)
             write_text(folder / CONFIG, (Path(beside) / CONFIG).read_text(encoding="utf-8"))
-        write_text(folder / BASE, json.dumps(asdict(base), ensure_ascii=False, indent=2) + "\n")
+        write_json(folder / BASE, asdict(base))
     # With this entry transformers and peft know whose tensors they are.
     weights = safetensors.torch.save(adapter_weights(model, name), metadata={"format": "pt"})
     write_bytes(folder / WEIGHTS, weights)

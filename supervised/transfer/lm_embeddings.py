@@ -15,7 +15,6 @@ tokens mean something else here than in a text, and stay fresh.
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from bracket_env.atomic import write_text
+from bracket_env.atomic import write_json
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import FIRST_SYMBOL
@@ -168,7 +167,7 @@ def describe(starts: Sequence[SymbolStart], tokenizer: str) -> str:
 def write_starts(folder: Path, tokenizer: str, starts: Sequence[SymbolStart]) -> None:
     """Keep them in a run's folder."""
     entries = {"tokenizer": tokenizer, "symbols": [asdict(start) for start in starts]}
-    write_text(folder / SYMBOLS_FILE, json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
+    write_json(folder / SYMBOLS_FILE, entries)
 
 
 def _read(folder: Path, name: str) -> tuple[dict[str, int], np.ndarray]:

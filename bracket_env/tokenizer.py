@@ -69,7 +69,7 @@ class BracketTokenizer:
 
     def spell(self, ids: Iterable[int]) -> str:
         """Like :meth:`decode`, but special tokens are written out (``<pad>``): a stray one is seen and judged."""
-        return "".join(self._symbol_of[int(i)] for i in ids)
+        return "".join(map(self._symbol_of.__getitem__, ids))
 
     def decode_rows(self, ids: np.ndarray) -> list[str]:
         """:meth:`decode` for every row of an integer array ``(n, length)``, at array speed."""

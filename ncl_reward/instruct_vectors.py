@@ -25,8 +25,9 @@ import gymnasium as gym
 import tyro
 
 from bracket_env.command import run
-from bracket_env.envs.instruct import InstructEnv
-from bracket_env.envs.instruct_vector import InstructVectorEnv
+from bracket_env.envs.registry import InstructEnv, InstructVectorEnv
+from bracket_env.envs.task_env import TaskEnv
+from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.sentence_vectors import write_vectors
@@ -79,12 +80,12 @@ def cached_instruct_vectors(encoder: str = DEFAULT_ENCODER) -> Path:
     return path
 
 
-def use_env(**options: Any) -> InstructEnv:
+def use_env(**options: Any) -> TaskEnv:
     """The entry point of ``bracket/InstructUSE-v0``; options as for ``InstructEnv``, but for the encoder."""
     return InstructEnv(encoder=cached_instruct_vectors(), **options)
 
 
-def use_vector_env(num_envs: int = 1, **options: Any) -> InstructVectorEnv:
+def use_vector_env(num_envs: int = 1, **options: Any) -> TaskVectorEnv:
     """Its vector entry point; options as for ``InstructVectorEnv``."""
     return InstructVectorEnv(num_envs, encoder=cached_instruct_vectors(), **options)
 

@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bracket_env.envs.instruct_vector import InstructVectorEnv
+from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.instructions.catalogue import Instruction
 from bracket_env.instructions.meanings import Meaning
 from bracket_env.random_streams import below, bits, key, keyed_seeds
 from bracket_env.scores.scoring import Estimate
+from bracket_env.tasks.instruct import InstructTask
 
 Act = Callable[[dict[str, np.ndarray]], np.ndarray]
 Told = Literal["own", "shuffled", "nothing"]
@@ -45,7 +46,7 @@ class Episodes:
         return asdict(Estimate.of(float(self.success[which].sum()), int(which.sum())))
 
 
-def play(act: Act, env: InstructVectorEnv, seed: int, told: Told = "own") -> Episodes:
+def play(act: Act, env: TaskVectorEnv, seed: int, told: Told = "own") -> Episodes:
     """Play the first episode of every member.
 
     Args:
@@ -60,6 +61,7 @@ def play(act: Act, env: InstructVectorEnv, seed: int, told: Told = "own") -> Epi
     if told == "nothing":
         seen = np.zeros_like(seen)
     elif told == "shuffled":
+        assert isinstance(env.task, InstructTask)
         seen = env.task.vectors[[_other(env.task.instructions, i, seed, n) for n, i in enumerate(instructions)]]
     success, over = np.zeros((2, env.num_envs), dtype=bool)
     while not over.all():

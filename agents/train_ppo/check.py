@@ -6,7 +6,7 @@ import math
 
 from agents.train_ppo.options import TrainPPO
 from bracket_env.errors import InputError
-from bracket_env.tasks.close import CloseTask, make_task
+from bracket_env.tasks.close import CloseTask
 from supervised.options.checks import check_stopping
 from supervised.options.ranges import check_output, require, require_whole
 from supervised.runs.config import RunConfig
@@ -55,7 +55,7 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
     if config.batch_size == 1 and config.normalize_advantage:
         raise InputError("--batch-size 1 cannot normalise advantages: use 2 or more, or --no-normalize-advantage")
 
-    task = make_task(
+    task = CloseTask(
         config.setting,
         pairs=config.pairs,
         split="train",

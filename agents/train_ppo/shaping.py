@@ -15,7 +15,7 @@ from gymnasium.vector import VectorEnv
 from rich.console import Console
 
 from agents.train_ppo.options import TrainPPO
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.language import BracketLanguage
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules
@@ -26,7 +26,7 @@ from ncl_reward.rules.rule import StatedRule
 from supervised.runs.folder import RunFolder
 from supervised.runs.rules_file import read_rules, rules_table, write_rules
 
-Shape = Callable[[CloseVectorEnv], VectorEnv[Any, Any, Any]]
+Shape = Callable[[TaskVectorEnv], VectorEnv[Any, Any, Any]]
 Rules = Sequence[StatedRule[BracketRule]]
 
 

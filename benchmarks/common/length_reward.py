@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorWrapper
 
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env.envs.task_vector_env import TaskVectorEnv
 
 
 class LengthReward(VectorWrapper):
@@ -21,7 +21,7 @@ class LengthReward(VectorWrapper):
         gamma: the agent's discount.
     """
 
-    def __init__(self, env: CloseVectorEnv, weight: float, base: float, gamma: float) -> None:
+    def __init__(self, env: TaskVectorEnv, weight: float, base: float, gamma: float) -> None:
         super().__init__(env)
         self.weight, self.base, self.gamma = weight, base, gamma
         self._written = np.zeros(env.num_envs, dtype=np.int64)

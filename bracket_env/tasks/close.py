@@ -1,161 +1,111 @@
-"""What the scalar and the vector environment agree on: options, spaces, ids and the reward of every step.
+"""The task Close: write the missing closers, then stop.
 
-With m the number of actions the perfect answer needs (its closers and END), a right action earns 1/m, the last one
-pays 1 minus what was paid, in float64, so the perfect policy earns exactly 1.0:
+A worked episode, ``reset(options={"prefix": "({"})`` with pairs ``()``, ``【】``, ``{}`` (m = 3):
 
-    m = 3     1/3, 1/3, 1 - (1/3 + 1/3)
+    action   meaning   observation                    reward
+    (reset)            BOS ( { SEP
+    2        }         BOS ( { SEP }                  1/3
+    0        )         BOS ( { SEP } )                1/3
+    3        END       BOS ( { SEP } ) EOS            1 - 2/3, terminated, is_success
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, final
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete, Space
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError, quote, whole_number
-from bracket_env.sampling.sampler import PrefixSampler
-from bracket_env.sampling.splits import Split, split_of
-from bracket_env.settings import Setting, get_setting
-from bracket_env.tokenizer import BracketTokenizer
-
-OnMistake = Literal["terminate", "penalty", "continue"]
-RewardKind = Literal["dense", "sparse"]
+from bracket_env.sampling.splits import Split
+from bracket_env.settings import DEFAULT_SETTING, get_setting
+from bracket_env.tasks.task import OnMistake, RewardKind, Rows, Task
 
 
-@dataclass(frozen=True)
-class CloseTask:
-    """The validated options of a bracket-closing environment; build it with :func:`make_task`."""
+@final
+class CloseTask(Task):
+    """Close the open brackets of a prefix in the right order, then stop.
 
-    setting: Setting
-    sampler: PrefixSampler
-    on_mistake: OnMistake
-    reward: RewardKind
-    penalty: float
-    max_answer: int
+    ## Description
 
-    @property
-    def tokenizer(self) -> BracketTokenizer:
-        """The tokenizer of the task's language."""
-        return self.sampler.tokenizer
+    Given a prefix such as `({【`, write exactly the closers that are missing, innermost first, and then END. It is
+    the smallest task that needs a stack. Every case has one right answer, the shortest one, so a policy's
+    distance from the optimum is known exactly.
 
-    @property
-    def n_pairs(self) -> int:
-        """How many bracket pairs there are, k."""
-        return len(self.sampler.language.pairs)
+    ## Action Space
 
-    @property
-    def end(self) -> int:
-        """The action END: the last one."""
-        return self.n_pairs
+    `Discrete(k + 1)`: action `i < k` writes the closer of pair `i`, action `k` is END. Syntactically possible are END,
+    always, and closer `i` while pair `i` has an unmatched opener *by count*. The mask never tells the answer; it is
+    returned in `info["action_mask"]` (int8), by `action_masks()` (bool) and, with the wrapper
+    `bracket_env.envs.wrappers.MaskObservation`, in the observation.
 
-    @property
-    def max_prompt(self) -> int:
-        """The longest ``BOS prefix SEP``."""
-        return self.setting.max_length + 2
+    ## Observation Space
 
-    @cached_property
-    def observation_length(self) -> int:
-        """L: prompt and answer."""
-        return self.max_prompt + self.max_answer
+    `Box(0, V-1, (L,))` of the smallest unsigned integer type: the token ids `BOS prefix SEP answer-so-far`, padded
+    with PAD = 0 on the right. Ids: 0 PAD, 1 BOS, 2 SEP, 3 EOS (written by END), 4 MASK, 5+2i opener and 6+2i closer
+    of pair i. L is 2 + the longest prefix + `max_answer`.
 
-    def observation_space(self) -> Space[Any]:
-        """``Box(0, V-1, (L,))`` of the smallest unsigned type."""
-        vocab = self.tokenizer.vocab_size
-        return Box(0, vocab - 1, (self.observation_length,), self.tokenizer.dtype.type)
+    ## Starting State
 
-    def action_space(self) -> Discrete:
-        """``Discrete(k + 1)``."""
-        return Discrete(self.n_pairs + 1)
+    A case drawn from the setting's distribution and the asked split; item n of the seed's stream in the n-th episode.
+    `reset(options={"prefix": "({"})` sets the case by hand.
 
-    @cached_property
-    def rewards(self) -> np.ndarray:
-        """``(m, t) -> reward`` of the t-th right action when m are needed; ``(max_depth + 2, max_depth + 1)``."""
-        most = self.setting.max_depth + 1
-        table = np.zeros((most + 1, most))
-        for m in range(1, most + 1):
-            if self.reward == "sparse":
-                table[m, m - 1] = 1.0
-                continue
-            paid = 0.0
-            for t in range(m - 1):
-                table[m, t] = 1.0 / m
-                paid += 1.0 / m
-            table[m, m - 1] = 1.0 - paid
-        return table
+    ## Rewards
 
-    @cached_property
-    def mistake_rewards(self) -> np.ndarray:
-        """``(max_depth + 2,)``: what a mistake costs when m actions are needed, ``-penalty / m`` or nothing."""
-        most = self.setting.max_depth + 1
-        if self.on_mistake != "penalty":
-            return np.zeros(most + 1)
-        return np.array([0.0, *(-self.penalty / m for m in range(1, most + 1))])
+    With m the number of actions the perfect answer needs (closers + END) a right action earns 1/m, and the last one
+    1 minus what was paid: the perfect policy earns exactly 1.0, and the mean return is the mean share answered before
+    the first mistake. With `reward="sparse"` only a perfect answer pays, 1.0 at its end. A mistake earns 0 and,
+    with `on_mistake="penalty"`, `-penalty / m`. Nothing is earned after a mistake.
 
-    def check_case(self, prefix: object) -> Case:
-        """The case of a prefix given by hand.
+    ## Episode End
 
-        Raises:
-            InputError: not a string, not completable, longer or deeper than the observation holds, or of another split.
-        """
-        if not isinstance(prefix, str):
-            raise InputError(f"a prefix is a string, not {quote(prefix)}")
-        language = self.sampler.language
-        completion = language.completion(prefix)
-        if len(prefix) > self.setting.max_length:
-            raise InputError(
-                f"prefix {quote(prefix)} of {len(prefix)} symbols is longer than the {self.setting.max_length} "
-                f"that an observation of {self.setting.id} holds"
-            )
-        if language.depth(prefix) > self.setting.max_depth:
-            raise InputError(
-                f"prefix {quote(prefix)} opens {language.depth(prefix)} brackets at once; "
-                f"{self.setting.id} goes to {self.setting.max_depth}"
-            )
-        if self.sampler.split not in ("all", split_of(prefix)):
-            raise InputError(
-                f"prefix {quote(prefix)} belongs to split {split_of(prefix)!r}, "
-                f"this environment to {self.sampler.split!r}"
-            )
-        return Case(prefix, completion)
+    Terminated by END, and by the first mistake unless `on_mistake="continue"`. In that case the wrong symbol stands and
+    the episode goes on to END, or is truncated after `max_answer` actions.
 
+    ## Information
 
-def make_task(
-    setting: str | Setting,
-    *,
-    pairs: Sequence[str] | None,
-    split: Split,
-    on_mistake: OnMistake,
-    reward: RewardKind,
-    penalty: float,
-    max_answer: int | None,
-) -> CloseTask:
-    """Validate the options of an environment.
+    `action_mask`: int8 `(k + 1,)`. `case`: the `Case(prefix, completion)`. After a step `is_success`: true when this
+    step ended a perfect answer.
 
-    Args:
-        setting: the id of a named task, or a task that has no id of its own.
+    ## Arguments
 
-    Raises:
-        InputError: an unknown setting, split, ``on_mistake`` or ``reward``; impossible pairs; a penalty that is
-            negative or not finite; a ``max_answer`` too short for the longest answer.
+    - `setting`: a registered id such as `"bracket/Close-v0"`; fixes distribution and sizes.
+    - `pairs`: other pairs than the setting's, 1 to 100 of them.
+    - `split`: `"train"`, `"validation"`, `"test"` or `"all"`.
+    - `on_mistake`: `"terminate"`, `"penalty"` or `"continue"`.
+    - `reward`: `"dense"` or `"sparse"`.
+    - `penalty`: see Rewards.
+    - `max_answer`: the most actions of an episode; at least the setting's depth + 1, its default.
+    - `render_mode`: `"ansi"`, `"human"` or `"rgb_array"`.
+
+    ## Version History
+
+    - v0: initial version.
     """
-    named = setting if isinstance(setting, Setting) else get_setting(setting)
-    if on_mistake not in get_args(OnMistake):
-        raise InputError(f"unknown on_mistake {quote(on_mistake)}: use one of {', '.join(get_args(OnMistake))}")
-    if reward not in get_args(RewardKind):
-        raise InputError(f"unknown reward {quote(reward)}: use one of {', '.join(get_args(RewardKind))}")
-    number = isinstance(penalty, int | float | np.number) and not isinstance(penalty, bool)
-    if not number or not 0 <= penalty < float("inf"):
-        raise InputError(f"penalty must be a finite number of at least 0, not {quote(penalty)}")
-    needed = named.max_depth + 1
-    if max_answer is None:
-        max_answer = needed
-    given = whole_number(max_answer)
-    if given is None or given < needed:
-        raise InputError(f"max_answer must be an integer of at least {needed} ({named.id}), not {quote(max_answer)}")
-    sampler = named.sampler(split=split, pairs=pairs)
-    return CloseTask(named, sampler, on_mistake, reward, float(penalty), given)
+
+    def __init__(
+        self,
+        setting: str = DEFAULT_SETTING,
+        *,
+        pairs: Sequence[str] | None = None,
+        split: Split = "all",
+        on_mistake: OnMistake = "terminate",
+        reward: RewardKind = "dense",
+        penalty: float = 1.0,
+        max_answer: int | None = None,
+    ) -> None:
+        super().__init__(
+            get_setting(setting),
+            pairs=pairs,
+            split=split,
+            on_mistake=on_mistake,
+            reward=reward,
+            penalty=penalty,
+            max_answer=max_answer,
+        )
+
+    def draw(self, streams: np.ndarray, items: np.ndarray) -> Rows:
+        batch = self.sampler.batch(streams, items)
+        return self.rows(batch.prompt, batch.prompt_length, self.closer_actions(batch.answer), batch.answer_length)
+
+    def by_hand(self, given: Mapping[str, Any], drawn: Rows) -> Rows:
+        return self.row_of(given["prefix"])

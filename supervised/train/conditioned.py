@@ -35,7 +35,7 @@ from bracket_env.random_streams import below, bits, key, subkey
 from bracket_env.scores.report import interval, percent
 from bracket_env.scores.scoring import Estimate
 from bracket_env.settings import INSTRUCT
-from bracket_env.tasks.instruct import InstructTask, make_instruct_task
+from bracket_env.tasks.instruct import InstructTask
 from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 from supervised.data.batches import Batches, EncodedCases, StreamSource, TrainingBatches, encode_cases
 from supervised.learning.figures import answer_shares
@@ -87,7 +87,7 @@ class ConditionedBatches:
     """
 
     def __init__(self, batch_size: int, vectors: np.ndarray, seed: int) -> None:
-        self._task = make_instruct_task(split="train", encoder=NO_SENTENCE)
+        self._task = InstructTask(split="train", encoder=NO_SENTENCE)
         self._prefixes = Batches(StreamSource(INSTRUCT.sampler(split="train"), seed), batch_size, seed)
         self._vectors = vectors
         self._seed = seed

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from bracket_env.envs.instruct import InstructEnv
-from bracket_env.envs.instruct_vector import InstructVectorEnv
+from bracket_env import InstructEnv, TaskEnv, TaskVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.sentence_vectors import read_vectors
@@ -72,8 +71,8 @@ def test_the_registered_id_has_the_episodes_of_the_built_in_encoder_and_other_ve
     env = gym.make(USE_ID, language="ja", sentences="unseen")
     plain = gym.make("bracket/Instruct-v0", language="ja", sentences="unseen")
     native = gym.make_vec(USE_ID, 2, language="ja", sentences="unseen", autoreset_mode="SameStep")
-    assert isinstance(env.unwrapped, InstructEnv)
-    assert isinstance(native.unwrapped, InstructVectorEnv)
+    assert isinstance(env.unwrapped, TaskEnv)
+    assert isinstance(native.unwrapped, TaskVectorEnv)
     obs, info = env.reset(seed=4)
     same, plain_info = plain.reset(seed=4)
     assert info["instruction"] == plain_info["instruction"]

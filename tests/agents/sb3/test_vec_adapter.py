@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env.envs.scalar import CloseEnv
+from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.errors import InputError
 
@@ -54,7 +55,7 @@ def dummy(n: int = N, **options: Any) -> DummyVecEnv:
 def mostly_right(env: VectorEnvAdapter, rng: np.random.Generator) -> np.ndarray:
     """Right actions, and a random one now and then."""
     vector = env.env
-    assert isinstance(vector, CloseVectorEnv)
+    assert isinstance(vector, TaskVectorEnv)
     random = rng.integers(0, env.action_space.n, env.num_envs)  # type: ignore[attr-defined]
     right = vector.right_actions()
     return np.where((right < 0) | (rng.random(env.num_envs) < 0.2), random, right)

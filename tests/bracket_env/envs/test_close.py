@@ -16,7 +16,7 @@ from gymnasium.wrappers import TimeLimit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.envs.scalar import CloseEnv
+from bracket_env import CloseEnv, TaskEnv
 from bracket_env.errors import InputError
 from bracket_env.random_streams import below, bits, key
 from bracket_env.sampling.splits import split_of
@@ -189,7 +189,7 @@ def test_nothing_is_earned_after_a_mistake(seed: int, actions: list[int], reward
             break
 
 
-def returns_of(env: CloseEnv, answer: Any, episodes: int) -> list[float]:
+def returns_of(env: TaskEnv, answer: Any, episodes: int) -> list[float]:
     """Of a solver that writes its whole answer, one symbol a step, and then END."""
     closers = env.task.sampler.language.closers
     env.reset(seed=0)
@@ -325,7 +325,7 @@ def test_unknown_reset_options_are_named() -> None:
 # -- seeds ----------------------------------------------------------------------------------------------------------
 
 
-def cases_of(env: CloseEnv, n: int, seed: int | None = None) -> list[tuple[str, str]]:
+def cases_of(env: TaskEnv, n: int, seed: int | None = None) -> list[tuple[str, str]]:
     return [env.reset(seed=seed if i == 0 else None)[1]["case"] for i in range(n)]
 
 
@@ -486,7 +486,7 @@ def test_rendering_without_a_mode_warns() -> None:
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"])
 @pytest.mark.parametrize("steps", [0, 1, 5, 203])
 def test_a_copy_goes_on_identically(copied: Any, steps: int) -> None:
-    def advance(env: CloseEnv, counter: int) -> tuple[Any, ...]:
+    def advance(env: TaskEnv, counter: int) -> tuple[Any, ...]:
         obs, *outcome, info = env.step(below(bits(key(0, "test/copies"), counter), 4))
         if outcome[1] or outcome[2]:
             obs, info = env.reset()

@@ -14,11 +14,8 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
+from bracket_env import CloseEnv, CloseVectorEnv, InstructEnv, InstructVectorEnv, TaskEnv, TaskVectorEnv
 from bracket_env.cases import Case
-from bracket_env.envs.instruct import InstructEnv
-from bracket_env.envs.instruct_vector import InstructVectorEnv
-from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.random_streams import below, bits, key
 from bracket_env.sampling.splits import split_of
@@ -38,11 +35,11 @@ OPTION_SETS: dict[str, dict[str, Any]] = {
 # -- the twin -------------------------------------------------------------------------------------------------------
 
 
-def native(n: int, id_: str, **options: Any) -> CloseVectorEnv:
+def native(n: int, id_: str, **options: Any) -> TaskVectorEnv:
     return InstructVectorEnv(n, **options) if id_ == INSTRUCT.id else CloseVectorEnv(n, id_, **options)
 
 
-def scalar(id_: str, **options: Any) -> CloseEnv:
+def scalar(id_: str, **options: Any) -> TaskEnv:
     return InstructEnv(**options) if id_ == INSTRUCT.id else CloseEnv(id_, **options)
 
 
@@ -79,7 +76,7 @@ def assert_same_infos(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Non
             assert np.array_equal(ours[name][i], theirs[name][i]), (name, i, ours[name][i], theirs[name][i])
 
 
-def mostly_right(env: CloseVectorEnv, counter: int) -> np.ndarray:
+def mostly_right(env: TaskVectorEnv, counter: int) -> np.ndarray:
     """Right actions with probability 3/4, others at random; END after a mistake only by chance."""
     words = bits(np.arange(env.num_envs, dtype=np.uint64) + np.uint64(key(0, "test/vector")), counter)
     random = below(words, env.task.n_pairs + 1).astype(np.int64)
@@ -133,7 +130,7 @@ def test_every_step_is_that_of_scalar_environments(
 # -- each end, by name ----------------------------------------------------------------------------------------------
 
 
-def started(mode: AutoresetMode, prefixes: list[str], **options: Any) -> CloseVectorEnv:
+def started(mode: AutoresetMode, prefixes: list[str], **options: Any) -> TaskVectorEnv:
     env = CloseVectorEnv(len(prefixes), TINY, autoreset_mode=mode, **options)
     env.reset(seed=0, options={"prefix": prefixes})
     return env
@@ -206,7 +203,7 @@ def test_disabled_wants_a_reset_and_resets_only_who_is_named() -> None:
 # -- resets ---------------------------------------------------------------------------------------------------------
 
 
-def first_cases(env: CloseVectorEnv, **arguments: Any) -> list[Case]:
+def first_cases(env: TaskVectorEnv, **arguments: Any) -> list[Case]:
     return list(env.reset(**arguments)[1]["case"])
 
 

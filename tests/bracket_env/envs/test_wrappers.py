@@ -11,8 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import TimeLimit
 
-from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env import CloseEnv, CloseVectorEnv, TaskVectorEnv
 from bracket_env.envs.wrappers import MaskObservation, VectorMaskObservation
 from bracket_env.random_streams import below, bits, key
 from bracket_env.settings import SETTINGS
@@ -67,7 +66,7 @@ def test_a_wrapped_environment_can_be_made_again_from_its_spec() -> None:
     assert again.observation_space == env.observation_space
 
 
-def vector(mode: AutoresetMode, **options: Any) -> CloseVectorEnv:
+def vector(mode: AutoresetMode, **options: Any) -> TaskVectorEnv:
     return CloseVectorEnv(6, "bracket/CloseTiny-v0", autoreset_mode=mode, **options)
 
 

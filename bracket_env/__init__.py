@@ -11,7 +11,7 @@ from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.envs.wrappers import MaskObservation, VectorMaskObservation
 from bracket_env.errors import InputError
 from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
-from bracket_env.sampling.splits import Split, split_of
+from bracket_env.sampling.splits import split_of
 from bracket_env.scores.scoring import Scores, Solver, score
 from bracket_env.scores.solvers import yardsticks
 from bracket_env.settings import DEFAULT_SETTING, INSTRUCT, SETTINGS, Setting, get_setting
@@ -37,7 +37,6 @@ __all__ = [
     "Scores",
     "Setting",
     "Solver",
-    "Split",
     "Task",
     "TaskEnv",
     "TaskVectorEnv",

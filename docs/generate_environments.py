@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bracket_env import SETTINGS
 from bracket_env.atomic import write_text
-from bracket_env.envs.instruct import InstructEnv
-from bracket_env.envs.scalar import CloseEnv
+from bracket_env.envs.registry import CloseEnv, InstructEnv, Maker
+from bracket_env.envs.task_env import TaskEnv
 from bracket_env.scores.shortcuts import tally_completion
 from bracket_env.settings import Setting
 
@@ -65,7 +65,7 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-def environment(kind: type[CloseEnv]) -> str:
+def environment(kind: Maker[TaskEnv]) -> str:
     """The docstring as a section, its own headings one level down."""
     text = inspect.cleandoc(kind.__doc__ or "").replace("## ", "### ")
     return f"## {kind.__name__}\n\n{text}\n"

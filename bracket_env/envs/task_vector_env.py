@@ -143,7 +143,7 @@ class TaskVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             super().reset(seed=first)
             seeds = [None if first is None else first + i for i in range(self.num_envs)]
         else:
-            seeds = _seeds(seed, self.num_envs)
+            seeds = _checked_seeds(seed, self.num_envs)
             if seeds[0] is not None:
                 super().reset(seed=seeds[0])
         for i in members:
@@ -298,7 +298,7 @@ def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
     raise InputError(f"unknown autoreset_mode {quote(mode)}: use one of {names}")
 
 
-def _seeds(given: Any, n: int) -> list[int | None]:
+def _checked_seeds(given: Any, n: int) -> list[int | None]:
     wrong = InputError(f"a seed is an integer, one integer (or None) for each environment, or None: {quote(given)}")
     if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray) or getattr(given, "ndim", 1) != 1:
         raise wrong

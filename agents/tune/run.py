@@ -16,10 +16,11 @@ from agents.tune.options import PROG, TunePPO
 from bracket_env.errors import InputError, quote
 from ncl_reward.reading.sentence import check_sentences
 from supervised.learning.stopping import Observer
+from supervised.models import ENCODERS
 from supervised.options.ranges import require_whole
 from supervised.study.problem import Problem, Watch
 from supervised.study.run import run_study
-from supervised.tune.search_spaces import SIZES, sample_sentence_weight, usual_size
+from supervised.tune.search_spaces import sample_sentence_weight
 
 EVALUATIONS = 10
 _TUNED = (
@@ -51,7 +52,7 @@ def sample_ppo_params(trial: BaseTrial, archs: tuple[str, ...] = ("gru",)) -> di
     minibatches = trial.suggest_categorical("minibatches", [1, 2, 4, 8])
     return {
         "arch": arch,
-        **SIZES[arch](trial, f"{arch}_"),
+        **ENCODERS[arch].config_class.suggest(trial, f"{arch}_"),
         "n_envs": n_envs,
         "n_steps": n_steps,
         "batch_size": n_envs * n_steps // minibatches,
@@ -71,7 +72,7 @@ def default_params(archs: tuple[str, ...]) -> dict[str, Any]:
     """
     arch = DEFAULTS["arch"] if DEFAULTS["arch"] in archs else archs[0]
     minibatches = DEFAULTS["n_envs"] * DEFAULTS["n_steps"] // DEFAULTS["batch_size"]
-    shape = {f"{arch}_{name}": value for name, value in usual_size(arch).items()}
+    shape = {f"{arch}_{name}": value for name, value in ENCODERS[arch].config_class.suggested_defaults().items()}
     return {"encoder": arch, **shape, **{name: DEFAULTS[name] for name in _TUNED}, "minibatches": minibatches}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from supervised.models.gru import GRUConfig
+from supervised.models.parts.recurrent import RecurrentConfig
 
 LAYERS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -20,7 +20,7 @@ class BareLayers(nn.Module):
 
     def __init__(self, arch: str, vocab: int) -> None:
         super().__init__()
-        config = GRUConfig()
+        config = RecurrentConfig()
         self.embedding = nn.Embedding(vocab, config.embedding_size)
         self.layer = LAYERS[arch](config.embedding_size, config.units, batch_first=True)
         self.head = nn.Linear(config.units, vocab)

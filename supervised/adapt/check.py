@@ -10,7 +10,7 @@ from bracket_env.errors import InputError, quote
 from bracket_env.settings import DEFAULT_SETTING, get_setting
 from supervised.adapt.options import Adapt
 from supervised.models import check_params
-from supervised.options.architecture import longest_input
+from supervised.models.params import longest_input
 from supervised.options.checks import check_loss, check_training, check_training_cases, fixed_size
 from supervised.options.ranges import flag, require, require_whole
 from supervised.runs.config import RunConfig

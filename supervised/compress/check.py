@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from bracket_env.errors import InputError
 from bracket_env.settings import Setting, get_setting
 from supervised.compress.fine_tuning import cases_seen, data_options
-from supervised.compress.onnx.export import check_packages
-from supervised.compress.onnx.forms import check_exportable
+from supervised.compress.onnx.export import check_exportable, check_packages
 from supervised.compress.options import Compress
+from supervised.compress.quantization import check_int8
 from supervised.compress.structured import fewer_units
 from supervised.data.dataset_folder import read_dataset
-from supervised.models.parts.int8 import check_int8
-from supervised.options.architecture import MODEL_OPTIONS, architecture_params, longest_input
+from supervised.models.params import architecture_params, given_sizes, longest_input
 from supervised.options.checks import custom_pairs
 from supervised.options.ranges import check_output, flag, refuse_idle, require, require_whole
 from supervised.runs.config import RunConfig
@@ -88,9 +87,8 @@ def _check_combinations(config: Compress) -> None:
     if (config.distill_to, config.prune, config.quantize, config.onnx) == (None,) * 4:
         raise InputError("nothing to do: add --prune, --quantize, --distill-to or --onnx")
     if config.distill_to is None:
-        for name in MODEL_OPTIONS:
-            if getattr(config, name) not in (None, False):
-                raise InputError(f"{flag(name)} goes with --distill-to: it describes the student")
+        for name in given_sizes(config):
+            raise InputError(f"{flag(name)} goes with --distill-to: it describes the student")
     if config.prune is None:
         for name in ("structured", "prune_scope", "prune_schedule"):
             if getattr(config, name):

@@ -22,7 +22,7 @@ from bracket_env.tokenizer import EOS, FIRST_SYMBOL, PAD, BracketTokenizer
 from supervised.data.batches import EncodedCases, TrainingBatches
 from supervised.learning.objective import LossInputs, Objective, loss_inputs
 from supervised.models import SequenceModel, decode
-from supervised.models.parts.masking import CountMask
+from supervised.models.decoding import CountMask
 
 
 class AnsweredBatches:

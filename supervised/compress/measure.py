@@ -17,8 +17,8 @@ from bracket_env.language import BracketLanguage
 from bracket_env.scores.report import percent, score_table
 from bracket_env.scores.scoring import Estimate, Scores, score
 from bracket_env.settings import Setting
+from supervised.compress.matrices import weight_matrices
 from supervised.models import SequenceModel
-from supervised.models.parts.matrices import weight_matrices
 from supervised.runs.solver import ModelSolver
 
 LONGEST_OF = 10  # times as many cases are drawn as the longest of them are taken

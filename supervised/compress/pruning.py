@@ -1,6 +1,6 @@
 """Magnitude pruning: the weights nearest to zero become zero and stay there while the others go on learning.
 
-Sparsity is the share of zeros among the weight matrices' elements (:mod:`supervised.models.parts.matrices`). By scope:
+Sparsity is the share of zeros among the weight matrices' elements (:mod:`supervised.compress.matrices`). By scope:
 
     global   one threshold for all matrices: those with small weights lose more
     layer    each matrix loses the same share
@@ -20,8 +20,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from supervised.compress.matrices import weight_matrices
 from supervised.models import SequenceModel
-from supervised.models.parts.matrices import weight_matrices
 
 Scope = Literal["global", "layer"]
 

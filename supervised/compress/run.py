@@ -33,11 +33,11 @@ from supervised.compress.onnx.check import compare
 from supervised.compress.onnx.export import export
 from supervised.compress.options import Compress
 from supervised.compress.pruning import Masks, cubic_sparsity
+from supervised.compress.quantization import quantized_weights
 from supervised.compress.structured import remove_units
 from supervised.data.batches import Batches, StreamSource
 from supervised.learning.devices import choose_device
 from supervised.models import SequenceModel
-from supervised.models.parts.int8 import quantized_weights
 from supervised.runs.config import RunConfig
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import WEIGHTS, RunFolder

@@ -20,8 +20,7 @@ from torch.nn import functional
 from bracket_env.tokenizer import PAD
 from supervised.data.batches import EncodedCases
 from supervised.data.words import MaskedWords
-from supervised.models import SequenceModel
-from supervised.models.bert import BERTEncoder
+from supervised.models import BidirectionalEncoder, SequenceModel
 
 Examples = TypeVar("Examples")
 LossInputs = tuple[Tensor, ...]
@@ -81,7 +80,7 @@ class MaskedLoss(nn.Module):
     """Summed loss of a model that reads both ways on the hidden symbols of masked words (Devlin et al. 2019, 3.1).
 
     Args:
-        model: its encoder is a :class:`~supervised.models.bert.BERTEncoder`.
+        model: its encoder is a :class:`~supervised.models.BidirectionalEncoder`.
 
     Raises:
         TypeError: it is not.
@@ -89,7 +88,7 @@ class MaskedLoss(nn.Module):
 
     def __init__(self, model: SequenceModel) -> None:
         super().__init__()
-        if not isinstance(model.encoder, BERTEncoder):
+        if not isinstance(model.encoder, BidirectionalEncoder):
             raise TypeError(f"{type(model.encoder).__name__} reads in one direction only")
         self.model = model
         self.read = model.encoder.read

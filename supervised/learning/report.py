@@ -17,7 +17,7 @@ from bracket_env.settings import Setting, get_setting
 from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
 from supervised.learning.lesson import Outcome
-from supervised.models import GIVEN_STRUCTURE
+from supervised.models import ENCODERS
 from supervised.options.checks import custom_pairs
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import DEFAULT_ROOT, RunFolder
@@ -41,7 +41,7 @@ def evaluate_solvers(
 
 def print_structure_note(folders: Sequence[RunFolder], console: Console) -> None:
     """Below a table, say which of its runs were given the structure that the others had to learn, if any were."""
-    given = [folder.name for folder in folders if folder.config.architecture in GIVEN_STRUCTURE]
+    given = [folder.name for folder in folders if ENCODERS[folder.config.architecture].given_structure]
     if given:
         print_line(console, f"structure given, not learned (what opens, what closes): {', '.join(given)}")
 

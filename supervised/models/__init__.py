@@ -1,46 +1,50 @@
-"""The architectures by name. To add one: a file with its config and encoder, and a line in :data:`ENCODERS`."""
+"""The architectures by name.
+
+To add one: its file here, and its name in :data:`supervised.options.groups.ArchitectureName`. The file has the encoder
+under the name ``ENCODER``; what the architecture can do stands on that class and on its config's
+(:mod:`supervised.models.parts.base`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from importlib import import_module
+from typing import Any, get_args
 
 from bracket_env.errors import InputError, quote
-from supervised.models.base import Encoder, EncoderConfig, SequenceModel, check_whole
-from supervised.models.bert import BERTConfig, BERTEncoder
 from supervised.models.decoding import decode
-from supervised.models.gpt import GPTConfig, GPTEncoder
-from supervised.models.gru import GRUConfig, GRUEncoder
-from supervised.models.lstm import LSTMConfig, LSTMEncoder
-from supervised.models.stack import StackConfig, StackEncoder
-from supervised.models.transformer import TransformerConfig, TransformerEncoder
-from supervised.models.tree import TreeConfig, TreeEncoder
+from supervised.models.parts.base import BidirectionalEncoder, Encoder, EncoderConfig, SequenceModel
+from supervised.models.parts.checks import check_whole
+from supervised.options.groups import ArchitectureName
 
 __all__ = [
     "ENCODERS",
-    "GIVEN_STRUCTURE",
+    "BidirectionalEncoder",
     "Encoder",
     "EncoderConfig",
     "SequenceModel",
     "build_model",
     "check_params",
     "decode",
+    "encoder_class",
 ]
 
-ENCODERS: dict[str, tuple[type[EncoderConfig], Callable[[Any, int], Encoder[Any]]]] = {
-    "gru": (GRUConfig, GRUEncoder),
-    "lstm": (LSTMConfig, LSTMEncoder),
-    "transformer": (TransformerConfig, TransformerEncoder),
-    "gpt": (GPTConfig, GPTEncoder),
-    "bert": (BERTConfig, BERTEncoder),
-    "stack": (StackConfig, StackEncoder),
-    "tree": (TreeConfig, TreeEncoder),
+ENCODERS: dict[str, type[Encoder[Any]]] = {
+    name: import_module(f"supervised.models.{name}").ENCODER for name in get_args(ArchitectureName)
 }
-"""Architecture -> its config class, and its encoder class, made as ``encoder_class(config, vocab_size)``."""
+"""Architecture -> its encoder class."""
 
-GIVEN_STRUCTURE = frozenset({"tree"})
-"""The architectures that are told what opens and what closes, which the others must learn."""
+
+def encoder_class(arch: str) -> type[Encoder[Any]]:
+    """The architecture's encoder, made as ``encoder_class(arch)(config, vocab_size)``.
+
+    Raises:
+        InputError: an unknown architecture.
+    """
+    if not isinstance(arch, str) or arch not in ENCODERS:
+        raise InputError(f"architecture {quote(arch)} is unknown: choose one of {', '.join(ENCODERS)}")
+    return ENCODERS[arch]
 
 
 def check_params(arch: str, params: Mapping[str, Any]) -> EncoderConfig:
@@ -49,11 +53,9 @@ def check_params(arch: str, params: Mapping[str, Any]) -> EncoderConfig:
     Raises:
         InputError: an unknown architecture, an option that it does not use, a value of the wrong type or range.
     """
-    if not isinstance(arch, str) or arch not in ENCODERS:
-        raise InputError(f"architecture {quote(arch)} is unknown: choose one of {', '.join(ENCODERS)}")
+    config_class = encoder_class(arch).config_class
     if not isinstance(params, Mapping):
         raise InputError(f"the options of {arch} must be a mapping from name to value, not {quote(params)}")
-    config_class, _ = ENCODERS[arch]
     used = [field.name for field in fields(config_class)]
     for name in params:
         if name not in used:
@@ -73,4 +75,5 @@ def build_model(arch: str, params: Mapping[str, Any], vocab_size: int) -> Sequen
     """
     config = check_params(arch, params)
     check_whole("vocab_size", vocab_size)
-    return SequenceModel(ENCODERS[arch][1](config, vocab_size), vocab_size)
+    make: Any = encoder_class(arch)
+    return SequenceModel(make(config, vocab_size), vocab_size)

@@ -28,23 +28,19 @@ from torch.nn import functional
 
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import MASK
-from supervised.models.base import Encoder, check_fits, check_positions, longest
+from supervised.models.parts.base import BidirectionalEncoder
+from supervised.models.parts.checks import check_fits, check_positions, longest
 from supervised.models.parts.hugging_face import (
     ATTENTION,
-    BERT_TYPES,
     HuggingFaceConfig,
-    check_type,
+    HuggingFaceEncoder,
+    HuggingFacePrefix,
     described_model,
     head_weights,
     import_transformers,
 )
 
 _CHUNK = 256  # sentences read at once; sorted by length, each chunk is trimmed to its own longest
-
-
-@dataclass(frozen=True)
-class BERTConfig(HuggingFaceConfig):
-    """Options of BERT."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +53,36 @@ class Written:
     """int64 ``(B,)``."""
 
 
-class BERTEncoder(Encoder[Written]):
+class BERTPrefix(HuggingFacePrefix):
+    """``BertModel``'s own ``forward`` on all columns, with a MASK after each row."""
+
+    def features(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        ids = _append(ids, lengths, MASK)
+        visible = torch.arange(ids.shape[1], device=ids.device) <= lengths[:, None]
+        return self.encoder.bert(input_ids=ids, attention_mask=visible).last_hidden_state, lengths
+
+
+class BERTEncoder(HuggingFaceEncoder[Written], BidirectionalEncoder[Written]):
     """transformers' ``BertModel`` without its pooler, or a model like it. The state is what has been :class:`Written`.
 
     Raises:
         InputError: a vocabulary without MASK.
     """
 
-    def __init__(self, config: BERTConfig, vocab_size: int) -> None:
-        super().__init__()
+    types = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
+    extra_positions = 1  # the MASK behind the input
+    lora_targets = ("query", "key", "value", "attention.output.dense", "q_lin", "k_lin", "v_lin", "out_lin")
+    form = BERTPrefix
+
+    def __init__(self, config: HuggingFaceConfig, vocab_size: int) -> None:
+        super().__init__(config)
         if vocab_size <= MASK:
             raise InputError(f"bert fills <mask>, token id {MASK}: vocab_size must be above it, not {vocab_size}")
-        self.width = config.width
-        self.heads = config.heads
-        self.max_length = config.max_length
         self.bert = _bert(config, vocab_size)
         self.by_hand = isinstance(self.bert, import_transformers().BertModel)
 
     @property
     def pretrained(self) -> Any:
-        """The model of transformers."""
         return self.bert
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -88,18 +94,6 @@ class BERTEncoder(Encoder[Written]):
         return features.new_zeros(*ids.shape, self.width).index_put((rows, positions), features)
 
     def read(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Features of every token as it stands, in the light of all others before and after it: what fills masks.
-
-        Args:
-            ids: int64 ``(B, T)``, padded on the right.
-            lengths: int64 ``(B,)``.
-
-        Returns:
-            ``(B, T, width)``.
-
-        Raises:
-            InputError: as :meth:`forward`.
-        """
         check_fits(longest(ids, lengths), self.max_length)
         visible = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
         return self._run(ids, visible)
@@ -165,20 +159,19 @@ class BERTEncoder(Encoder[Written]):
     def _mask(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What BERT reads ``(n, T + 1)``, and whether each of its tokens counts."""
         check_fits(ids.shape[1], self.max_length)
-        masked = _append(ids, lengths, torch.full_like(lengths[:, None], MASK))
+        masked = _append(ids, lengths, MASK)
         return masked, torch.arange(masked.shape[1], device=ids.device) <= lengths[:, None]
 
 
-def _append(ids: Tensor, lengths: Tensor, token: Tensor) -> Tensor:
-    """``token`` ``(n, 1)`` after the first ``lengths`` ``(n,)`` of ``ids`` ``(n, T)`` -> ``(n, T + 1)``."""
+def _append(ids: Tensor, lengths: Tensor, token: Tensor | int) -> Tensor:
+    """``token`` ``(n, 1)``, or one, after the first ``lengths`` ``(n,)`` of ``ids`` ``(n, T)``: ``(n, T + 1)``."""
     return functional.pad(ids, (0, 1)).scatter(1, lengths[:, None], token)
 
 
-def _bert(config: BERTConfig, vocab_size: int) -> Any:
+def _bert(config: HuggingFaceConfig, vocab_size: int) -> Any:
     """Raises InputError for the configuration of another type."""
     if config.transformers is not None:
-        check_type(config.transformers, "bert", BERT_TYPES)
-        return described_model(config.transformers, vocab_size)
+        return described_model(config, vocab_size, "bert", BERTEncoder.types)
     transformers = import_transformers()
     return transformers.BertModel(
         transformers.BertConfig(
@@ -189,10 +182,13 @@ def _bert(config: BERTConfig, vocab_size: int) -> Any:
             intermediate_size=4 * config.width,
             hidden_dropout_prob=config.dropout,
             attention_probs_dropout_prob=config.dropout,
-            max_position_embeddings=config.max_length + 1,  # the MASK after the last token
+            max_position_embeddings=config.max_length + BERTEncoder.extra_positions,
             type_vocab_size=1,
             pad_token_id=None,  # transformers would freeze its embedding; a mask hides the padding here
             attn_implementation=ATTENTION,
         ),
         add_pooling_layer=False,
     )
+
+
+ENCODER = BERTEncoder

@@ -11,17 +11,48 @@ import torch
 from torch import Tensor
 
 from bracket_env.errors import InputError
-from supervised.models.base import SequenceModel
+from bracket_env.tokenizer import EOS, FIRST_SYMBOL, BracketTokenizer
+from supervised.models.parts.base import SequenceModel
 
 
 class TokenMask(Protocol):
-    """What may be written, row by row (see :class:`supervised.models.parts.masking.CountMask`)."""
+    """What may be written, row by row, such as :class:`CountMask`."""
 
     def possible(self, rows: Tensor) -> Tensor:
         """bool ``(len(rows), vocab_size)`` for these rows of the batch; each has at least one possible token."""
 
     def write(self, rows: Tensor, tokens: Tensor) -> None:
         """These rows wrote these tokens."""
+
+
+class CountMask:
+    """The same rule as the environments' ``action_masks``, on token ids: unmatched openers of every row of a batch.
+
+    EOS is always possible; the closer of a type while that type has an unmatched opener by count; nothing else.
+
+    Args:
+        ids: int64 ``(B, T)``, prompts.
+        tokenizer: the vocabulary.
+    """
+
+    def __init__(self, ids: Tensor, tokenizer: BracketTokenizer) -> None:
+        self.vocab_size = tokenizer.vocab_size
+        tokens = torch.arange(FIRST_SYMBOL, tokenizer.vocab_size, 2, device=ids.device)  # openers; closers are one up
+        opened = (ids[:, :, None] == tokens).sum(1)
+        closed = (ids[:, :, None] == tokens + 1).sum(1)
+        self.unmatched = opened - closed  # (B, k)
+
+    def possible(self, rows: Tensor) -> Tensor:
+        """bool ``(len(rows), vocab_size)``: what each of these rows may write next."""
+        mask = torch.zeros(len(rows), self.vocab_size, dtype=torch.bool, device=rows.device)
+        mask[:, EOS] = True
+        mask[:, FIRST_SYMBOL + 1 :: 2] = self.unmatched[rows] > 0
+        return mask
+
+    def write(self, rows: Tensor, tokens: Tensor) -> None:
+        """These rows wrote these tokens (possible ones)."""
+        closer = tokens > FIRST_SYMBOL
+        self.unmatched[rows[closer], (tokens[closer] - FIRST_SYMBOL) // 2] -= 1
 
 
 @torch.inference_mode()

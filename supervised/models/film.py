@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from bracket_env.errors import InputError
-from supervised.models.base import Encoder, SequenceModel
+from supervised.models.parts.base import Encoder, SequenceModel
 
 
 class FiLMBlock(nn.Module):

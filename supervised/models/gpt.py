@@ -7,44 +7,45 @@ thread), and its cache is changed in place, where a state here is a value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from supervised.models.base import Encoder, check_fits, longest
+from supervised.models.parts.attending import KVCache
+from supervised.models.parts.checks import check_fits, longest
 from supervised.models.parts.hugging_face import (
     ATTENTION,
-    GPT_TYPES,
     HuggingFaceConfig,
-    check_type,
+    HuggingFaceEncoder,
+    HuggingFacePrefix,
     described_model,
     head_weights,
     import_transformers,
 )
-from supervised.models.parts.kv_cache import KVCache
 
 
-@dataclass(frozen=True)
-class GPTConfig(HuggingFaceConfig):
-    """Options of GPT."""
+class GPTPrefix(HuggingFacePrefix):
+    """``GPT2Model``'s own ``forward`` on all columns."""
+
+    def features(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoder.gpt2(input_ids=ids, use_cache=False).last_hidden_state, lengths - 1
 
 
-class GPTEncoder(Encoder[KVCache]):
+class GPTEncoder(HuggingFaceEncoder[KVCache]):
     """transformers' ``GPT2Model``. The state is a :class:`KVCache`."""
 
-    def __init__(self, config: GPTConfig, vocab_size: int) -> None:
-        super().__init__()
-        self.width = config.width
-        self.heads = config.heads
-        self.max_length = config.max_length
+    types = ("gpt2",)
+    lora_targets = ("c_attn", "attn.c_proj")
+    form = GPTPrefix
+
+    def __init__(self, config: HuggingFaceConfig, vocab_size: int) -> None:
+        super().__init__(config)
         self.gpt2 = _gpt2(config, vocab_size)
 
     @property
     def pretrained(self) -> Any:
-        """The model of transformers."""
         return self.gpt2
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -102,11 +103,10 @@ class GPTEncoder(Encoder[KVCache]):
         return x + block.mlp(block.ln_2(x)), key, value
 
 
-def _gpt2(config: GPTConfig, vocab_size: int) -> Any:
+def _gpt2(config: HuggingFaceConfig, vocab_size: int) -> Any:
     """Raises InputError for the configuration of another type."""
     if config.transformers is not None:
-        check_type(config.transformers, "gpt", GPT_TYPES)
-        return described_model(config.transformers, vocab_size)
+        return described_model(config, vocab_size, "gpt", GPTEncoder.types)
     transformers = import_transformers()
     return transformers.GPT2Model(
         transformers.GPT2Config(
@@ -124,3 +124,6 @@ def _gpt2(config: GPTConfig, vocab_size: int) -> Any:
             attn_implementation=ATTENTION,
         )
     )
+
+
+ENCODER = GPTEncoder

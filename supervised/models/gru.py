@@ -9,7 +9,6 @@ With nothing shared and no row short it still gained a tenth; on 32 such rows it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,30 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from supervised.models.parts.recurrent import RecurrentConfig, RecurrentEncoder
-
-
-@dataclass(frozen=True)
-class GRUConfig(RecurrentConfig):
-    """Options of the GRU."""
-
-
-class GRUEncoder(RecurrentEncoder):
-    """Embedding and GRU."""
-
-    def __init__(self, config: GRUConfig, vocab_size: int) -> None:
-        super().__init__(config, vocab_size)
-        self.gru = nn.GRU(**self.layer_options(config))
-
-    @property
-    def rnn(self) -> nn.GRU:
-        return self.gru
-
-    def _recur(self, x: Tensor, weights: tuple[Tensor, ...], parents: tuple[Tensor, ...]) -> Tensor:
-        return _TreeGRU.apply(x, *weights, *parents)
-
-    def _cell(self, x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (torch.gru_cell(x, carried[0], *weights),)
+from supervised.models.parts.recurrent import RecurrentEncoder
 
 
 class _TreeGRU(torch.autograd.Function):
@@ -106,3 +82,17 @@ class _TreeGRU(torch.autograd.Function):
             d_later = torch.zeros_like(before).index_add_(0, parent, d_previous)
         d_bias_w, d_bias_u = d_bias[: 3 * size].roll(-size), d_bias[size:]
         return d_x, d_w.roll(-size, 0), d_u, d_bias_w, d_bias_u, *(None for _ in parents)
+
+
+class GRUEncoder(RecurrentEncoder):
+    """Embedding and GRU."""
+
+    layer = nn.GRU
+    tree_layer = _TreeGRU
+
+    @staticmethod
+    def cell(x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (torch.gru_cell(x, carried[0], *weights),)
+
+
+ENCODER = GRUEncoder

@@ -13,42 +13,13 @@ where one state a row is asked for (``last``), among prompts that have far more 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from supervised.models.parts.recurrent import RecurrentConfig, RecurrentEncoder
-
-_FUSED = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
-
-
-@dataclass(frozen=True)
-class LSTMConfig(RecurrentConfig):
-    """Options of the LSTM."""
-
-
-class LSTMEncoder(RecurrentEncoder):
-    """Embedding and LSTM. Its state carries the hidden states and the cells."""
-
-    def __init__(self, config: LSTMConfig, vocab_size: int) -> None:
-        super().__init__(config, vocab_size)
-        self.lstm = nn.LSTM(**self.layer_options(config))
-
-    @property
-    def rnn(self) -> nn.LSTM:
-        return self.lstm
-
-    def _recur(self, x: Tensor, weights: tuple[Tensor, ...], parents: tuple[Tensor, ...]) -> Tensor:
-        return _TreeLSTM.apply(x, *weights, *parents)
-
-    def _computes_every_cell(self, ids: Tensor) -> bool:
-        return _FUSED or super()._computes_every_cell(ids)
-
-    def _cell(self, x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return torch.lstm_cell(x, carried, *weights)
+from supervised.models.parts.recurrent import RecurrentEncoder
 
 
 class _TreeLSTM(torch.autograd.Function):
@@ -110,3 +81,18 @@ class _TreeLSTM(torch.autograd.Function):
             d_cell_later = torch.zeros_like(cells_above).index_add_(0, parent, d_cell * f)
         d_bias = d_gates.sum(0)
         return d_gates @ w, d_gates.t() @ x, d_u, d_bias, d_bias, *(None for _ in parents)
+
+
+class LSTMEncoder(RecurrentEncoder):
+    """Embedding and LSTM. Its state carries the hidden states and the cells."""
+
+    layer = nn.LSTM
+    tree_layer = _TreeLSTM
+    fused = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+    @staticmethod
+    def cell(x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return torch.lstm_cell(x, carried, *weights)
+
+
+ENCODER = LSTMEncoder

@@ -33,24 +33,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from supervised.models.base import Encoder, EncoderConfig, check_dropout, check_positions, check_whole, longest
+from supervised.models.parts.base import Encoder, EncoderConfig
+from supervised.models.parts.checks import check_positions, longest
+from supervised.models.parts.forms import Form, StateForm
 from supervised.models.parts.linked_stack import LinkedStacks
 from supervised.models.parts.soft_stack import operation_shares, stack_tops
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 
 @dataclass(frozen=True)
 class StackConfig(EncoderConfig):
-    """Options of the stack-augmented network.
-
-    Raises:
-        InputError: an option of the wrong type or out of range.
-    """
+    """Options of the stack-augmented network."""
 
     embedding_size: int = 64
     """Size of a token's embedding; in small ones tokens are alike and learn their operations less independently."""
@@ -63,10 +64,15 @@ class StackConfig(EncoderConfig):
     dropout: float = 0.0
     """Share of features dropped between layers and after the last one, in training."""
 
-    def __post_init__(self) -> None:
-        for name in ("embedding_size", "layers", "units", "cell_size"):
-            check_whole(name, getattr(self, name))
-        check_dropout(self.dropout)
+    @classmethod
+    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+        return {
+            "layers": trial.suggest_int(f"{prefix}layers", 1, 2),
+            "units": trial.suggest_int(f"{prefix}units", 16, 256, log=True),
+            "embedding_size": trial.suggest_int(f"{prefix}embedding_size", 16, 128, log=True),
+            "cell_size": trial.suggest_int(f"{prefix}cell_size", 4, 64, log=True),
+            "dropout": trial.suggest_float(f"{prefix}dropout", 0.0, 0.4),
+        }
 
 
 class StackLayer(nn.Module):
@@ -97,8 +103,35 @@ class StackLayer(nn.Module):
         return torch.tanh(self.input(x) + self.top(tops))
 
 
+class StackStep(Form):
+    """One step of a stack network: every layer's cells ``(B, depth, cell_size)``, top first, empty ones being 0."""
+
+    kind = "step"
+
+    def __init__(self, encoder: StackEncoder, head: nn.Linear) -> None:
+        super().__init__(encoder, head)
+        size = encoder.cell_size
+        self.states = tuple(StateForm(f"stack_{i}", (1, size), grows=True) for i in range(len(encoder.layers)))
+
+    def forward(self, token: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        x = self.encoder.embedding(token)
+        reading = torch.ones_like(token, dtype=torch.bool)
+        following = []
+        for layer, before in zip(self.encoder.layers, states, strict=True):
+            shares, content = layer.drive(x, reading)
+            push, pop, stay = shares[:, :, None, None].unbind(1)  # each (B, 1, 1)
+            none = torch.zeros_like(before[:, :1])
+            lowered, raised = torch.cat([content[:, None], before], 1), torch.cat([before[:, 1:], none, none], 1)
+            following.append(push * lowered + pop * raised + stay * torch.cat([before, none], 1))
+            x = layer(x, following[-1][:, 0])
+        return self.head(x), *following
+
+
 class StackEncoder(Encoder[tuple[LinkedStacks, ...]]):
     """Embedding and layers with stacks. Its state is every layer's stacks."""
+
+    config_class = StackConfig
+    form = StackStep
 
     def __init__(self, config: StackConfig, vocab_size: int) -> None:
         super().__init__()
@@ -160,3 +193,6 @@ class StackEncoder(Encoder[tuple[LinkedStacks, ...]]):
         for layer in lower:
             x = self.dropout(layer(x, stack_tops(*layer.drive(x, reading))))
         return x, stack_tops(*last.drive(x, reading))
+
+
+ENCODER = StackEncoder

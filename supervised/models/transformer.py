@@ -17,38 +17,39 @@ Positions, counted from 0 in every row:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Self, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bracket_env.errors import InputError
-from supervised.models.base import Encoder, EncoderConfig, check_choice, check_dropout, check_fits, check_whole, longest
-from supervised.models.parts.kv_cache import KVCache
+from supervised.models.parts.attending import AttentionConfig, KVCache
+from supervised.models.parts.base import Encoder
+from supervised.models.parts.checks import check_choice, check_fits, check_whole, longest
+from supervised.models.parts.forms import Prefix
 from supervised.models.parts.prefix_attention import attention_weights
+from supervised.models.parts.units import Groups, Place
+from supervised.options.groups import Positions
 
-Positions = Literal["rope", "alibi", "learned", "none"]
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
 Turn = tuple[Tensor, Tensor]
 _INIT_STD = 0.02
 
 
 @dataclass(frozen=True)
-class TransformerConfig(EncoderConfig):
+class TransformerConfig(AttentionConfig):
     """Options of the Transformer.
 
     Raises:
         InputError: an option of the wrong type or out of range, or options that do not fit together.
     """
 
-    width: int = 64
-    """Size of the features, shared out among the heads."""
-    layers: int = 2
-    """Number of blocks of attention and MLP."""
-    heads: int = 4
-    """Attention heads; must divide the width."""
     mlp_ratio: int = 4
     """Hidden units of the MLP for each feature."""
     dropout: float = 0.0
@@ -66,9 +67,7 @@ class TransformerConfig(EncoderConfig):
         return self.head_size or self.width // self.heads
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers", "heads", "mlp_ratio"):
-            check_whole(name, getattr(self, name))
-        check_dropout(self.dropout)
+        super().__post_init__()
         check_choice("positions", self.positions, get_args(Positions))
         pair = 2 if self.positions == "rope" else 1
         if self.head_size is not None:
@@ -88,10 +87,36 @@ class TransformerConfig(EncoderConfig):
         elif self.max_length is not None:
             raise InputError(f"max_length is used by positions 'learned' only, not by {self.positions!r}")
 
+    @classmethod
+    def needs_max_length(cls, given: Mapping[str, Any]) -> bool:
+        return given.get("positions") == "learned"
+
+    @classmethod
+    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+        return {
+            **super().suggest(trial, prefix),
+            "mlp_ratio": trial.suggest_categorical(f"{prefix}mlp_ratio", [2, 4]),
+            "positions": trial.suggest_categorical(f"{prefix}positions", ["rope", "alibi", "learned"]),
+        }
+
+    def with_fewer_units(self, share: float) -> Self:
+        """Fewer heads, and fewer units of the MLP in multiples of the width.
+
+        The slopes of ALiBi's heads depend on how many heads there are, so with them all heads stay.
+        """
+        heads, mlp_ratio = (max(1, round(size * (1 - share))) for size in (self.heads, self.mlp_ratio))
+        if self.positions == "alibi" or heads == self.heads:
+            return replace(self, mlp_ratio=mlp_ratio)
+        return replace(self, mlp_ratio=mlp_ratio, heads=heads, head_size=self.features_a_head)
+
 
 class TransformerEncoder(Encoder[KVCache]):
     """Embedding, blocks and a final LayerNorm. The state is a :class:`KVCache`."""
 
+    config_class = TransformerConfig
+    loses_units = True
+    lora_targets = ("query_key_value", "project")
+    form = Prefix
     slopes: Tensor
 
     def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
@@ -139,6 +164,17 @@ class TransformerEncoder(Encoder[KVCache]):
             x, _, _ = block(x, turn, mask, None)
         query, key, _ = cast(_Block, self.blocks[-1]).project_in(x, turn)
         return attention_weights(query, key, mask).mean(1)
+
+    def unit_groups(self) -> Groups:
+        """``heads L`` and ``hidden L``, the units of the MLP."""
+        groups = {}
+        for layer in range(len(self.blocks)):
+            block = f"encoder.blocks.{layer}"
+            inner = [Place(f"{block}.query_key_value.{kind}", 0, 3, self.head_size) for kind in ("weight", "bias")]
+            groups[f"heads {layer}"] = [*inner, Place(f"{block}.project.weight", 1, span=self.head_size)]
+            hidden = [Place(f"{block}.expand.{kind}", 0) for kind in ("weight", "bias")]
+            groups[f"hidden {layer}"] = [*hidden, Place(f"{block}.shrink.weight", 1)]
+        return groups
 
     def _read(self, ids: Tensor, lengths: Tensor | None) -> tuple[Tensor, KVCache]:
         """Features ``(B, longest, width)``: columns that are padding in every row are not computed.
@@ -261,3 +297,6 @@ def _initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=_INIT_STD)
     if isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)
+
+
+ENCODER = TransformerEncoder

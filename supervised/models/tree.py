@@ -17,16 +17,20 @@ follows from the two embeddings, which do not change with length or depth; the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from supervised.models.base import Encoder, EncoderConfig, check_dropout, check_positions, check_whole
+from supervised.models.parts.base import Encoder, EncoderConfig
+from supervised.models.parts.checks import check_positions
 from supervised.models.parts.prefix_tree import prefix_tree
 from supervised.models.parts.shift_reduce import Tops, forest, is_opener, shift_reduce
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 # At full size a state unlike those of training outvotes the embeddings: models trained on CloseDeep then got up to 39 %
 # of shallow words of 400 to 1000 symbols wrong, and none at a tenth.
@@ -35,11 +39,7 @@ _STATE_SHARE = 0.1
 
 @dataclass(frozen=True)
 class TreeConfig(EncoderConfig):
-    """Options of the tree.
-
-    Raises:
-        InputError: an option of the wrong type or out of range.
-    """
+    """Options of the tree."""
 
     embedding_size: int = 32
     """Size of a token's embedding."""
@@ -48,10 +48,13 @@ class TreeConfig(EncoderConfig):
     dropout: float = 0.0
     """Share of features dropped in training."""
 
-    def __post_init__(self) -> None:
-        for name in ("embedding_size", "units"):
-            check_whole(name, getattr(self, name))
-        check_dropout(self.dropout)
+    @classmethod
+    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+        return {
+            "units": trial.suggest_int(f"{prefix}units", 16, 256, log=True),
+            "embedding_size": trial.suggest_int(f"{prefix}embedding_size", 8, 64, log=True),
+            "dropout": trial.suggest_float(f"{prefix}dropout", 0.0, 0.4),
+        }
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class TreeState:
 
 class TreeEncoder(Encoder[TreeState]):
     """Embedding, composition along the stack's operations, and a layer that combines what the features see."""
+
+    config_class = TreeConfig
+    given_structure = True
+    no_int8 = "the composition of tree is no layer that int8 kernels exist for"
+    no_form = "finds its structure in Python, which no ONNX file can hold"
 
     def __init__(self, config: TreeConfig, vocab_size: int) -> None:
         super().__init__()
@@ -229,3 +237,6 @@ class _Compose(torch.autograd.Function):
         children = torch.cat([states.index_select(0, left), states.index_select(0, right)], 1)
         d_table = d_gates.new_zeros(ctx.rows, size + 3).index_add_(0, tokens, d_gates)
         return d_states[:m], d_table, d_gates.t() @ children
+
+
+ENCODER = TreeEncoder

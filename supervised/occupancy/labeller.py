@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from bracket_env.errors import InputError, quote
-from supervised.models.base import Encoder
-from supervised.models.gru import GRUConfig, GRUEncoder
+from supervised.models.gru import GRUEncoder
+from supervised.models.parts.base import Encoder
+from supervised.models.parts.recurrent import RecurrentConfig
 from supervised.models.transformer import TransformerConfig, TransformerEncoder
 
 _WIDTH = 32
@@ -25,7 +26,7 @@ _DROPOUT = 0.2
 _NO_TOKENS = 1  # the embedding that is replaced
 
 ENCODERS: dict[str, Callable[[], Encoder[Any]]] = {
-    "gru": lambda: GRUEncoder(GRUConfig(embedding_size=_WIDTH, units=_WIDTH, dropout=_DROPOUT), _NO_TOKENS),
+    "gru": lambda: GRUEncoder(RecurrentConfig(embedding_size=_WIDTH, units=_WIDTH, dropout=_DROPOUT), _NO_TOKENS),
     "transformer": lambda: TransformerEncoder(TransformerConfig(width=_WIDTH, dropout=_DROPOUT), _NO_TOKENS),
 }
 """Architecture -> its encoder, freshly initialised from torch's global generator."""

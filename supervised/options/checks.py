@@ -17,8 +17,6 @@ _MOST = {
     "steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**7, "threads": 1024,
 }  # fmt: skip
 _MOST_CASES = 10**7
-# Whose encoders also have the features of a token in the light of what follows it.
-READING_BOTH_WAYS = ("bert",)
 
 
 def check_training(options: Training) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bracket_env.errors import InputError, quote
 from bracket_env.settings import get_setting
-from supervised.options.checks import READING_BOTH_WAYS, check_training, fixed_size
+from supervised.models import ENCODERS, BidirectionalEncoder
+from supervised.options.checks import check_training, fixed_size
 from supervised.pretrain.options import Pretrain
 from supervised.runs.config import RunConfig
 from supervised.runs.resuming import new_run
@@ -22,9 +23,10 @@ def check(config: Pretrain) -> RunConfig:
     fixed_size(config.words, "words")
     setting = get_setting(config.setting)
     run = new_run("pretrain", config, config.arch, setting, setting.language(config.pairs))
-    if config.objective == "mlm" and config.arch not in READING_BOTH_WAYS:
+    both_ways = [arch for arch, encoder in ENCODERS.items() if issubclass(encoder, BidirectionalEncoder)]
+    if config.objective == "mlm" and config.arch not in both_ways:
         raise InputError(
-            f"--objective mlm needs an architecture that reads both ways ({', '.join(READING_BOTH_WAYS)}): "
+            f"--objective mlm needs an architecture that reads both ways ({', '.join(both_ways)}): "
             f"{config.arch} only reads from left to right"
         )
     return run

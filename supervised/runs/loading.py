@@ -10,9 +10,9 @@ from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.reading.sentence import parse_sentence
 from supervised.models import SequenceModel
-from supervised.models.parts.int8 import compute_in_int8
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import CONFIG, DEFAULT_ROOT, WEIGHTS, RunFolder
+from supervised.runs.int8 import compute_in_int8
 from supervised.runs.sentences import conditioned_on, is_conditioned, sentence_vectors
 from supervised.runs.solver import ModelSolver
 from supervised.runs.weights import Stored, unpack

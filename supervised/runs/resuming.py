@@ -10,8 +10,8 @@ from bracket_env.command import current_names, is_given
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.settings import Setting
-from supervised.options.architecture import architecture_params, longest_input
-from supervised.options.groups import InitFrom, Resume
+from supervised.models.params import architecture_params, longest_input
+from supervised.options.groups import InitFrom, Resume, Sizes
 from supervised.options.ranges import flag
 from supervised.runs.config import RunConfig, how_to_resume
 from supervised.runs.folder import RunFolder
@@ -41,6 +41,7 @@ def new_run(
     Raises:
         InputError: sizes that do not fit the architecture, or no run of the name to start from.
     """
+    assert isinstance(options, Sizes)
     inherited = inherited_params(options, architecture)
     longest = max(longest, longest_input(setting))
     params = architecture_params(options, architecture, longest, inherited)

@@ -10,7 +10,7 @@ import torch
 from bracket_env.random_streams import key
 from bracket_env.tokenizer import EOS, PAD, SEP, BracketTokenizer
 from supervised.models import SequenceModel, decode
-from supervised.models.parts.masking import CountMask
+from supervised.models.decoding import CountMask
 
 _BATCH = 1024
 _WORDS = 256

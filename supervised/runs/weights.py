@@ -26,10 +26,21 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from supervised.models.parts.int8 import Quantized
-
 Compute = Literal["float", "int8"]
 _COMPUTE = "compute"
+
+
+class Quantized(NamedTuple):
+    """A matrix of whole numbers from -127 to 127 and what each stands for."""
+
+    values: Tensor
+    """int8, of the weight's shape."""
+    scale: Tensor
+    """float32, 1 along the axes that share a scale."""
+
+    def floats(self) -> Tensor:
+        """The weight."""
+        return self.values.float() * self.scale
 
 
 class Stored(NamedTuple):

@@ -20,11 +20,10 @@ from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import SPECIAL_NAMES, BracketTokenizer
 from supervised.adapt.options import Adapt
-from supervised.models.parts.hugging_face import import_transformers
+from supervised.models import ENCODERS
+from supervised.models.parts.hugging_face import HuggingFaceEncoder, import_transformers
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
-
-EXPORTABLE = ("gpt", "bert")
 
 
 def export_transformers(config: Adapt, console: Console) -> None:
@@ -36,10 +35,11 @@ def export_transformers(config: Adapt, console: Console) -> None:
     if config.base is None or config.export_transformers is None:
         raise InputError("--export-transformers writes a trained run: name it")
     run = RunFolder.open(config.base, root=config.runs_dir)
-    if run.config.architecture not in EXPORTABLE:
+    exportable = [arch for arch, encoder in ENCODERS.items() if issubclass(encoder, HuggingFaceEncoder)]
+    if run.config.architecture not in exportable:
         raise InputError(
             f"{run.path} is of architecture {run.config.architecture}, which transformers does not have: "
-            f"only {' and '.join(EXPORTABLE)} can be exported"
+            f"only {' and '.join(exportable)} can be exported"
         )
     target = Path(config.export_transformers)
     if os.path.exists(target):

@@ -26,15 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from bracket_env.errors import InputError, quote
-from supervised.models import SequenceModel
+from supervised.models import ENCODERS, SequenceModel
+from supervised.models.parts.hugging_face import is_conv1d
 
-ADAPTABLE = ("transformer", "gpt", "bert")
-TARGETS: dict[str, tuple[str, ...]] = {
-    "transformer": ("query_key_value", "project"),
-    "gpt": ("c_attn", "attn.c_proj"),
-    "bert": ("query", "key", "value", "attention.output.dense", "q_lin", "k_lin", "v_lin", "out_lin"),
-}
-"""What is adapted by default: the maps into and out of attention, by the names they have in transformers' types."""
 NEVER = -1e4
 """The logit of a symbol that the base does not know."""
 
@@ -80,15 +74,16 @@ def check_adaptable(arch: str) -> None:
     Raises:
         InputError: with the list of those that do.
     """
-    if arch not in ADAPTABLE:
-        raise InputError(f"{arch} takes no LoRA adapter: use one of {', '.join(ADAPTABLE)}, or --tune full or head")
+    if not ENCODERS[arch].lora_targets:
+        adaptable = ", ".join(name for name, encoder in ENCODERS.items() if encoder.lora_targets)
+        raise InputError(f"{arch} takes no LoRA adapter: use one of {adaptable}, or --tune full or head")
 
 
 def target_names(model: SequenceModel, arch: str, targets: Sequence[str] | None, rank: int) -> list[str]:
     """The full names of the modules that are adapted.
 
     Args:
-        targets: ends of names (``c_attn``), or full ones; None for the architecture's :data:`TARGETS`.
+        targets: ends of names (``c_attn``), or full ones; None for the architecture's own ``lora_targets``.
 
     Raises:
         InputError: an architecture that takes no adapter, a target that no linear map has (with those there are), or a
@@ -97,7 +92,7 @@ def target_names(model: SequenceModel, arch: str, targets: Sequence[str] | None,
     check_adaptable(arch)
     maps = _linear_maps(model.encoder)
     chosen: list[str] = []
-    for target in TARGETS[arch] if targets is None else targets:
+    for target in model.encoder.lora_targets if targets is None else targets:
         found = [name for name in maps if name == target or name.endswith(f".{target}")]
         if not found and targets is not None:
             ends = dict.fromkeys(re.sub(r"^.*\.\d+\.", "", name) for name in maps)
@@ -126,7 +121,7 @@ def add_adapter(
         new_ids: ids whose embeddings are trained with it.
     """
     peft = _peft()
-    transposed = any(type(model.get_submodule(target)).__name__ == "Conv1D" for target in targets)
+    transposed = any(is_conv1d(model.get_submodule(target)) for target in targets)
     config = peft.LoraConfig(
         r=rank,
         lora_alpha=alpha,
@@ -196,8 +191,7 @@ def merged(model: SequenceModel) -> SequenceModel:
 
 def token_embedding(model: SequenceModel) -> str:
     """The full name of the module that turns ids into vectors."""
-    inner: Any = getattr(model.encoder, "pretrained", None)
-    wanted = model.encoder.embedding if inner is None else inner.get_input_embeddings()
+    wanted = model.encoder.token_embedding()
     return next(name for name, module in model.named_modules() if module is wanted)
 
 
@@ -216,7 +210,7 @@ def _linear_maps(encoder: nn.Module) -> dict[str, tuple[int, int]]:
     return {
         name: (int(module.weight.shape[0]), int(module.weight.shape[1]))
         for name, module in encoder.named_modules()
-        if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
+        if isinstance(module, nn.Linear) or is_conv1d(module)
     }
 
 

@@ -31,8 +31,8 @@ from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import SPECIAL_NAMES
 from ncl_reward.encoders.transformer import minilm_folder, model_folder
-from supervised.models import SequenceModel
-from supervised.models.parts.hugging_face import BERT_TYPES, GPT_TYPES, import_transformers, position_offset
+from supervised.models import ENCODERS, SequenceModel
+from supervised.models.parts.hugging_face import HuggingFaceEncoder, import_transformers, position_offset
 from supervised.transfer.symbols import nearest_symbols
 
 PACKAGED = "bert"
@@ -64,7 +64,7 @@ class Pretrained:
     """As the user wrote it."""
     folder: Path
     architecture: str
-    """``bert`` or ``gpt``: how it is read and decoded."""
+    """The one that takes models of its type, such as ``bert`` or ``gpt``: how it is read and decoded."""
     params: dict[str, Any]
     """The architecture's options, complete."""
 
@@ -86,9 +86,7 @@ def read_pretrained(name: str, dropout: float = 0.0) -> Pretrained:
         kind = str(config.model_type)
     except _UNREADABLE as error:
         raise InputError(f"{folder / 'config.json'} describes no model: {_one_line(error)}") from None
-    if kind not in (*BERT_TYPES, *GPT_TYPES):
-        types = ", ".join((*BERT_TYPES, *GPT_TYPES))
-        raise InputError(f"{name} is of type {quote(kind)}, which cannot take brackets: types that can are {types}")
+    architecture, encoder = _made_of(kind, name)
     described = config.to_diff_dict() | {"model_type": kind}
     described = {key: value for key, value in described.items() if key not in (*_NOT_THE_MODEL, *_IDS)}
     described |= dict.fromkeys(_DROPOUTS & described.keys() | _own_dropouts(config), dropout)
@@ -96,8 +94,7 @@ def read_pretrained(name: str, dropout: float = 0.0) -> Pretrained:
         described["activation_function"] = "gelu_pytorch_tanh"  # "gelu_new", as one kernel instead of seven
         if config.scale_attn_by_inverse_layer_idx or not config.scale_attn_weights or config.add_cross_attention:
             raise InputError(f"{name} scales its attention in a way that this GPT does not: see config.json")
-    # A BERT reads one token more: the MASK behind the input.
-    room = config.max_position_embeddings - position_offset(kind) - (kind in BERT_TYPES)
+    room = config.max_position_embeddings - position_offset(kind) - encoder.extra_positions
     params = {
         "width": config.hidden_size,
         "layers": config.num_hidden_layers,
@@ -106,7 +103,17 @@ def read_pretrained(name: str, dropout: float = 0.0) -> Pretrained:
         "max_length": room,
         "transformers": json.dumps(described, sort_keys=True),
     }
-    return Pretrained(name, folder, "bert" if kind in BERT_TYPES else "gpt", params)
+    return Pretrained(name, folder, architecture, params)
+
+
+def _made_of(kind: str, name: str) -> tuple[str, type[HuggingFaceEncoder[Any]]]:
+    """The architecture that takes a type of transformers, and its encoder."""
+    known = {arch: encoder for arch, encoder in ENCODERS.items() if issubclass(encoder, HuggingFaceEncoder)}
+    for arch, encoder in known.items():
+        if kind in encoder.types:
+            return arch, encoder
+    types = ", ".join(kind for encoder in reversed(known.values()) for kind in encoder.types)
+    raise InputError(f"{name} is of type {quote(kind)}, which cannot take brackets: types that can are {types}")
 
 
 def transfer(source: Pretrained, model: SequenceModel, language: BracketLanguage) -> dict[str, str]:

@@ -21,7 +21,7 @@ from supervised.study.problem import Problem, Watch
 from supervised.study.run import run_study
 from supervised.train.trial import run_trial, trial_config
 from supervised.tune.options import PROG, Tune
-from supervised.tune.search_spaces import SEARCH_SPACES, sample_sentence_weight, usual_params
+from supervised.tune.search_spaces import default_params, sample_params, sample_sentence_weight
 
 EVALUATIONS = 10
 
@@ -41,11 +41,11 @@ class SupervisedProblem(Problem[Tune]):
         check_sentences(options.instruction, trial_config(self.training_options({}, Path("dataset"))).language)
 
     def sample(self, trial: BaseTrial) -> dict[str, Any]:
-        drawn = SEARCH_SPACES[self.options.arch](trial)
+        drawn = sample_params(trial, self.options.arch)
         return {**drawn, **sample_sentence_weight(trial)} if self.options.instruction else drawn
 
     def defaults(self) -> dict[str, Any]:
-        return usual_params(self.options.arch)
+        return default_params(self.options.arch)
 
     def stem(self) -> str:
         return self.options.arch

@@ -19,9 +19,9 @@ from torch import Tensor
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.compress.onnx.export import METADATA_KEY, check_packages
-from supervised.compress.onnx.forms import StateForm, initial
 from supervised.models import Encoder, SequenceModel
 from supervised.models.bert import Written
+from supervised.models.parts.forms import StateForm, initial
 from supervised.runs.solver import ModelSolver
 
 LARGEST_DIFFERENCE = 1e-4
@@ -58,17 +58,17 @@ class OnnxModel(SequenceModel):
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        said = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+        described = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         vocab_size = session.get_outputs()[0].shape[1]
-        states = tuple(StateForm(**{**state, "shape": tuple(state["shape"])}) for state in said["states"])
-        encoder = _Steps(session, states, vocab_size) if said["form"] == "step" else _Prefixes(session, vocab_size)
+        states = tuple(StateForm(**{**state, "shape": tuple(state["shape"])}) for state in described["states"])
+        encoder = _Steps(session, states, vocab_size) if described["form"] == "step" else _Prefixes(session, vocab_size)
         super().__init__(encoder, vocab_size)
         with torch.no_grad():
             self.head.weight.copy_(torch.eye(vocab_size))
             self.head.bias.zero_()
 
 
-class _Asked(Encoder[Any]):
+class _Session(Encoder[Any]):
     """Logits of a session as features."""
 
     def __init__(self, session: Any, width: int) -> None:
@@ -84,12 +84,12 @@ class _Asked(Encoder[Any]):
             found.append(features)
         return torch.stack(found, 1)
 
-    def ask(self, **inputs: Tensor) -> list[Tensor]:
+    def run(self, **inputs: Tensor) -> list[Tensor]:
         given = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in inputs.items()}
         return [torch.from_numpy(output) for output in self.session.run(None, given)]
 
 
-class _Steps(_Asked):
+class _Steps(_Session):
     """The form ``step``; the state is that of the file."""
 
     def __init__(self, session: Any, states: tuple[StateForm, ...], width: int) -> None:
@@ -114,18 +114,18 @@ class _Steps(_Asked):
 
     def step(self, token: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         names = [form.name for form in self.states]
-        features, *following = self.ask(token=token, **dict(zip(names, state, strict=True)))
+        features, *following = self.run(token=token, **dict(zip(names, state, strict=True)))
         return features, tuple(following)
 
     def select(self, state: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
         return tuple(part[rows] for part in state)
 
 
-class _Prefixes(_Asked):
+class _Prefixes(_Session):
     """The form ``prefix``; the state is everything read so far."""
 
     def start(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Written]:
-        return self.ask(ids=ids, lengths=lengths)[0], Written(ids, lengths)
+        return self.run(ids=ids, lengths=lengths)[0], Written(ids, lengths)
 
     def step(self, token: Tensor, state: Written) -> tuple[Tensor, Written]:
         room = torch.cat([state.ids, torch.zeros_like(state.ids[:, :1])], 1)

@@ -1,8 +1,9 @@
 """Writing a model as an ONNX file that says by itself how it is to be run.
 
-The file's metadata has the key ``bracketgym``: JSON with the bracket pairs, the form (:mod:`...onnx_forms`), the states
-of a step, the special tokens' ids, whether only what the count mask allows may be written, and the longest input there
-is room for. Symbol ids follow from the pairs as everywhere: ``5 + 2i`` opens pair i, ``6 + 2i`` closes it.
+The file's metadata has the key ``bracketgym``: JSON with the bracket pairs, the form
+(:mod:`supervised.models.parts.forms`), the states of a step, the special tokens' ids, whether only what the count mask
+allows may be written, and the longest input there is room for. Symbol ids follow from the pairs as everywhere:
+``5 + 2i`` opens pair i, ``6 + 2i`` closes it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from torch import Tensor
 
 from bracket_env.errors import InputError
 from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, SEP
-from supervised.compress.onnx.forms import Form, Prefix, form_of, initial
-from supervised.models import SequenceModel
+from supervised.models import SequenceModel, encoder_class
+from supervised.models.parts.forms import Form, Prefix, initial
 
 METADATA_KEY = "bracketgym"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -41,28 +42,37 @@ def check_packages() -> None:
             raise InputError(f"--onnx needs the package {package}: pip install 'bracketgym[onnx]'") from None
 
 
+def check_exportable(architecture: str) -> None:
+    """Raises InputError for an architecture that has no form."""
+    encoder = encoder_class(architecture)
+    if encoder.form is None:
+        raise InputError(f"--onnx: {architecture} {encoder.no_form}")
+
+
 def export(model: SequenceModel, pairs: Sequence[str], *, masked: bool) -> bytes:
     """The content of the file.
 
     Args:
-        model: computing in floats, on the CPU.
+        model: computing in floats, on the CPU; its encoder has a form.
         masked: only what the count mask allows may be written.
 
     Raises:
-        InputError: a package is missing, or the architecture has no form.
+        InputError: a package is missing.
     """
     check_packages()
-    form = form_of(model)
-    proto = _exported(form, getattr(model.encoder, "max_length", None))
-    said = {
+    assert model.encoder.form is not None
+    form = model.encoder.form(model.encoder, model.head)
+    max_length = getattr(model.encoder, "max_length", None)
+    proto = _exported(form, max_length)
+    described = {
         "pairs": list(pairs),
         "form": form.kind,
         "states": [asdict(state) for state in form.states],
         "special": {"PAD": PAD, "BOS": BOS, "SEP": SEP, "EOS": EOS, "FIRST_SYMBOL": FIRST_SYMBOL},
         "masked": masked,
-        "max_length": getattr(model.encoder, "max_length", None),
+        "max_length": max_length,
     }
-    import_module("onnx").helper.set_model_props(proto, {METADATA_KEY: json.dumps(said, ensure_ascii=False)})
+    import_module("onnx").helper.set_model_props(proto, {METADATA_KEY: json.dumps(described, ensure_ascii=False)})
     data: bytes = proto.SerializeToString()
     return data
 
@@ -81,7 +91,7 @@ def _exported(form: Form, max_length: int | None) -> Any:
         results = ["logits", *(f"next_{state.name}" for state in form.states)]
         rows = torch.export.Dim("rows")
         shapes = ({0: batch}, tuple({0: batch, 1: rows} if state.grows else {0: batch} for state in form.states))
-    with _quiet(form):
+    with _quiet(), form.exporting():
         form(*inputs)  # what a model computes once and keeps must not be a tensor of the exporter's
         program: Any = torch.onnx.export(
             form,
@@ -102,13 +112,11 @@ def _longer(number: int, form: Form) -> Tensor:
 
 
 @contextmanager
-def _quiet(form: Form) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """The exporter warns of its own use of what torch deprecates, and logs packages that nothing here needs."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    if isinstance(form, Prefix):
-        form.attend_with("eager")
     try:
         with warnings.catch_warnings():
             for category in (FutureWarning, DeprecationWarning, UserWarning):
@@ -116,5 +124,3 @@ def _quiet(form: Form) -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-        if isinstance(form, Prefix):
-            form.attend_with()

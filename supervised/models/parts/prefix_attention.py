@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from supervised.models.parts.kv_cache import KVCache
+from supervised.models.parts.attending import KVCache
 
 
 class PrefixAttention(nn.Module):

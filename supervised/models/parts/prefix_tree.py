@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bracket_env.errors import InputError
-from supervised.models.base import longest
+from supervised.models.parts.checks import longest
 
 
 class PrefixTree(NamedTuple):

@@ -11,35 +11,29 @@ On a CPU the states of a batch are computed once for each *distinct* prefix
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from supervised.models.base import (
-    Encoder,
-    EncoderConfig,
-    check_dropout,
-    check_flag,
-    check_positions,
-    check_whole,
-    longest,
-)
-from supervised.models.parts.kv_cache import KVCache
+from supervised.models.parts.attending import KVCache
+from supervised.models.parts.base import Encoder, EncoderConfig
+from supervised.models.parts.checks import check_positions, longest
+from supervised.models.parts.forms import Form, StateForm
 from supervised.models.parts.prefix_attention import PrefixAttention
 from supervised.models.parts.prefix_tree import prefix_tree
+from supervised.models.parts.units import Groups, Place
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 
 @dataclass(frozen=True)
 class RecurrentConfig(EncoderConfig):
-    """Options of a recurrent network.
-
-    Raises:
-        InputError: an option of the wrong type or out of range.
-    """
+    """Options of a recurrent network."""
 
     embedding_size: int = 32
     """Size of a token's embedding."""
@@ -52,11 +46,18 @@ class RecurrentConfig(EncoderConfig):
     attention: bool = False
     """Whether each state looks back at all states before it."""
 
-    def __post_init__(self) -> None:
-        for name in ("embedding_size", "layers", "units"):
-            check_whole(name, getattr(self, name))
-        check_dropout(self.dropout)
-        check_flag("attention", self.attention)
+    @classmethod
+    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+        return {
+            "layers": trial.suggest_int(f"{prefix}layers", 1, 3),
+            "units": trial.suggest_int(f"{prefix}units", 16, 256, log=True),
+            "embedding_size": trial.suggest_int(f"{prefix}embedding_size", 8, 64, log=True),
+            "attention": trial.suggest_categorical(f"{prefix}attention", [False, True]),
+            "dropout": trial.suggest_float(f"{prefix}dropout", 0.0, 0.4),
+        }
+
+    def with_fewer_units(self, share: float) -> Self:
+        return replace(self, units=max(1, round(self.units * (1 - share))))
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,52 @@ class RecurrentState:
     """The last layer's states so far; None without attention."""
 
 
+class RecurrentStep(Form):
+    """One step of a GRU or LSTM: the carried states, each ``(B, layers, units)``, and the memory of the attention.
+
+    The memory has the keys and values ``(B, L, units)`` and the positions ``(B, L)``. It begins with one place of
+    position -1, which is never looked at, so that L is never 0.
+    """
+
+    kind = "step"
+
+    def __init__(self, encoder: RecurrentEncoder, head: nn.Linear) -> None:
+        super().__init__(encoder, head)
+        layers, units = encoder.rnn.num_layers, encoder.rnn.hidden_size
+        self.carried = ("hidden", "cell")[: 2 if isinstance(encoder.rnn, nn.LSTM) else 1]
+        states = [StateForm(name, (layers, units)) for name in self.carried]
+        if encoder.attend is not None:
+            states += [StateForm(name, (1, units), grows=True) for name in ("keys", "values")]
+            states.append(StateForm("positions", (1,), fill=-1, dtype="int64", grows=True))
+        self.states = tuple(states)
+
+    def forward(self, token: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        cells = tuple(state.transpose(0, 1) for state in states[: len(self.carried)])
+        memory = None
+        if self.encoder.attend is not None:
+            keys, values, positions = states[len(self.carried) :]
+            memory = KVCache((keys[:, None],), (values[:, None],), positions, padded=True)
+        features, state = self.encoder.step(token, RecurrentState(cells, memory))
+        following = [cell.transpose(0, 1) for cell in state.cells]
+        if state.memory is not None:
+            following += [state.memory.keys[0][:, 0], state.memory.values[0][:, 0], state.memory.positions]
+        return self.head(features), *following
+
+
 class RecurrentEncoder(Encoder[RecurrentState]):
-    """Embedding, recurrent layer, attention. Abstract: a subclass makes the layer and knows its recurrence."""
+    """Embedding, recurrent layer, attention. Abstract: a subclass names the layer and knows its recurrence."""
+
+    config_class = RecurrentConfig
+    loses_units = True
+    form = RecurrentStep
+    layer: ClassVar[type[nn.GRU | nn.LSTM]]
+    """torch's layer, which the encoder has under its name in lower case."""
+    tree_layer: ClassVar[type[torch.autograd.Function]]
+    """One layer over a prefix tree: inputs ``(nodes, I)``, torch's ``weight_ih, weight_hh, bias_ih, bias_hh`` and the
+    parents of every step (:class:`supervised.models.parts.prefix_tree.PrefixTree`) -> hidden states ``(nodes, units)``.
+    """
+    fused: ClassVar[bool] = False
+    """Whether torch computes a whole layer in one call on this CPU, faster than the tree does."""
 
     def __init__(self, config: RecurrentConfig, vocab_size: int) -> None:
         super().__init__()
@@ -78,39 +123,28 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         self.embedding = nn.Embedding(vocab_size, config.embedding_size)
         self.attend = PrefixAttention(config.units) if config.attention else None
         self.dropout = nn.Dropout(config.dropout)
+        dropout = config.dropout if config.layers > 1 else 0.0  # torch warns if there is nothing between
+        layer = self.layer(config.embedding_size, config.units, config.layers, batch_first=True, dropout=dropout)
+        self.add_module(self._name(), layer)
+
+    @classmethod
+    def _name(cls) -> str:
+        return cls.layer.__name__.lower()
 
     @property
-    @abstractmethod
-    def rnn(self) -> nn.RNNBase:
-        """The ``nn.GRU`` or ``nn.LSTM`` (or a quantised module in its place)."""
+    def rnn(self) -> nn.GRU | nn.LSTM:
+        """torch's layer, or a quantised module in its place."""
+        rnn: nn.GRU | nn.LSTM = getattr(self, self._name())
+        return rnn
 
+    @staticmethod
     @abstractmethod
-    def _recur(self, x: Tensor, weights: tuple[Tensor, ...], parents: tuple[Tensor, ...]) -> Tensor:
-        """One layer over a prefix tree: inputs ``(nodes, I)`` -> hidden states ``(nodes, units)``.
-
-        Args:
-            weights: torch's ``weight_ih, weight_hh, bias_ih, bias_hh`` of the layer.
-            parents: of every step, see :class:`supervised.models.parts.prefix_tree.PrefixTree`.
-        """
-
-    @abstractmethod
-    def _cell(self, x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def cell(x: Tensor, carried: tuple[Tensor, ...], weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """One step of one layer: input ``(B, I)`` and what it carries, each ``(B, units)`` -> what it carries on.
 
         Args:
-            weights: as for :meth:`_recur`.
+            weights: as for :attr:`tree_layer`.
         """
-
-    @staticmethod
-    def layer_options(config: RecurrentConfig) -> dict[str, Any]:
-        """Keyword arguments for ``nn.GRU`` or ``nn.LSTM``."""
-        return {
-            "input_size": config.embedding_size,
-            "hidden_size": config.units,
-            "num_layers": config.layers,
-            "batch_first": True,
-            "dropout": config.dropout if config.layers > 1 else 0.0,  # torch warns if there is nothing between
-        }
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         states = self._states(ids, lengths)  # (B, longest, units)
@@ -162,7 +196,7 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         # torch's layer takes several times as long over a single step as the cell that it is made of.
         layers = []
         for before, weights in zip(zip(*cells, strict=True), self.rnn.all_weights, strict=True):
-            layers.append(self._cell(x, before, tuple(weights)))
+            layers.append(self.cell(x, before, tuple(weights)))
             x = layers[-1][0]
         return tuple(torch.stack(kind) for kind in zip(*layers, strict=True))
 
@@ -172,6 +206,28 @@ class RecurrentEncoder(Encoder[RecurrentState]):
 
     def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
         return None if self.attend is None else self.attend.weights(self._states(ids, lengths))
+
+    def unit_groups(self) -> Groups:
+        """``units L``: unit i of a layer is a row of each gate's matrices and biases, and a column of what reads it."""
+        rnn, name = self.rnn, f"encoder.{self._name()}"
+        gates = len(rnn.all_weights[0][1]) // rnn.hidden_size
+        groups: dict[str, list[Place]] = {}
+        for layer in range(rnn.num_layers):
+            inner = [f"{name}.{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            groups[f"units {layer}"] = [*(Place(weight, 0, gates) for weight in inner), Place(inner[1], 1)]
+            if layer + 1 < rnn.num_layers:
+                groups[f"units {layer}"].append(Place(f"{name}.weight_ih_l{layer + 1}", 1))
+        last = groups[f"units {rnn.num_layers - 1}"]
+        if self.attend is None:
+            last.append(Place("head.weight", 1))
+            return groups
+        last += [Place("encoder.attend.query.weight", 1), Place("encoder.attend.key.weight", 1)]
+        last.append(Place("encoder.attend.combine.weight", 1, blocks=2))  # the state and the context
+        scores = ("encoder.attend.query.weight", "encoder.attend.query.bias", "encoder.attend.key.weight")
+        groups["scores"] = [Place(weight, 0) for weight in scores]
+        features = ("encoder.attend.combine.weight", "encoder.attend.combine.bias")
+        groups["features"] = [*(Place(weight, 0) for weight in features), Place("head.weight", 1)]
+        return groups
 
     def _states(self, ids: Tensor, lengths: Tensor | None) -> Tensor:
         """The last layer's states ``(B, longest, units)``."""
@@ -185,7 +241,7 @@ class RecurrentEncoder(Encoder[RecurrentState]):
 
     def _computes_every_cell(self, ids: Tensor) -> bool:
         """Whether the states of all positions come cheaper from torch's layer, padding and repetitions included."""
-        return not self._shares_prefixes(ids)
+        return self.fused or not self._shares_prefixes(ids)
 
     def _is_plain(self) -> bool:
         """Whether the layers follow from their weights alone.
@@ -200,7 +256,7 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         tree = prefix_tree(ids, lengths, self.embedding.num_embeddings)
         states = self.embedding(tree.tokens)
         for weights in self.rnn.all_weights:
-            states = self._recur(states, tuple(weights), tree.parents)
+            states = self.tree_layer.apply(states, *weights, *tree.parents)
         return states, tree.nodes
 
 

@@ -177,7 +177,7 @@ def test_fine_tuning_goes_on_at_the_rate_of_the_run(tmp_path: Path) -> None:
     source(tmp_path, learning_rate=0.03)
     (first, _) = small(tmp_path, prune=0.5).metrics()
     assert first["learning_rate"] == learning_rate(6, peak=0.03, steps=12, warmup_steps=1, kind="cosine")
-    assert Compress("dense").fine_tune_steps >= 2000
+    assert Compress(run="dense").fine_tune_steps >= 2000
 
 
 def test_structured_pruning_makes_an_ordinary_smaller_run_that_training_starts_from(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     source(tmp_path)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=rf"--onnx needs the package {package}: pip install 'bracketgym\[onnx\]'$"):
-        plan.check(Compress("dense", runs_dir=str(tmp_path), onnx=str(tmp_path / "x.onnx")))
+        plan.check(Compress(run="dense", runs_dir=str(tmp_path), onnx=str(tmp_path / "x.onnx")))
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

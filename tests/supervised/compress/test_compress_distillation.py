@@ -20,7 +20,7 @@ from supervised.compress.run import compress
 from supervised.data.batches import Batches, EncodedCases, StreamSource
 from supervised.learning.objective import LossInputs
 from supervised.models import SequenceModel
-from supervised.models.parts.masking import CountMask
+from supervised.models.decoding import CountMask
 from supervised.runs.solver import ModelSolver
 from supervised.train.options import Train
 from supervised.train.run import train
@@ -111,7 +111,7 @@ def test_the_default_steps_bring_a_small_student_within_a_point_of_its_teacher(t
     quiet = Console(file=StringIO())
     train(Train(name="teacher", runs_dir=str(tmp_path), target=0.999, eval_cases=500), ["train"], quiet)
     told = tmp_path / "table.json"
-    config = Compress("teacher", runs_dir=str(tmp_path), distill_to="gru", units=32, json=str(told))
+    config = Compress(run="teacher", runs_dir=str(tmp_path), distill_to="gru", units=32, json=str(told))
     compress(config, ["compress"], quiet)
     teacher, student = json.loads(told.read_text())["rows"]
     assert teacher["exact"]["value"] > 0.99

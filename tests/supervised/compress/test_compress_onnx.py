@@ -23,11 +23,11 @@ from bracket_env.language import BracketLanguage
 from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.compress.onnx.check import Agreement, OnnxModel, compare
-from supervised.compress.onnx.export import METADATA_KEY, export
-from supervised.compress.onnx.forms import NOT_EXPORTABLE, RecurrentStep, StackStep, check_exportable, initial
+from supervised.compress.onnx.export import METADATA_KEY, check_exportable, export
 from supervised.compress.options import Compress
 from supervised.compress.run import compress
 from supervised.models import ENCODERS, SequenceModel
+from supervised.models.parts.forms import initial
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 from supervised.runs.solver import ModelSolver
@@ -37,7 +37,7 @@ from supervised.train.options import Train
 EXAMPLE = ROOT / "examples" / "close_with_onnx.py"
 PAIRS = ("()", "[]", "{}")  # 11 tokens, as the table's models
 TOKENIZER = BracketTokenizer(BracketLanguage(PAIRS))
-EXPORTED = [name for name, (arch, _) in MODELS.items() if arch not in NOT_EXPORTABLE]
+EXPORTED = [name for name, (arch, _) in MODELS.items() if ENCODERS[arch].form is not None]
 SMALL_ROOM = {"gpt": 20, "bert": 20, "learned": 20}
 
 
@@ -119,8 +119,8 @@ def test_a_file_that_computes_something_else_is_not_written() -> None:
 @pytest.mark.parametrize("name", ["stack", "stack-2", "gru-2", "lstm-2-attention"])
 def test_a_step_reads_token_after_token_what_the_model_reads_at_once(name: str) -> None:
     model = model_of(name)
-    encoder: Any = model.encoder
-    form = StackStep(model, encoder) if name.startswith("stack") else RecurrentStep(model, encoder)
+    assert model.encoder.form is not None
+    form = model.encoder.form(model.encoder, model.head)
     ids = torch.tensor([[1, 5, 7, 8, 5, 2, 6, 6, 6], [1, 9, 9, 10, 2, 10, 3, 0, 0]])
     states = initial(form.states, len(ids))
     with torch.no_grad():
@@ -134,7 +134,7 @@ def test_a_step_reads_token_after_token_what_the_model_reads_at_once(name: str) 
 
 @pytest.mark.parametrize("arch", ENCODERS)
 def test_every_architecture_has_a_form_or_is_refused_by_name(arch: str) -> None:
-    if arch in NOT_EXPORTABLE:
+    if arch == "tree":
         with pytest.raises(InputError, match=f"--onnx: {arch} finds its structure in Python"):
             check_exportable(arch)
     else:

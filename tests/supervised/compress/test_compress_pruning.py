@@ -12,17 +12,10 @@ from hypothesis import strategies as st
 from model_table import LENGTHS, MODELS, VOCAB, batch, make, valid
 
 from bracket_env.errors import InputError
+from supervised.compress.matrices import weight_matrices
 from supervised.compress.pruning import Masks, cubic_sparsity, smallest
-from supervised.compress.structured import (
-    REMOVABLE,
-    check_removable,
-    place_units,
-    remove_units,
-    smaller_params,
-    unit_groups,
-)
+from supervised.compress.structured import check_removable, place_units, remove_units
 from supervised.models import ENCODERS, SequenceModel, build_model, check_params
-from supervised.models.parts.matrices import weight_matrices
 from supervised.runs.config import RunConfig
 
 shares = st.floats(0, 1, allow_nan=False)
@@ -113,11 +106,11 @@ def test_masks_begin_with_the_zeros_that_are_there() -> None:
 REMOVED = ["gru", "gru-2", "gru-attention", "lstm-2", "lstm-2-attention", "rope", "learned", "none", "alibi"]
 
 
-def silence(model: SequenceModel, run: RunConfig, kept: dict[str, list[int]]) -> None:
+def silence(model: SequenceModel, kept: dict[str, list[int]]) -> None:
     """Make all weights of the other units 0."""
     weights = dict(model.named_parameters())
     with torch.no_grad():
-        for group, places in unit_groups(run).items():
+        for group, places in model.encoder.unit_groups().items():
             for place in places:
                 units = place_units(weights[place.weight], place)
                 others = [i for i in range(units.shape[1]) if i not in kept[group]]
@@ -127,13 +120,13 @@ def silence(model: SequenceModel, run: RunConfig, kept: dict[str, list[int]]) ->
 @pytest.mark.parametrize("name", REMOVED)
 def test_removing_units_that_do_nothing_changes_no_logit(name: str) -> None:
     model, run = make(name).eval(), run_of(name)
-    small = check_params(run.architecture, smaller_params(run.architecture, run.params, 0.5))
+    small = check_params(run.architecture, run.params).with_fewer_units(0.5)
     counts = {}
-    for group, places in unit_groups(run).items():
+    for group, places in model.encoder.unit_groups().items():
         sizes = dict(build_model(run.architecture, small.to_dict(), VOCAB).state_dict())
         counts[group] = place_units(sizes[places[0].weight], places[0]).shape[1]
     kept = {group: list(range(1, 1 + count)) for group, count in counts.items()}
-    silence(model, run, kept)
+    silence(model, kept)
     smaller, its_run = remove_units(model, run, 0.5)
     assert its_run.params == small.to_dict()
     assert sum(p.numel() for p in smaller.parameters()) < sum(p.numel() for p in model.parameters())
@@ -149,7 +142,7 @@ def test_the_units_with_the_largest_weights_stay() -> None:
     kept = [1, 4, 5, 6]
     weights = dict(model.named_parameters())
     with torch.no_grad():
-        for place in unit_groups(run)["units 0"]:
+        for place in model.encoder.unit_groups()["units 0"]:
             units = place_units(weights[place.weight], place)
             units[:, [i for i in range(7) if i not in kept]] *= 0.1
     smaller, its_run = remove_units(model, run, 0.5)
@@ -170,7 +163,7 @@ def test_the_units_with_the_largest_weights_stay() -> None:
 )
 def test_the_new_sizes(name: str, share: float, params: dict[str, Any]) -> None:
     run = run_of(name)
-    assert smaller_params(run.architecture, run.params, share) == run.params | params
+    assert check_params(run.architecture, run.params).with_fewer_units(share).to_dict() == run.params | params
 
 
 def test_a_share_that_removes_nothing_is_refused() -> None:
@@ -180,7 +173,7 @@ def test_a_share_that_removes_nothing_is_refused() -> None:
 
 @pytest.mark.parametrize("arch", ENCODERS)
 def test_every_architecture_loses_units_or_is_refused_by_name(arch: str) -> None:
-    if arch in REMOVABLE:
+    if arch in ("gru", "lstm", "transformer"):
         check_removable(arch)
     else:
         with pytest.raises(InputError, match=f"--structured removes units of gru, lstm, transformer, not of {arch}"):

@@ -10,17 +10,11 @@ from model_table import LENGTHS, MODELS, VOCAB, batch, every_model, make, valid
 from torch.nn.utils.rnn import PackedSequence
 
 from bracket_env.errors import InputError
+from supervised.compress.matrices import output_axes, weight_matrices
+from supervised.compress.quantization import check_int8, quantize, quantized_weights
 from supervised.models import ENCODERS, build_model, decode
-from supervised.models.parts.int8 import (
-    Int8Linear,
-    Int8Recurrent,
-    check_int8,
-    compute_in_int8,
-    quantize,
-    quantized_weights,
-)
-from supervised.models.parts.matrices import output_axes, weight_matrices
 from supervised.models.parts.recurrent import RecurrentEncoder
+from supervised.runs.int8 import Int8Linear, Int8Recurrent, compute_in_int8
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 1), st.integers(0, 9))
@@ -89,7 +83,7 @@ def test_every_architecture_is_said_to_have_int8_or_not() -> None:
 
 
 def test_without_kernels_int8_dynamic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supervised.models.parts.int8.kernels", list)
+    monkeypatch.setattr("supervised.compress.quantization.kernels", list)
     with pytest.raises(InputError, match="this build of torch has no int8 kernels; int8-weights works"):
         check_int8("gru")
 
@@ -112,7 +106,7 @@ def test_rows_of_a_packed_batch_come_back_in_their_order(name: str) -> None:
     model = make(name).eval()
     encoder = model.encoder
     assert isinstance(encoder, RecurrentEncoder)
-    layer: torch.nn.GRU | torch.nn.LSTM = encoder.rnn  # type: ignore[assignment]
+    layer = encoder.rnn
     prefix = next(key for key, module in model.named_modules() if module is layer)
     twin = Int8Recurrent(layer, quantized_weights(model), prefix)
     x = encoder.embedding(batch()).detach()

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from supervised.compress.quantization import quantize, quantized_weights
 from supervised.models import build_model
-from supervised.models.parts.int8 import Quantized, quantize, quantized_weights
-from supervised.runs.weights import pack, unpack
+from supervised.runs.weights import Quantized, pack, unpack
 
 
 def matrix(rows: int, columns: int, zeros: float, seed: int = 0) -> Tensor:

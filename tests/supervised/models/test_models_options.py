@@ -120,7 +120,7 @@ def test_options_survive_json(arch: str, params: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("arch", ENCODERS)
 def test_every_option_carries_its_help_text(arch: str, capsys: pytest.CaptureFixture[str]) -> None:
-    config_class, _ = ENCODERS[arch]
+    config_class = ENCODERS[arch].config_class
     with pytest.raises(SystemExit):
         tyro.cli(config_class, args=["--help"])
     options = " ".join(re.sub("[│╭╮╰╯─]", " ", capsys.readouterr().out).split()).split(" --")

@@ -50,7 +50,7 @@ def test_an_id_outside_the_vocabulary_is_no_other_prefix(bad: int) -> None:
 @pytest.fixture
 def by_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tree also where torch's layer would be faster: which one is, depends on the CPU."""
-    monkeypatch.setattr("supervised.models.lstm._FUSED", False)
+    monkeypatch.setattr("supervised.models.lstm.LSTMEncoder.fused", False)
 
 
 @pytest.mark.usefixtures("by_tree")
@@ -78,7 +78,7 @@ def test_an_lstm_says_the_same_by_the_tree_and_by_torchs_layer(name: str, monkey
     rows, positions = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0])
     answers = []
     for fused in (True, False):
-        monkeypatch.setattr("supervised.models.lstm._FUSED", fused)
+        monkeypatch.setattr("supervised.models.lstm.LSTMEncoder.fused", fused)
         answers.append((encoder(ids, LENGTHS), encoder.at(ids, LENGTHS, rows, positions)))
     inside = (torch.arange(ids.shape[1]) < LENGTHS[:, None])[..., None]
     torch.testing.assert_close(answers[0][0] * inside, answers[1][0] * inside)

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from bracket_env.errors import InputError
 from bracket_env.settings import get_setting
 from supervised.learning.trainer import MOST_ROLLBACKS, DivergedError, Trainer
-from supervised.options.architecture import longest_input
+from supervised.models.params import longest_input
 from supervised.options.checks import custom_pairs, fixed_size
 from supervised.runs.resuming import resumed
 from supervised.train.check import check

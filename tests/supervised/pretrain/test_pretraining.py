@@ -24,8 +24,7 @@ from supervised.data.batches import EncodedCases
 from supervised.data.words import MaskedWords
 from supervised.learning import session
 from supervised.learning.objective import MaskedLoss, MaskedTokens
-from supervised.models import ENCODERS, build_model
-from supervised.options.checks import READING_BOTH_WAYS
+from supervised.models import build_model
 from supervised.pretrain.__main__ import main
 from supervised.pretrain.check import check as check_pretraining
 from supervised.pretrain.options import PROG, Pretrain
@@ -202,8 +201,7 @@ def test_a_hidden_symbol_is_read_from_both_sides_and_itself_is_not_seen() -> Non
     assert torch.allclose(seen, loss.predict(*MaskedTokens().inputs(padded, torch.device("cpu")))[0], atol=1e-6)
 
 
-def test_the_architectures_that_read_both_ways_are_those_that_can() -> None:
-    assert set(READING_BOTH_WAYS) == {name for name, (_, encoder) in ENCODERS.items() if hasattr(encoder, "read")}
+def test_a_model_that_reads_from_left_to_right_fills_no_masks() -> None:
     with pytest.raises(TypeError, match="GRUEncoder reads in one direction only"):
         MaskedLoss(build_model("gru", {}, 9))
 

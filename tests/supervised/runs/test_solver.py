@@ -20,7 +20,7 @@ from bracket_env.tokenizer import EOS, PAD, BracketTokenizer
 from supervised.learning import figures
 from supervised.learning.figures import answer_loss
 from supervised.models import SequenceModel, build_model
-from supervised.models.parts.masking import CountMask
+from supervised.models.decoding import CountMask
 from supervised.runs import solver as solver_module
 from supervised.runs.solver import ModelSolver
 

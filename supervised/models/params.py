@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from bracket_env.errors import InputError
 from bracket_env.settings import Setting
-from supervised.models import check_params
+from supervised.models import check_params, encoder_class
+from supervised.options.groups import Sizes
 from supervised.options.ranges import require_whole
 
-MODEL_OPTIONS = (
-    "layers", "units", "embedding_size", "cell_size", "attention", "width", "heads", "mlp_ratio", "positions",
-    "max_length", "dropout",
-)  # fmt: skip
 # The most of each size; what is far beyond any machine is a slip of the hand.
 _MOST = {
     "layers": 100, "units": 10**4, "embedding_size": 10**4, "cell_size": 10**4, "width": 10**4, "heads": 10**4,
@@ -22,14 +20,14 @@ _MOST = {
 
 
 def architecture_params(
-    config: Any, arch: str, longest: int, inherited: Mapping[str, Any] | None = None
+    sizes: Sizes, arch: str, longest: int, inherited: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Every option of an architecture: those given, and the defaults of the others.
 
     Learned positions get room for the longest input by themselves when ``max_length`` is not given.
 
     Args:
-        config: has the fields :data:`MODEL_OPTIONS`.
+        sizes: the options that were given.
         longest: the most tokens that the model will read.
         inherited: the options of the model that this one starts from; they take the place of the defaults.
 
@@ -37,13 +35,12 @@ def architecture_params(
         InputError: a size out of range, an option that the architecture does not use, or too little room.
     """
     for name, most in _MOST.items():
-        if getattr(config, name) is not None:
-            require_whole(name, getattr(config, name), 1, most)
-    given = {name: getattr(config, name) for name in MODEL_OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None and value is not False}
+        if getattr(sizes, name) is not None:
+            require_whole(name, getattr(sizes, name), 1, most)
+    given = given_sizes(sizes)
     if inherited is not None:
         given = {**_continued(inherited, longest), **given}
-    if arch in ("gpt", "bert") or config.positions == "learned":
+    if encoder_class(arch).config_class.needs_max_length(given):
         given.setdefault("max_length", longest)
     params = check_params(arch, given).to_dict()
     if params.get("max_length") is not None and params["max_length"] < longest:
@@ -51,6 +48,12 @@ def architecture_params(
             f"--max-length {params['max_length']} is less than the {longest} tokens of the longest prefix and answer"
         )
     return params
+
+
+def given_sizes(sizes: Sizes) -> dict[str, Any]:
+    """The options that were given, by name."""
+    found = {field.name: getattr(sizes, field.name) for field in fields(Sizes)}
+    return {name: value for name, value in found.items() if value is not None and value is not False}
 
 
 def _continued(options: Mapping[str, Any], longest: int) -> dict[str, Any]:

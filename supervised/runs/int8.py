@@ -1,8 +1,4 @@
-"""int8: a weight matrix as whole numbers with one scale an output channel, and layers that compute with them.
-
-    scale_r = max_c |W_rc| / 127        W_rc ≈ scale_r · round(W_rc / scale_r)
-
-Symmetric, without a zero point, so a pruned weight stays exactly 0. The error of a weight is at most half a scale.
+"""Layers that compute with int8 weights (:mod:`supervised.compress.quantization`) in the place of torch's.
 
 *Dynamic* quantisation also rounds what comes in to whole numbers, with a scale taken from the batch at hand, and
 multiplies whole numbers by torch's kernels. The result of a row thus depends (a little) on the rows beside it. The
@@ -16,65 +12,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from bracket_env.errors import InputError
 from supervised.models import SequenceModel
-from supervised.models.parts.matrices import is_conv1d, output_axes, weight_matrices
-
-# The matrices of these architectures' recurrences are no layers, so there is no kernel for them.
-NO_INT8_KERNEL = frozenset({"tree"})
-_LARGEST = 127
-
-
-class Quantized(NamedTuple):
-    """A matrix of whole numbers from -127 to 127 and what each stands for."""
-
-    values: Tensor
-    """int8, of the weight's shape."""
-    scale: Tensor
-    """float32, 1 along the axes that share a scale."""
-
-    def floats(self) -> Tensor:
-        """The weight."""
-        return self.values.float() * self.scale
-
-
-def check_int8(architecture: str) -> None:
-    """Whether dynamic int8 layers can take the place of an architecture's.
-
-    Raises:
-        InputError: they cannot, or this build of torch has no kernels for them.
-    """
-    if architecture in NO_INT8_KERNEL:
-        raise InputError(
-            f"--quantize int8-dynamic: the composition of {architecture} is no layer that int8 kernels exist for; "
-            "int8-weights works"
-        )
-    if not kernels():
-        raise InputError("--quantize int8-dynamic: this build of torch has no int8 kernels; int8-weights works")
-
-
-def kernels() -> list[str]:
-    """The kinds of int8 kernels that this build of torch has."""
-    return [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
-
-
-def quantize(weight: Tensor, axis: int = 0) -> Quantized:
-    """A matrix with one scale for each index of ``axis``, see the top of this file."""
-    largest = weight.detach().abs().amax(1 - axis, keepdim=True)
-    scale = (largest / _LARGEST).clamp(min=torch.finfo(torch.float32).tiny)
-    return Quantized((weight.detach() / scale).round().to(torch.int8), scale)
-
-
-def quantized_weights(model: SequenceModel) -> dict[str, Quantized]:
-    """:func:`quantize` of every weight matrix."""
-    axes = output_axes(model)
-    return {name: quantize(weight, axes[name]) for name, weight in weight_matrices(model).items()}
+from supervised.models.parts.hugging_face import is_conv1d
+from supervised.runs.weights import Quantized
 
 
 def compute_in_int8(model: SequenceModel, quantized: Mapping[str, Quantized]) -> None:

@@ -1,4 +1,4 @@
-"""What every architecture offers: features of a prefix, all at once or token by token.
+"""What every architecture offers: features of a prefix, all at once or token by token, and what else it can do.
 
 An *encoder* maps token ids to one feature vector a position, looking only backwards. A :class:`SequenceModel` puts a
 linear *head* on it that gives next-token logits; PPO agents put their own heads on the same encoders.
@@ -8,31 +8,74 @@ linear *head* on it that gives next-token logits; PPO agents put their own heads
 
 Batches are padded on the right. What stands in the padding changes no feature before it, and the features at padded
 positions are finite but mean nothing.
+
+What an architecture can do stands on its encoder's class and on its config's, and nowhere else: the commands ask there.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bracket_env.errors import InputError, quote
+from supervised.models.parts.checks import check_flag, check_positions, check_share, check_whole, longest
+from supervised.models.parts.forms import Form
+from supervised.models.parts.units import Groups
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 State = TypeVar("State")
+_CHECKS = {int: check_whole, float: check_share, bool: check_flag}
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Base of the architectures' options: plain numbers and strings, checked when made, fit for JSON."""
+    """Base of the architectures' options: plain numbers and strings, checked when made, fit for JSON.
+
+    The type of a default says what an option may be: a whole number of at least 1, a share or a flag.
+
+    Raises:
+        InputError: an option of the wrong type or out of range.
+    """
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check = _CHECKS.get(type(field.default))
+            if check is not None:
+                check(field.name, getattr(self, field.name))
 
     def to_dict(self) -> dict[str, Any]:
         """Option name -> value."""
         return asdict(self)
+
+    @classmethod
+    def needs_max_length(cls, given: Mapping[str, Any]) -> bool:
+        """Whether a model with these options has a learned vector for each position, so that its input has an end."""
+        return False
+
+    @classmethod
+    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+        """The options that tuning draws: its search space. The others keep their defaults.
+
+        Args:
+            prefix: is put before the names of the trial's parameters.
+        """
+        return {}
+
+    @classmethod
+    def suggested_defaults(cls) -> dict[str, Any]:
+        """The parameters, without a prefix, with which :meth:`suggest` gives the defaults; others may be among them."""
+        return {field.name: field.default for field in fields(cls)}
+
+    def with_fewer_units(self, share: float) -> Self:
+        """The options of what is left when this share of the units is removed; at least one of each kind stays."""
+        return self
 
 
 class Encoder(nn.Module, ABC, Generic[State]):
@@ -41,6 +84,21 @@ class Encoder(nn.Module, ABC, Generic[State]):
     ``State`` is whatever the architecture must remember of a prefix. It is a value: no method changes one in place,
     so one state can be continued in several ways.
     """
+
+    config_class: ClassVar[type[EncoderConfig]]
+    """Its options. An encoder is made as ``encoder_class(config, vocab_size)``."""
+    given_structure: ClassVar[bool] = False
+    """Whether it is told what opens and what closes, which the others must learn."""
+    lora_targets: ClassVar[tuple[str, ...]] = ()
+    """Ends of the names of the linear maps that an adapter is put on by default; without any it takes no adapter."""
+    loses_units: ClassVar[bool] = False
+    """Whether units can be removed, see :meth:`unit_groups`."""
+    no_int8: ClassVar[str | None] = None
+    """Why dynamic int8 layers cannot take the place of its own; None if they can."""
+    form: ClassVar[type[Form] | None] = None
+    """What it is exported as, a function of tensors alone."""
+    no_form: ClassVar[str] = "has no function of tensors alone, which is all that an ONNX file can hold"
+    """Why it has none."""
 
     width: int
     """Size of a feature vector."""
@@ -123,6 +181,33 @@ class Encoder(nn.Module, ABC, Generic[State]):
         """:meth:`attention` of ids ``(B, T)`` as long as the longest row; anything finite in the padding's rows."""
         return None
 
+    def token_embedding(self) -> nn.Module:
+        """The module that turns ids into vectors."""
+        return self.get_submodule("embedding")
+
+    def unit_groups(self) -> Groups:
+        """What can be removed: where the units of each group lie among the weights of a :class:`SequenceModel`."""
+        return {}
+
+
+class BidirectionalEncoder(Encoder[State]):
+    """An encoder that also has the features of a token in the light of what follows it. Abstract."""
+
+    @abstractmethod
+    def read(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Features of every token as it stands, in the light of all others before and after it: what fills masks.
+
+        Args:
+            ids: int64 ``(B, T)``, padded on the right.
+            lengths: int64 ``(B,)``.
+
+        Returns:
+            ``(B, T, width)``.
+
+        Raises:
+            InputError: as :meth:`forward`.
+        """
+
 
 class SequenceModel(nn.Module):
     """An encoder and a linear head: the parameters are named ``encoder.*`` and ``head.*``."""
@@ -135,96 +220,3 @@ class SequenceModel(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """``(B, T, vocab_size)``: at every position the logits of the token that follows it."""
         return self.head(self.encoder(ids, lengths))
-
-
-def longest(ids: Tensor, lengths: Tensor | None) -> int:
-    """The largest length: columns of ``ids`` beyond it are all padding.
-
-    Raises:
-        InputError: a length below 1 or above the number of columns.
-    """
-    columns = ids.shape[1]
-    if lengths is None:
-        return columns
-    low, high = (int(bound) for bound in lengths.aminmax())
-    if low < 1 or high > columns:
-        raise InputError(f"lengths must lie between 1 and {columns}, not at {low if low < 1 else high}")
-    return high
-
-
-def check_positions(lengths: Tensor, rows: Tensor, positions: Tensor) -> None:
-    """Refuses a position that is not within its row.
-
-    Args:
-        lengths: int64 ``(B,)``.
-        rows, positions: int64 ``(n,)``.
-
-    Raises:
-        InputError: naming the first such position, its row and the row's length.
-    """
-    sizes = lengths[rows]
-    outside = (positions < 0) | (positions >= sizes)
-    if outside.any():
-        i = int(outside.nonzero()[0])
-        raise InputError(f"position {int(positions[i])} is outside row {int(rows[i])} of {int(sizes[i])} tokens")
-
-
-def check_fits(tokens: int, max_length: int) -> None:
-    """Refuses an input that learned positions do not reach.
-
-    Raises:
-        InputError: naming both lengths.
-    """
-    if tokens > max_length:
-        raise InputError(f"an input of {tokens} tokens is longer than max_length {max_length}")
-
-
-def check_whole(name: str, value: object) -> None:
-    """Refuses everything but an int of at least 1; bool is not an int here.
-
-    Raises:
-        InputError: naming the option and the value.
-    """
-    if type(value) is not int or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, not {quote(value)}")
-
-
-def check_dropout(value: object) -> None:
-    """Refuses everything but a number in [0, 1).
-
-    Raises:
-        InputError: naming the value.
-    """
-    if type(value) not in (int, float) or not 0 <= value < 1:  # type: ignore[operator]
-        raise InputError(f"dropout must be a number from 0 up to but not including 1, not {quote(value)}")
-
-
-def check_flag(name: str, value: object) -> None:
-    """Refuses everything but True and False.
-
-    Raises:
-        InputError: naming the option and the value.
-    """
-    if type(value) is not bool:
-        raise InputError(f"{name} must be true or false, not {quote(value)}")
-
-
-def check_heads(heads: int, width: int) -> None:
-    """Refuses a number of heads that does not divide the width.
-
-    Raises:
-        InputError: naming both and the numbers that would do.
-    """
-    if width % heads:
-        fitting = ", ".join(str(n) for n in range(1, width + 1) if width % n == 0)
-        raise InputError(f"heads must divide width {width}: {fitting}, not {heads}")
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuses everything but one of ``choices``.
-
-    Raises:
-        InputError: naming the option, the value and the choices.
-    """
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, not {quote(value)}")

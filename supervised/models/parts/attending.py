@@ -1,10 +1,46 @@
-"""The state of architectures that attend: keys and values of everything read so far, rows of unequal length."""
+"""What architectures that attend have in common: their sizes, and keys and values of everything read so far as a state.
+
+The rows of a state are of unequal length.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+from supervised.models.parts.base import EncoderConfig
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+
+@dataclass(frozen=True)
+class AttentionConfig(EncoderConfig):
+    """The sizes of a stack of attention blocks."""
+
+    width: int = 64
+    """Size of the features, shared out among the heads."""
+    layers: int = 2
+    """Number of blocks of attention and MLP."""
+    heads: int = 4
+    """Attention heads; must divide the width."""
+
+    @classmethod
+    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+        """Heads always divide the width: it is drawn as heads times head size."""
+        heads = trial.suggest_categorical(f"{prefix}heads", [1, 2, 4, 8])
+        return {
+            "layers": trial.suggest_int(f"{prefix}layers", 1, 4),
+            "heads": heads,
+            "width": heads * trial.suggest_categorical(f"{prefix}head_size", [8, 16, 32]),
+            "dropout": trial.suggest_float(f"{prefix}dropout", 0.0, 0.4),
+        }
+
+    @classmethod
+    def suggested_defaults(cls) -> dict[str, Any]:
+        return {**super().suggested_defaults(), "head_size": cls.width // cls.heads}
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,13 @@ from __future__ import annotations
 from torch import nn
 
 from supervised.models import SequenceModel
+from supervised.models.parts.hugging_face import is_conv1d
 
 
 def weight_matrices(model: SequenceModel) -> dict[str, nn.Parameter]:
     """Name -> weight of every linear and recurrent layer and of the head, in the model's order."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     return {name: p for name, p in model.named_parameters() if p.dim() == 2 and id(p) not in tables}
-
-
-def is_conv1d(module: nn.Module) -> bool:
-    """Whether it is transformers' ``Conv1D``: GPT-2's linear layer, whose weight is kept as (inputs, outputs)."""
-    return type(module).__name__ == "Conv1D"
 
 
 def output_axes(model: SequenceModel) -> dict[str, int]:

@@ -103,8 +103,8 @@ class Episodes:
 
     def right_actions(self) -> np.ndarray:
         """``(n,)`` int64: a right action, -1 where a mistake was made or the episode is over."""
-        _, expected = self._expected()
-        return np.where(self.rows["right"] & ~self.rows["over"], expected, np.int64(-1))
+        right = self.task.a_right_action(self.rows, self._expected()[1])
+        return np.where(self.rows["right"] & ~self.rows["over"], right, np.int64(-1))
 
     def _expected(self) -> tuple[np.ndarray, np.ndarray]:
         """The columns of the answer table that are due, and what stands there."""
@@ -191,6 +191,47 @@ class Episode:
         """The episode as rows of one, as far as a renderer asks."""
         now = {**self._row, "obs": self._tokens, "written": self._written, "returns": self.returned}
         return {name: np.array([value]) for name, value in now.items()}
+
+
+@final
+class LoneEpisode:
+    """What :class:`Episode` does, for a task that has rules of its own: :class:`Episodes` of one."""
+
+    def __init__(self, task: Task) -> None:
+        self._episodes = Episodes(task, 1)
+        self.live = False
+
+    @property
+    def mask(self) -> np.ndarray:
+        """int8 ``(actions,)``: what is possible now."""
+        mask: np.ndarray = self._episodes.masks()[0].view(np.int8)
+        return mask
+
+    def begin(self, rows: Rows, i: int) -> None:
+        """Start row ``i``."""
+        self._episodes.begin(np.zeros(1, dtype=np.int64), {name: column[i : i + 1] for name, column in rows.items()})
+        self.live = True
+
+    def advance(self, act: int) -> tuple[float, bool, bool, bool]:
+        """Reward, terminated, truncated, and whether a perfect answer ended."""
+        reward, *flags = (column.tolist()[0] for column in self._episodes.advance(np.array([act])))
+        self.live = not self._episodes.rows["over"][0]
+        return reward, *flags
+
+    def observe(self) -> Any:
+        """What is seen now."""
+        row = {name: column[0] for name, column in self._episodes.rows.items()}
+        return self._episodes.task.see(row["obs"].copy(), row)
+
+    @property
+    def right_action(self) -> int | None:
+        """A right action; ``None`` once a mistake was made or the episode is over."""
+        act = int(self._episodes.right_actions()[0])
+        return act if self.live and act >= 0 else None
+
+    def rows(self) -> Rows:
+        """The episode as rows of one."""
+        return self._episodes.rows
 
 
 def check_state(state: Mapping[str, np.ndarray], mine: Mapping[str, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
 
-from bracket_env.envs.episodes import Episode
+from bracket_env.envs.episodes import Episode, LoneEpisode
 from bracket_env.errors import InputError
 from bracket_env.tasks.task import Rows, Task
 
@@ -47,7 +47,7 @@ class TaskEnv(gym.Env[Any, np.int64]):
         self.render_mode = check_render_mode(render_mode)
         self.observation_space = task.observation_space()
         self.action_space = task.action_space()
-        self._episode = Episode(task)
+        self._episode = Episode(task) if task.by_tables else LoneEpisode(task)
         self._last_action = len(task.action_ids) - 1
         self._told = task.infos()
         self._stream: int | None = None

@@ -45,8 +45,9 @@ ENDLESS = np.iinfo(np.int16).max  # the count of an action that can be done at a
 class Task(ABC):
     """The options that all tasks share, validated, and what follows from them.
 
-    A task whose right actions and rewards are not those of the tables overrides :meth:`is_right`, :meth:`pay` and
-    :meth:`write`, array code all of them, and sets ``by_tables`` to False.
+    A task whose right actions or rewards do not follow from the tables overrides :meth:`is_right`,
+    :meth:`a_right_action`, :meth:`pay` or :meth:`write`, array code all of them, and sets ``by_tables`` to False. Where
+    several ways are right, ``answer`` is one of them.
 
     Args:
         setting: where the prefixes come from.
@@ -221,6 +222,10 @@ class Task(ABC):
         """Which of the actions ``(n,)`` are right, no mistake made before; ``table``: those of the answer table."""
         right: np.ndarray = acts == table
         return right
+
+    def a_right_action(self, rows: Rows, table: np.ndarray) -> np.ndarray:
+        """For each episode one action that is right, no mistake made before; ``table`` as in :meth:`is_right`."""
+        return table
 
     def pay(self, rows: Rows, column: np.ndarray, right: np.ndarray) -> np.ndarray:
         """The rewards ``(n,)`` of a step, before it is written.

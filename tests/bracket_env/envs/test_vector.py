@@ -13,11 +13,11 @@ import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
+from vector_twins import assert_same_infos, equal_observations, mostly_right
 
 from bracket_env import CloseEnv, CloseVectorEnv, InstructEnv, InstructVectorEnv, TaskEnv, TaskVectorEnv
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
-from bracket_env.random_streams import below, bits, key
 from bracket_env.sampling.splits import split_of
 from bracket_env.settings import INSTRUCT, SETTINGS
 
@@ -43,45 +43,12 @@ def scalar(id_: str, **options: Any) -> TaskEnv:
     return InstructEnv(**options) if id_ == INSTRUCT.id else CloseEnv(id_, **options)
 
 
-def equal_observations(ours: Any, theirs: Any) -> bool:
-    if not isinstance(theirs, Mapping):
-        return ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
-    return ours.keys() == theirs.keys() and all(equal_observations(ours[name], theirs[name]) for name in theirs)
-
-
 def scalar_twin(n: int, setting: str, mode: AutoresetMode, limit: int | None, options: dict[str, Any]) -> SyncVectorEnv:
     def make() -> gym.Env[Any, Any]:
         env = scalar(setting, **options)
         return TimeLimit(env, limit) if limit else env
 
     return SyncVectorEnv([make] * n, autoreset_mode=mode)
-
-
-def assert_same_infos(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    """Equal masks, and equal values where a mask is true. A key that is about nobody may be missing."""
-
-    def named(infos: Mapping[str, Any]) -> set[str]:
-        return {name for name in infos if not name.startswith("_") and infos[f"_{name}"].any()}
-
-    assert named(ours) == named(theirs)
-    for name in named(ours):
-        assert np.array_equal(ours[f"_{name}"], theirs[f"_{name}"]), name
-        if name == "final_info":
-            assert_same_infos(ours[name], theirs[name])
-            continue
-        for i in np.flatnonzero(ours[f"_{name}"]):
-            if name == "final_obs" and isinstance(ours[name], Mapping):
-                assert equal_observations({part: rows[i] for part, rows in ours[name].items()}, theirs[name][i])
-                continue
-            assert np.array_equal(ours[name][i], theirs[name][i]), (name, i, ours[name][i], theirs[name][i])
-
-
-def mostly_right(env: TaskVectorEnv, counter: int) -> np.ndarray:
-    """Right actions with probability 3/4, others at random; END after a mistake only by chance."""
-    words = bits(np.arange(env.num_envs, dtype=np.uint64) + np.uint64(key(0, "test/vector")), counter)
-    random = below(words, env.task.n_pairs + 1).astype(np.int64)
-    right = env.right_actions()
-    return np.where((words % np.uint64(4) > 0) & (right >= 0), right, random)
 
 
 @pytest.mark.parametrize("limit", [None, 3])

@@ -36,8 +36,8 @@ from bracket_env.command import run
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
 from bracket_env.sampling.sampler import PrefixSampler
+from bracket_env.sampling.settings import get_setting
 from bracket_env.scores.scoring import Estimate, score
-from bracket_env.settings import get_setting
 
 if TYPE_CHECKING:
     import numpy as np

@@ -38,7 +38,7 @@ from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.errors import InputError, quote
 from bracket_env.sampling.distributions import CountedWalk
-from bracket_env.settings import SETTINGS, Setting, get_setting
+from bracket_env.sampling.settings import SETTINGS, Setting, get_setting
 
 SHORT = Setting(
     "bracket/CloseShort-v0",

@@ -35,7 +35,7 @@ from benchmarks.common.grid import GridOptions, percent_of_seeds, run_grid
 from benchmarks.ppo_learning_curve import median_and_worst, reached
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import run
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 
 if TYPE_CHECKING:
     from agents.train_ppo.options import TrainPPO

@@ -70,7 +70,7 @@ def jobs(config: NewPair) -> list[NewPairJob]:
 
 def work(job: NewPairJob) -> dict[str, Any]:
     """Train once; the best model on cases with the pair."""
-    from bracket_env.settings import get_setting
+    from bracket_env.sampling.settings import get_setting
     from supervised.runs.loading import load
     from supervised.train.options import Train
     from supervised.train.run import train

@@ -36,7 +36,7 @@ from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.envs.scalar import CloseEnv
 from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.random_streams import key
-from bracket_env.settings import DEFAULT_SETTING, get_setting
+from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import VectorNCLReward
 from ncl_reward.rules.bracket_rules import BRACKET_RULES

@@ -61,7 +61,7 @@ def main(config: Throughput) -> None:
     from torch import nn
 
     from benchmarks.common.bare_layers import LAYERS, BareLayers
-    from bracket_env.settings import get_setting
+    from bracket_env.sampling.settings import get_setting
     from supervised.data.batches import Batches, StreamSource
     from supervised.learning.objective import NextToken, TokenLoss, loss_inputs
     from supervised.learning.trainer import Trainer

@@ -153,8 +153,8 @@ def _adapt(job: WarmStartJob) -> dict[str, Any]:
 
 def _scores(run_folder: Path, setting_id: str, *, old_pairs: bool = False) -> dict[str, Any]:
     """Exact match on 1000 test cases, and on those of them that have the new pair."""
+    from bracket_env.sampling.settings import get_setting
     from bracket_env.scores.scoring import score
-    from bracket_env.settings import get_setting
     from supervised.options.checks import custom_pairs
     from supervised.runs.folder import RunFolder
     from supervised.runs.loading import load

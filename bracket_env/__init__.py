@@ -11,10 +11,10 @@ from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.envs.wrappers import MaskObservation, VectorMaskObservation
 from bracket_env.errors import InputError
 from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
+from bracket_env.sampling.settings import DEFAULT_SETTING, INSTRUCT, SETTINGS, Setting, get_setting
 from bracket_env.sampling.splits import split_of
 from bracket_env.scores.scoring import Scores, Solver, score
 from bracket_env.scores.solvers import yardsticks
-from bracket_env.settings import DEFAULT_SETTING, INSTRUCT, SETTINGS, Setting, get_setting
 from bracket_env.tasks.task import Task
 from bracket_env.tokenizer import BracketTokenizer
 

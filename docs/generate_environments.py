@@ -14,8 +14,8 @@ from bracket_env import SETTINGS
 from bracket_env.atomic import write_text
 from bracket_env.envs.registry import CloseEnv, InstructEnv, Maker
 from bracket_env.envs.task_env import TaskEnv
+from bracket_env.sampling.settings import Setting
 from bracket_env.scores.shortcuts import tally_completion
-from bracket_env.settings import Setting
 
 PAGE = Path(__file__).with_name("environments.md")
 CASES = 1000  # of the test split: enough to say which settings a counter can pass

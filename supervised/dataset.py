@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from bracket_env.command import run
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.options.groups import Seed, Task
 
 PROG = "python -m supervised.dataset"

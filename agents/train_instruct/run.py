@@ -28,10 +28,10 @@ from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Part
 from bracket_env.random_streams import keyed_seeds
+from bracket_env.sampling.settings import INSTRUCT
 from bracket_env.sampling.splits import Split
 from bracket_env.scores.report import percent
 from bracket_env.scores.scoring import Estimate
-from bracket_env.settings import INSTRUCT
 from ncl_reward.instruct_vectors import cached_instruct_vectors
 from supervised.learning.devices import choose_device
 from supervised.learning.display import Display

@@ -10,7 +10,7 @@ from gymnasium.envs.registration import register
 
 from bracket_env.envs.task_env import TaskEnv
 from bracket_env.envs.task_vector_env import TaskVectorEnv
-from bracket_env.settings import INSTRUCT, SETTINGS
+from bracket_env.sampling.settings import INSTRUCT, SETTINGS
 from bracket_env.tasks.close import CloseTask
 from bracket_env.tasks.instruct import InstructTask
 from bracket_env.tasks.task import Task

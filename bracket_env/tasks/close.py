@@ -16,8 +16,8 @@ from typing import Any, final
 
 import numpy as np
 
+from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 from bracket_env.sampling.splits import Split
-from bracket_env.settings import DEFAULT_SETTING, get_setting
 from bracket_env.tasks.task import OnMistake, RewardKind, Rows, Task
 
 

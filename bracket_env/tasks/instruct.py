@@ -31,8 +31,8 @@ from bracket_env.instructions.meanings import Part
 from bracket_env.instructions.sentence_vectors import HASH, vectors_of
 from bracket_env.random_streams import below, key, subkey
 from bracket_env.rendering.cells import Plan
+from bracket_env.sampling.settings import INSTRUCT
 from bracket_env.sampling.splits import Split
-from bracket_env.settings import INSTRUCT
 from bracket_env.tasks.task import OnMistake, RewardKind, Rows, Task
 
 Item = TypeVar("Item", int, np.ndarray)

@@ -31,8 +31,8 @@ from bracket_env.cases import Case
 from bracket_env.errors import InputError, quote, whole_number
 from bracket_env.random_streams import key
 from bracket_env.rendering.cells import Plan
+from bracket_env.sampling.settings import Setting
 from bracket_env.sampling.splits import Split, split_of
-from bracket_env.settings import Setting
 from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 
 OnMistake = Literal["terminate", "penalty", "continue"]

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bracket_env.errors import InputError, quote
-from bracket_env.settings import DEFAULT_SETTING, get_setting
+from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 from supervised.adapt.options import Adapt
 from supervised.models import check_params
 from supervised.models.params import longest_input

@@ -8,9 +8,9 @@ import torch
 from rich.console import Console
 
 from bracket_env.errors import InputError
+from bracket_env.sampling.settings import get_setting
 from bracket_env.scores.report import score_table, write_json
 from bracket_env.scores.scoring import score
-from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.options import Adapt
 from supervised.data.sources import evaluation_cases

@@ -6,7 +6,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 
 from bracket_env.errors import InputError
-from bracket_env.settings import Setting, get_setting
+from bracket_env.sampling.settings import Setting, get_setting
 from supervised.compress.fine_tuning import cases_seen, data_options
 from supervised.compress.onnx.export import check_exportable, check_packages
 from supervised.compress.options import Compress

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from bracket_env.cases import Case
 from bracket_env.language import BracketLanguage
+from bracket_env.sampling.settings import Setting
 from bracket_env.scores.report import percent, score_table
 from bracket_env.scores.scoring import Estimate, Scores, score
-from bracket_env.settings import Setting
 from supervised.compress.matrices import weight_matrices
 from supervised.models import SequenceModel
 from supervised.runs.solver import ModelSolver

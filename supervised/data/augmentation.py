@@ -27,8 +27,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bracket_env.random_streams import bits, key, subkey
+from bracket_env.sampling.settings import Setting
 from bracket_env.sampling.splits import SplitFilter
-from bracket_env.settings import Setting
 from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, SEP, BracketTokenizer
 from supervised.data.batches import EncodedCases, Source
 

@@ -20,7 +20,7 @@ from bracket_env.cases import Case, read_cases
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
-from bracket_env.settings import Setting
+from bracket_env.sampling.settings import Setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.dataset_forms import SEPARATOR, dataset_forms
 

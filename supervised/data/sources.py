@@ -6,8 +6,8 @@ from bracket_env.cases import Case
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
+from bracket_env.sampling.settings import get_setting
 from bracket_env.sampling.splits import Split, split_of
-from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.augmentation import AugmentedSource
 from supervised.data.batches import FixedSource, Source, StreamSource, TranslatedSource, encode_cases

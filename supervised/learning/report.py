@@ -10,10 +10,10 @@ from rich.console import Console
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
+from bracket_env.sampling.settings import Setting, get_setting
 from bracket_env.scores.report import score_table, write_json
 from bracket_env.scores.scoring import Scores, Solver, score
 from bracket_env.scores.solvers import yardsticks
-from bracket_env.settings import Setting, get_setting
 from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
 from supervised.learning.lesson import Outcome

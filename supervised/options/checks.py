@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from bracket_env.errors import InputError, quote
-from bracket_env.settings import Setting
+from bracket_env.sampling.settings import Setting
 from supervised.options.durations import parse_duration
 from supervised.options.groups import AugmentationName, Loss, Optimiser, Stopping, Training, TrainingCases
 from supervised.options.ranges import flag, require, require_whole

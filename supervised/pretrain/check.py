@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bracket_env.errors import InputError, quote
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.models import ENCODERS, BidirectionalEncoder
 from supervised.options.checks import check_training, fixed_size
 from supervised.pretrain.options import Pretrain

@@ -14,8 +14,8 @@ from rich.console import Console
 from bracket_env.atomic import write_text
 from bracket_env.cases import Case
 from bracket_env.random_streams import key
+from bracket_env.sampling.settings import get_setting
 from bracket_env.sampling.splits import Split
-from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, BracketTokenizer
 from supervised.data.batches import Batches, EncodedCases, FixedSource, Source, TrainingBatches
 from supervised.data.sources import evaluation_cases

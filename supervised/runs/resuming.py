@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bracket_env.command import current_names, is_given
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from bracket_env.settings import Setting
+from bracket_env.sampling.settings import Setting
 from supervised.models.params import architecture_params, longest_input
 from supervised.options.groups import InitFrom, Resume, Sizes
 from supervised.options.ranges import flag

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from bracket_env.atomic import write_json
 from bracket_env.errors import InputError, quote
+from bracket_env.sampling.settings import get_setting
 from bracket_env.scores.report import score_table, scores_json
-from bracket_env.settings import get_setting
 from supervised.learning.devices import choose_device
 from supervised.learning.display import print_line
 from supervised.learning.history import plot_history as plot_training

@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.options.durations import parse_duration
 from supervised.options.ranges import require_whole
 from supervised.runs.resuming import merged

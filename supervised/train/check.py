@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
-from bracket_env.settings import INSTRUCT, get_setting
+from bracket_env.sampling.settings import INSTRUCT, get_setting
 from supervised.options.checks import check_loss, check_training, check_training_cases, fixed_size
 from supervised.options.ranges import flag, require, require_whole
 from supervised.runs.config import RunConfig

@@ -32,9 +32,9 @@ from bracket_env.instructions.catalogue import Instruction, choose_instructions
 from bracket_env.instructions.meanings import Part
 from bracket_env.instructions.sentence_vectors import NO_SENTENCE
 from bracket_env.random_streams import below, bits, key, subkey
+from bracket_env.sampling.settings import INSTRUCT
 from bracket_env.scores.report import interval, percent
 from bracket_env.scores.scoring import Estimate
-from bracket_env.settings import INSTRUCT
 from bracket_env.tasks.instruct import InstructTask
 from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 from supervised.data.batches import Batches, EncodedCases, StreamSource, TrainingBatches, encode_cases

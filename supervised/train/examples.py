@@ -7,7 +7,7 @@ from typing import Any
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.grounding.evidence import MOST_EVIDENCE
 from supervised.data.batches import (

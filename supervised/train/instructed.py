@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key, subkey
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import PAD
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.modified import DrawnAnswers, draw_answers

@@ -20,7 +20,7 @@ import torch
 from paths import ROOT
 
 from bracket_env.cases import Case, WriteFormat, write_cases
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load

@@ -18,8 +18,8 @@ from benchmarks.common.range_plots import plot_costs, plot_maps
 from benchmarks.length_range import RECIPES, SHORT, LengthRange, RangeJob, jobs, rows, work
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
+from bracket_env.sampling.settings import SETTINGS
 from bracket_env.sampling.splits import split_of
-from bracket_env.settings import SETTINGS
 from supervised.models import build_model
 from supervised.runs.loading import load
 from supervised.runs.solver import ModelSolver

@@ -18,7 +18,7 @@ from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import build
 from bracket_env.envs.scalar import CloseEnv
 from bracket_env.errors import InputError
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.runs.solver import ModelSolver
 

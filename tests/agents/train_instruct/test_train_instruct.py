@@ -26,8 +26,8 @@ from bracket_env.envs.instruct import InstructEnv
 from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, Meaning
+from bracket_env.sampling.settings import INSTRUCT
 from bracket_env.scores.scoring import Estimate
-from bracket_env.settings import INSTRUCT
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 

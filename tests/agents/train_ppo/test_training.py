@@ -39,8 +39,8 @@ from agents.train_ppo.run import build, train
 from bracket_env import atomic
 from bracket_env.command import run
 from bracket_env.errors import InputError
+from bracket_env.sampling.settings import get_setting
 from bracket_env.scores.scoring import share_answered
-from bracket_env.settings import get_setting
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 

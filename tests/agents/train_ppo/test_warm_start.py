@@ -114,7 +114,7 @@ def test_an_agent_takes_the_architecture_of_what_it_starts_from(tmp_path: Path) 
 def test_its_first_evaluation_is_that_of_the_model(tmp_path: Path) -> None:
     start = make_run(tmp_path)
     made = agent(tmp_path)
-    from bracket_env.settings import get_setting
+    from bracket_env.sampling.settings import get_setting
 
     cases = get_setting(TINY).evaluation_cases("validation", 20)
     solver = ModelSolver(load_best(start), BracketTokenizer(start.config.language))

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from bracket_env import CloseEnv, TaskEnv
 from bracket_env.errors import InputError
 from bracket_env.random_streams import below, bits, key
+from bracket_env.sampling.settings import SETTINGS
 from bracket_env.sampling.splits import split_of
 from bracket_env.scores.solvers import yardsticks
-from bracket_env.settings import SETTINGS
 
 PAREN, LENTIL, BRACE, END = range(4)  # the actions of the default language ()【】{}
 CLOSE, TINY = "bracket/Close-v0", "bracket/CloseTiny-v0"

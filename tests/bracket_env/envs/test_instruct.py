@@ -20,8 +20,8 @@ from bracket_env.errors import InputError
 from bracket_env.instructions.catalogue import INSTRUCTIONS, Instruction, choose_instructions, find_instruction
 from bracket_env.instructions.meanings import LANGUAGE, MEANINGS, UNSEEN_MEANINGS, Meaning
 from bracket_env.language import DEFAULT_PAIRS
+from bracket_env.sampling.settings import INSTRUCT
 from bracket_env.sampling.splits import split_of
-from bracket_env.settings import INSTRUCT
 from bracket_env.tasks import instruct as instruct_task
 
 PREFIXES = [case.prefix for case in INSTRUCT.sampler().cases(stream=5, n=200)]

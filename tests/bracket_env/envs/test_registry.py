@@ -19,7 +19,7 @@ import bracket_env
 from bracket_env import CloseEnv, InstructEnv, TaskEnv, TaskVectorEnv
 from bracket_env.envs.registry import Maker
 from bracket_env.random_streams import below, bits, key
-from bracket_env.settings import INSTRUCT, SETTINGS
+from bracket_env.sampling.settings import INSTRUCT, SETTINGS
 
 IDS = [*SETTINGS, INSTRUCT.id]
 HEADINGS = [

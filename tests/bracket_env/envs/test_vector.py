@@ -18,8 +18,8 @@ from vector_twins import assert_same_infos, equal_observations, mostly_right
 from bracket_env import CloseEnv, CloseVectorEnv, InstructEnv, InstructVectorEnv, TaskEnv, TaskVectorEnv
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
+from bracket_env.sampling.settings import INSTRUCT, SETTINGS
 from bracket_env.sampling.splits import split_of
-from bracket_env.settings import INSTRUCT, SETTINGS
 
 TINY = "bracket/CloseTiny-v0"
 MODES = list(AutoresetMode)

@@ -14,7 +14,7 @@ from gymnasium.wrappers import TimeLimit
 from bracket_env import CloseEnv, CloseVectorEnv, TaskVectorEnv
 from bracket_env.envs.wrappers import MaskObservation, VectorMaskObservation
 from bracket_env.random_streams import below, bits, key
-from bracket_env.settings import SETTINGS
+from bracket_env.sampling.settings import SETTINGS
 
 
 @pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")  # that is the point of a wrapper

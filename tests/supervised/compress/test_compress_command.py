@@ -20,7 +20,7 @@ from rich.console import Console
 from bracket_env import atomic
 from bracket_env.command import run
 from bracket_env.errors import InputError
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.compress import check as plan
 from supervised.compress import measure
 from supervised.compress.__main__ import main

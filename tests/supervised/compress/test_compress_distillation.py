@@ -12,7 +12,7 @@ from model_table import make
 from rich.console import Console
 
 from bracket_env.random_streams import bits
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import EOS, BracketTokenizer
 from supervised.compress.distillation import AnsweredBatches, Distillation, DistillationLoss
 from supervised.compress.options import Compress

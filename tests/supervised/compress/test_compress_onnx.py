@@ -20,7 +20,7 @@ from rich.console import Console
 
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.compress.onnx.check import Agreement, OnnxModel, compare
 from supervised.compress.onnx.export import METADATA_KEY, check_exportable, export

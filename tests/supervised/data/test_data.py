@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
+from bracket_env.sampling.settings import get_setting
 from bracket_env.sampling.splits import split_of
-from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.batches import (
     BUCKET_BATCHES,

@@ -10,8 +10,8 @@ import pytest
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
+from bracket_env.sampling.settings import get_setting
 from bracket_env.sampling.splits import split_of
-from bracket_env.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.data import dataset_folder
 from supervised.data.dataset_folder import TEST_FILE, TRAIN_FILE, generate_dataset, read_dataset

@@ -16,7 +16,7 @@ WORKER = """
 import sys
 import safetensors.torch, torch
 from accelerate import Accelerator
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.data.batches import Batches, StreamSource
 from supervised.learning.trainer import Trainer
 from supervised.learning.objective import NextToken

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bracket_env.errors import InputError
 from bracket_env.random_streams import key
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.data.batches import Batches, StreamSource
 from supervised.learning.objective import NextToken, TokenLoss
 from supervised.learning.trainer import MOST_ROLLBACKS, DivergedError, Trainer, seed_device

@@ -20,7 +20,7 @@ from rich.console import Console
 from torch import Tensor
 
 from bracket_env.language import BracketLanguage
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.models import build_model
 from supervised.models.parts import linked_stack
 from supervised.models.parts.linked_stack import LinkedStacks

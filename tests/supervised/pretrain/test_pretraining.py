@@ -18,7 +18,7 @@ from rich.console import Console
 from bracket_env.cases import Case
 from bracket_env.command import run as run_command
 from bracket_env.errors import InputError
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import PAD, BracketTokenizer
 from supervised.data.batches import EncodedCases
 from supervised.data.words import MaskedWords

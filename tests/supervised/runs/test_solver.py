@@ -14,8 +14,8 @@ from bracket_env.cases import Case, make_case
 from bracket_env.envs.scalar import CloseEnv
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
+from bracket_env.sampling.settings import get_setting
 from bracket_env.scores.scoring import share_answered
-from bracket_env.settings import get_setting
 from bracket_env.tokenizer import EOS, PAD, BracketTokenizer
 from supervised.learning import figures
 from supervised.learning.figures import answer_loss

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from frames import files_that_hold, shown
 
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.models import SequenceModel
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from rich.console import Console
 
 from bracket_env.errors import InputError
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules

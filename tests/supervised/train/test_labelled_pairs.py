@@ -10,7 +10,7 @@ import pytest
 
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 from supervised.data.dataset_folder import generate_dataset
 from supervised.data.sources import training_source

@@ -24,7 +24,7 @@ from torch import Tensor
 from bracket_env import atomic
 from bracket_env.command import configuration
 from bracket_env.errors import InputError
-from bracket_env.settings import get_setting
+from bracket_env.sampling.settings import get_setting
 from supervised.data.dataset_folder import generate_dataset
 from supervised.learning import session
 from supervised.learning.objective import TokenLoss

@@ -158,7 +158,7 @@ def test_two_objectives() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_test_cases_are_looked_at_by_the_last_table_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bracket_env.settings import Setting
+    from bracket_env.sampling.settings import Setting
 
     looked: list[str] = []
     cases = Setting.evaluation_cases

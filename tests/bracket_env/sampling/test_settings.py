@@ -9,9 +9,9 @@ import pytest
 from bracket_env.cases import Case
 from bracket_env.errors import InputError
 from bracket_env.language import DEFAULT_PAIRS
+from bracket_env.sampling.settings import DEFAULT_SETTING, SETTINGS, get_setting
 from bracket_env.sampling.splits import split_of
 from bracket_env.scores.shortcuts import needs_stack
-from bracket_env.settings import DEFAULT_SETTING, SETTINGS, get_setting
 
 # id: pairs, longest prefix, depth
 TABLE = {

@@ -16,12 +16,12 @@ from safetensors import SafetensorError
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.sb3.features import initialise_heads
+from agents.sb3.checks import check_ppo
 from agents.sb3.film import InstructedFeatures
+from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_instruct.options import TrainInstruct
 from agents.train_instruct.scores import Act, Told, best_without_sentence, play
-from agents.train_ppo.check import MOST, checked_rollout
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import current_names
 from bracket_env.envs.instruct_vector import InstructVectorEnv
@@ -38,7 +38,7 @@ from supervised.learning.display import Display
 from supervised.learning.interrupt import GracefulInterrupt
 from supervised.learning.stopping import Record
 from supervised.models import check_params
-from supervised.options.ranges import check_output, require, require_whole
+from supervised.options.ranges import require, require_whole
 from supervised.runs.checkpoint import copy_into
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder, free_name
@@ -58,19 +58,13 @@ def check(config: TrainInstruct) -> RunConfig:
     Raises:
         InputError: the first option that is out of range.
     """
-    for name, most in {**MOST, "sentence_units": 10**4, "blocks": 10**3}.items():
+    check_ppo(config)
+    for name, most in (("sentence_units", 10**4), ("blocks", 10**3)):
         require_whole(name, getattr(config, name), 1, most)
-    check_output("json", config.json)
-    require_whole("seed", config.seed, 0, 2**32 - 1)
-    for name in ("gamma", "gae_lambda"):
-        require(name, getattr(config, name), "from 0 to 1", lambda v: 0 <= v <= 1)
     require("sentence_dropout", config.sentence_dropout, "from 0 up to but not including 1", lambda v: 0 <= v < 1)
-    require("learning_rate", config.learning_rate, "above 0 and at most 100", lambda v: 0 < v <= 100)
-    for name in ("ent_coef", "weight_decay"):
-        require(name, getattr(config, name), "at least 0", lambda v: v >= 0)
-    rollout, size = checked_rollout(config.n_envs, config.n_steps)
-    if config.batch_size < 2 or rollout % config.batch_size:
-        raise InputError(f"--batch-size {config.batch_size} must be 2 or more and divide {size}")
+    require("weight_decay", config.weight_decay, "at least 0", lambda v: v >= 0)
+    if config.batch_size == 1:
+        raise InputError("--batch-size 1 cannot normalise advantages: use 2 or more")
     return RunConfig(
         kind="instruct",
         setting=INSTRUCT.id,
@@ -111,15 +105,8 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
     )
     with Display(config.total_timesteps, console=console, shares=("exact", "best")) as display:
         watch = Watch(folder, config, display)
-        with watch.interrupt:
-            try:
-                model.learn(config.total_timesteps, callback=watch)
-            except ValueError as error:
-                if "to satisfy the constraint" in str(error):  # torch.distributions refuses such logits
-                    raise InputError(
-                        f"training diverged before step {model.num_timesteps}: try a smaller --learning-rate"
-                    ) from error
-                raise
+        with watch.interrupt, plain_errors(model, folder.path):
+            model.learn(config.total_timesteps, callback=watch)
     if watch.interrupt.requested:
         raise KeyboardInterrupt
     policy = load_policy(folder, device=config.device)
@@ -139,36 +126,23 @@ def build(config: TrainInstruct, run: RunConfig) -> PPO:
         reward=config.reward,
         autoreset_mode="SameStep",
     )
-    model = PPO(
+    seeds = keyed_seeds(config.seed, "agents/train_instruct", config.n_envs)
+    arguments: dict[str, Any] = {
+        name: getattr(config, name) for name in ("sentence_units", "blocks", "sentence_dropout")
+    }
+    arguments |= {"arch": run.architecture, "params": run.params, "vocab_size": env.task.tokenizer.vocab_size}
+    return make_learner(
+        PPO,
         "MultiInputPolicy",
-        VectorEnvAdapter(env, keyed_seeds(config.seed, "agents/train_instruct", config.n_envs)),
-        n_steps=config.n_steps,
-        batch_size=config.batch_size,
-        n_epochs=config.n_epochs,
-        learning_rate=lambda progress_remaining: progress_remaining * config.learning_rate,
-        gamma=config.gamma,
-        gae_lambda=config.gae_lambda,
-        ent_coef=config.ent_coef,
-        seed=config.seed,
-        device=choose_device(config.device),
-        policy_kwargs={
-            "features_extractor_class": InstructedFeatures,
-            "features_extractor_kwargs": {
-                "arch": run.architecture,
-                "params": run.params,
-                "vocab_size": env.task.tokenizer.vocab_size,
-                "sentence_units": config.sentence_units,
-                "blocks": config.blocks,
-                "sentence_dropout": config.sentence_dropout,
-            },
-            "net_arch": [],
-            "ortho_init": False,
+        VectorEnvAdapter(env, seeds),
+        config,
+        (InstructedFeatures, arguments),
+        choose_device(config.device),
+        policy_options={
             "optimizer_class": torch.optim.AdamW,
             "optimizer_kwargs": {"weight_decay": config.weight_decay},
         },
     )
-    initialise_heads(model.policy)
-    return model
 
 
 def load_policy(folder: RunFolder, device: str = "cpu") -> Act:

@@ -17,8 +17,8 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.sb3 import checkpoint
 from agents.sb3.features import as_sequence_model
+from agents.sb3.learner import not_finite
 from bracket_env.cases import Case
-from bracket_env.errors import InputError
 from supervised.learning.display import Display
 from supervised.learning.figures import completion_figures
 from supervised.learning.interrupt import GracefulInterrupt
@@ -28,10 +28,6 @@ from supervised.runs.solver import ModelSolver
 
 # The others may be undefined in good health: the variance explained of equal returns, say.
 _LOSSES = ("train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss")
-
-
-class DivergedError(InputError):
-    """Weights or losses are no longer finite; the last good checkpoint stands."""
 
 
 @final
@@ -102,20 +98,13 @@ class Monitor(BaseCallback):
         self.display.update(self.steps, record.reached)
 
     def check_finite(self) -> None:
-        """Raises :class:`DivergedError` when the weights or the last losses are not finite."""
+        """Raises :class:`~agents.sb3.learner.DivergedError` when the weights or the last losses are not finite."""
         losses = [self.logger.name_to_value.get(name, 0.0) for name in _LOSSES]
         if all(math.isfinite(loss) for loss in losses) and all(
             bool(torch.isfinite(p).all()) for p in self.model.policy.parameters()
         ):
             return
-        raise self.diverged()
-
-    def diverged(self) -> DivergedError:
-        """What to raise then."""
-        return DivergedError(
-            f"training diverged before step {self.num_timesteps} (losses or weights are not finite): try a smaller "
-            f"--learning-rate; {self.folder.path} keeps its last good checkpoint and best model"
-        )
+        raise not_finite(self.model, self.folder.path)
 
     def _evaluate(self) -> None:
         steps, record, solver = self.steps, self.record, self.solver

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,14 +13,14 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.sb3 import checkpoint
-from agents.sb3.features import EncoderFeatures, initialise_heads, take_policy
+from agents.sb3.features import EncoderFeatures, take_policy
+from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_ppo.check import check
 from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
 from bracket_env.envs.vector import CloseVectorEnv
-from bracket_env.errors import InputError
 from bracket_env.random_streams import keyed_seeds
 from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.reward.shaping import check_discount
@@ -95,7 +93,7 @@ def train(
     with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
         monitor = Monitor(folder, solver, cases, Record(config, restored), display, observer)
         left = config.total_timesteps - model.num_timesteps  # negative after a finished run, and nothing is done
-        with monitor.interrupt, _one_line(monitor):
+        with monitor.interrupt, plain_errors(model, folder.path):
             model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
             try:
                 model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
@@ -128,30 +126,15 @@ def build(config: TrainPPO, run: RunConfig, device: torch.device, shape: Shape |
     adapter = VectorEnvAdapter(
         shape(env) if shape else env, keyed_seeds(config.seed, "agents/train_ppo", config.n_envs)
     )
-    vocab_size = BracketTokenizer(run.language).vocab_size
-    arguments: dict[str, Any] = {
-        name: getattr(config, name)
-        for name in (
-            "n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "clip_range", "clip_range_vf",
-            "normalize_advantage", "ent_coef", "vf_coef", "max_grad_norm", "target_kl", "seed",
-        )
-    }  # fmt: skip
     algorithm: type[PPO] | type[MaskablePPO] = MaskablePPO if config.mask else PPO
-    model = algorithm(
-        "MlpPolicy",
-        adapter,
-        learning_rate=_schedule(config),
-        device=device,
-        policy_kwargs={
-            "features_extractor_class": EncoderFeatures,
-            "features_extractor_kwargs": {"arch": run.architecture, "params": run.params, "vocab_size": vocab_size},
-            "net_arch": [],
-            "ortho_init": False,
-        },
-        **arguments,
-    )
+    own = ("clip_range", "clip_range_vf", "normalize_advantage", "vf_coef", "max_grad_norm", "target_kl")
+    more: dict[str, Any] = {name: getattr(config, name) for name in own}
+    if config.lr_schedule == "constant":
+        more["learning_rate"] = config.learning_rate
+    vocab_size = BracketTokenizer(run.language).vocab_size
+    features = EncoderFeatures, {"arch": run.architecture, "params": run.params, "vocab_size": vocab_size}
+    model: OnPolicyAlgorithm = make_learner(algorithm, "MlpPolicy", adapter, config, features, device, **more)
     check_discount(adapter, model.gamma)
-    initialise_heads(model.policy)
     return model
 
 
@@ -167,32 +150,6 @@ def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> N
     take_policy(model.policy, BracketTokenizer(run.language), start)
 
 
-@contextlib.contextmanager
-def _one_line(monitor: Monitor) -> Iterator[None]:
-    """What other libraries raise in training, as InputError: numbers that are not finite, a disk that is full."""
-    hook, before = threading.excepthook, set(threading.enumerate())
-
-    def unless_reported(args: threading.ExceptHookArgs) -> None:
-        # TensorBoard writes in a thread of its own; what fails there is raised again in this one.
-        if not isinstance(args.exc_value, OSError):
-            hook(args)
-
-    threading.excepthook = unless_reported
-    try:
-        yield
-    except ValueError as error:
-        if "to satisfy the constraint" in str(error):  # torch.distributions refuses such logits in mid-update
-            raise monitor.diverged() from error
-        raise
-    except OSError as error:
-        raise InputError(f"cannot write to {monitor.folder.path}: {error.strerror or error}") from error
-    finally:
-        # A writer that is just failing reports to the hook a moment after this thread heard of it.
-        for thread in set(threading.enumerate()) - before:
-            thread.join(timeout=1.0)
-        threading.excepthook = hook
-
-
 def _restore(folder: RunFolder, model: OnPolicyAlgorithm) -> dict[str, Any] | None:
     """Go back to the last checkpoint; a run killed before its first one begins again."""
     begun = any(entry.get("timesteps") for entry in folder.metrics())
@@ -202,13 +159,6 @@ def _restore(folder: RunFolder, model: OnPolicyAlgorithm) -> dict[str, Any] | No
     restored = checkpoint.restore(folder.checkpoint, model)
     folder.rewind("timesteps", model.num_timesteps)
     return restored
-
-
-def _schedule(config: TrainPPO) -> float | Callable[[float], float]:
-    if config.lr_schedule == "constant":
-        return config.learning_rate
-    rate = config.learning_rate
-    return lambda progress_remaining: progress_remaining * rate
 
 
 def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:

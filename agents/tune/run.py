@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from optuna.trial import BaseTrial
 from rich.console import Console
 
-from agents.train_ppo.monitor import DivergedError
+from agents.sb3.learner import DivergedError
 from agents.train_ppo.trial import DEFAULTS, run_trial, trial_config, trial_options
 from agents.tune.options import PROG, TunePPO
 from bracket_env.errors import InputError, quote

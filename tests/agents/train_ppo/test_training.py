@@ -30,10 +30,11 @@ from rich.console import Console
 from safetensors import safe_open
 
 from agents.sb3 import checkpoint
+from agents.sb3.learner import DivergedError
 from agents.train_ppo import monitor
 from agents.train_ppo.__main__ import main
 from agents.train_ppo.check import check
-from agents.train_ppo.monitor import DivergedError, Monitor
+from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.run import build, train
 from bracket_env import atomic

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FixedTrial
 
+from agents.sb3.learner import DivergedError
 from agents.train_ppo.check import check
 from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG as TRAIN_PROG
@@ -137,7 +138,7 @@ def test_a_watched_run_ends_with_what_the_watcher_raises(tmp_path: Path) -> None
 
 
 def test_a_diverged_agent_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Monitor, "check_finite", lambda self: (_ for _ in ()).throw(self.diverged()))
+    monkeypatch.setattr(Monitor, "check_finite", lambda self: (_ for _ in ()).throw(DivergedError("diverged")))
     folder = tmp_path / "s"
     folder.mkdir()
     problem = SmallSpace(SMALL)

@@ -1,0 +1,98 @@
+"""PPO on a native vector environment with one of our networks, and what can go wrong while it learns."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+
+from agents.sb3.features import initialise_heads
+from agents.sb3.options import PPOOptions
+from agents.sb3.vec_adapter import VectorEnvAdapter
+from bracket_env.errors import InputError
+
+Algorithm = TypeVar("Algorithm", bound=OnPolicyAlgorithm)
+_SHARED = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")
+
+
+class DivergedError(InputError):
+    """Weights or losses are no longer finite; the last good checkpoint stands."""
+
+
+def make_learner(
+    algorithm: type[Algorithm],
+    policy: str,
+    env: VectorEnvAdapter,
+    options: PPOOptions,
+    features: tuple[type[BaseFeaturesExtractor], Mapping[str, Any]],
+    device: torch.device,
+    *,
+    policy_options: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Algorithm:
+    """A fresh PPO or MaskablePPO whose step size falls linearly to 0.
+
+    Args:
+        policy: SB3's name of the policy class.
+        features: what reads an observation, and its arguments.
+        policy_options: further arguments of the policy.
+        more: further arguments of the algorithm.
+    """
+    extractor, arguments = features
+    rate = options.learning_rate
+    given: dict[str, Any] = {name: getattr(options, name) for name in _SHARED}
+    given["learning_rate"] = lambda progress_remaining: progress_remaining * rate
+    given["policy_kwargs"] = {
+        "features_extractor_class": extractor,
+        "features_extractor_kwargs": dict(arguments),
+        "net_arch": [],
+        "ortho_init": False,
+        **(policy_options or {}),
+    }
+    model = algorithm(policy, env, device=device, **{**given, **more})
+    initialise_heads(model.policy)
+    return model
+
+
+@contextlib.contextmanager
+def plain_errors(model: OnPolicyAlgorithm, folder: Path) -> Iterator[None]:
+    """What other libraries raise in training, as InputError: numbers that are not finite, a disk that is full.
+
+    Args:
+        folder: of the run.
+    """
+    hook, before = threading.excepthook, set(threading.enumerate())
+
+    def unless_reported(args: threading.ExceptHookArgs) -> None:
+        # TensorBoard writes in a thread of its own; what fails there is raised again in this one.
+        if not isinstance(args.exc_value, OSError):
+            hook(args)
+
+    threading.excepthook = unless_reported
+    try:
+        yield
+    except ValueError as error:
+        if "to satisfy the constraint" in str(error):  # torch.distributions refuses such logits in mid-update
+            raise not_finite(model, folder) from error
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror or error}") from error
+    finally:
+        # A writer that is just failing reports to the hook a moment after this thread heard of it.
+        for thread in set(threading.enumerate()) - before:
+            thread.join(timeout=1.0)
+        threading.excepthook = hook
+
+
+def not_finite(model: OnPolicyAlgorithm, folder: Path) -> DivergedError:
+    """What to raise when losses or weights are not finite."""
+    return DivergedError(
+        f"training diverged before step {model.num_timesteps} (losses or weights are not finite): try a smaller "
+        f"--learning-rate; {folder} keeps its last good checkpoint and best model"
+    )

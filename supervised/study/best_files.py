@@ -16,22 +16,18 @@ from bracket_env.atomic import new_folder, write_json, write_text
 from bracket_env.errors import InputError
 from supervised.runs.folder import METADATA, RunFolder
 from supervised.study.best_trial import BestTrial, best_from_database
-from supervised.study.problem import Problem
 from supervised.study.study import OPTIONS
-from supervised.study.trials import run_folder
+from supervised.study.trials import Task, run_folder
 
 PARAMS, MODEL, DEFAULT_MODEL = "best_params.json", "best_model", "default_model"
 
 
-def refresh(
-    problem: Problem[Any], folder: Path, location: str, name: str, threads: int, notify: Callable[[str], None]
-) -> BestTrial | None:
+def refresh(task: Task, notify: Callable[[str], None]) -> BestTrial | None:
     """Read the best trial from the storage and bring the files up to date.
 
     Args:
-        name: of the study.
-        threads: torch threads, should the model have to be trained again because its folder is not on this machine.
-        notify: gets a line when that happens.
+        task: names the study.
+        notify: gets a line when the model has to be trained again because its folder is not on this machine.
 
     Returns:
         The best trial; ``None`` when no trial has finished.
@@ -39,14 +35,15 @@ def refresh(
     Raises:
         InputError: the storage or a file cannot be used.
     """
-    best = best_from_database(location, name)
+    problem, folder, name = task.problem, task.folder, task.name
+    best = best_from_database(task.location, name)
     if best is None:
         return None
     options = best.attributes.get(OPTIONS)
     if not isinstance(options, dict):
         raise InputError(f"trial {best.number} of study {name} was not run by this command: it names no options")
     write_json(folder / PARAMS, problem.command_options(options))
-    model = keep_model(problem, folder, best.number, options, MODEL, threads, notify)
+    model = keep_model(task, best.number, options, MODEL, notify)
     figures = dict(model.best_metadata())
     if problem.options.objective == "loss":
         figures["best_loss"] = best.value  # whatever a file says
@@ -66,13 +63,7 @@ def refresh(
 
 
 def keep_model(
-    problem: Problem[Any],
-    folder: Path,
-    number: int,
-    options: Mapping[str, Any],
-    name: str,
-    threads: int,
-    notify: Callable[[str], None],
+    task: Task, number: int, options: Mapping[str, Any], name: str, notify: Callable[[str], None]
 ) -> RunFolder:
     """The model of a trial as the run folder ``folder/name``, taken from ``folder/trials`` or trained once more.
 
@@ -82,6 +73,7 @@ def keep_model(
     Raises:
         InputError: a file cannot be written, or the training fails.
     """
+    folder = task.folder
     source = run_folder(folder, number)
     ours = _whole(folder / name)
     if ours is not None and (folder / name / "trial.txt").read_text(encoding="utf-8") == f"{number}\n":
@@ -89,7 +81,7 @@ def keep_model(
     if _whole(source) is None:
         notify(f"the model of trial {number} is not here: training it again")
         shutil.rmtree(source, ignore_errors=True)
-        problem.train(options, folder, str(number), threads, lambda step, figures: None)
+        task.problem.train(options, folder, str(number), task.threads, lambda step, figures: None)
     with new_folder(folder / name, "cannot write", replace=True) as beside:
         shutil.copytree(source, beside, dirs_exist_ok=True)
         write_text(beside / "trial.txt", f"{number}\n")

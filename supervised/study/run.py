@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from supervised.runs.folder import METADATA, RunFolder, free_name
 from supervised.runs.loading import load as load_run
 from supervised.study.best_files import DEFAULT_MODEL, MODEL, PARAMS, keep_model, refresh
 from supervised.study.best_trial import BestTrial, best_trials, rank
-from supervised.study.options import StudyOptions
 from supervised.study.plots import plot_history, plot_importances, plot_pareto, plot_slices
 from supervised.study.pool import Pool
 from supervised.study.problem import Options, Problem
@@ -100,10 +100,7 @@ def _begun(kind: type[Problem[Options]], options: Options, console: Console) -> 
         with suppress(OSError):  # something is in it after all
             folder.rmdir()
         raise
-    remember_location(folder, location)
-    # Whoever is killed from here on leaves a study that --resume goes on with; it makes the data if they are missing.
-    problem.prepare(folder)
-    return _StudyRun(problem, folder, location, study, console)
+    return _opened(problem, folder, location, study, console)
 
 
 def _found(kind: type[Problem[Options]], options: Options, console: Console) -> _StudyRun:
@@ -119,25 +116,39 @@ def _found(kind: type[Problem[Options]], options: Options, console: Console) -> 
         folder.mkdir(parents=True, exist_ok=True)  # another machine joins
     except OSError as error:
         raise InputError(f"cannot make study folder {folder}: {error.strerror}") from None
+    return _opened(problem, folder, location, study, console)
+
+
+def _opened(problem: Problem[Any], folder: Path, location: str, study: optuna.Study, console: Console) -> _StudyRun:
     remember_location(folder, location)
+    # A kill from here on leaves a study that --resume goes on with; it makes the data if they are missing.
     problem.prepare(folder)
-    return _StudyRun(problem, folder, location, study, console)
+    options = problem.options
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = options.threads or max(1, cores // options.jobs)
+    deadline = math.inf if options.time_limit is None else time.time() + parse_duration(options.time_limit)
+    return _StudyRun(Task(problem, folder, study.study_name, location, 0, threads, deadline), study, console)
 
 
+@dataclass(frozen=True)
 class _StudyRun:
     """One command's work on a study."""
 
-    def __init__(
-        self, problem: Problem[Any], folder: Path, location: str, study: optuna.Study, console: Console
-    ) -> None:
-        self.problem, self.folder, self.location, self.study, self.console = problem, folder, location, study, console
-        self.options: StudyOptions = problem.options
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.threads = self.options.threads or max(1, cores // self.options.jobs)
+    task: Task
+    study: optuna.Study
+    console: Console
+
+    @property
+    def problem(self) -> Problem[Any]:
+        return self.task.problem
+
+    @property
+    def folder(self) -> Path:
+        return self.task.folder
 
     def show_best(self) -> None:
         """``--best``."""
-        best = self._refreshed()
+        best = refresh(self.task, self._print)
         if best is None:
             raise InputError(f"no trial of study {self.folder.name} has finished yet")
         metadata = json.loads((self.folder / METADATA).read_text(encoding="utf-8"))
@@ -150,24 +161,22 @@ class _StudyRun:
 
     def work(self) -> None:
         """Run trials, then report."""
-        options, shown_location = self.options, shown(self.location)
+        options, location = self.problem.options, shown(self.task.location)
         if options.resume is not None:
             self._print(what_is_there(self.study, self.problem))
-        self._print(f"study {self.folder}: {options.n_trials} trials, {options.jobs} at once, in {shown_location}")
-        self._print(f"look on with: optuna-dashboard {shown_location}")
-        deadline = math.inf if options.time_limit is None else time.time() + parse_duration(options.time_limit)
-        task = Task(self.problem, self.folder, self.study.study_name, self.location, 0, self.threads, deadline)
+        self._print(f"study {self.folder}: {options.n_trials} trials, {options.jobs} at once, in {location}")
+        self._print(f"look on with: optuna-dashboard {location}")
         root = "" if options.studies_dir == "studies" else f" --studies-dir {options.studies_dir}"
         go_on = f"go on with: {self.problem.prog} --resume {self.folder.name}{root}"
         try:
-            with StudyDisplay(self.study, self.problem, self.console, deadline) as display:
-                reason = Pool(task, options.jobs, self.study).run(display.show, display.print_line)
+            with StudyDisplay(self.study, self.problem, self.console, self.task.deadline) as display:
+                reason = Pool(self.task, options.jobs, self.study).run(display.show, display.print_line)
         except KeyboardInterrupt:  # the second Ctrl-C
             self._print(go_on)
             raise
         if reason != "finished":
             self._print(f"{reason}; {go_on}")
-        best = self._refreshed()
+        best = refresh(self.task, self._print)
         if reason == "interrupted":
             raise KeyboardInterrupt
         if best is None:
@@ -178,10 +187,6 @@ class _StudyRun:
 
     def _print(self, text: str) -> None:
         print_line(self.console, text)
-
-    def _refreshed(self) -> BestTrial | None:
-        name = self.study.study_name
-        return refresh(self.problem, self.folder, self.location, name, self.threads, self._print)
 
     def _report(self) -> None:
         """The best trials, what mattered, and the pictures."""
@@ -199,14 +204,12 @@ class _StudyRun:
 
     def _test(self) -> dict[str, Any]:
         """The one look at test cases: the best model, and the default one if it was another."""
-        options, best = self.options, RunFolder.open(self.folder / MODEL)
+        options, best = self.problem.options, RunFolder.open(self.folder / MODEL)
         runs = {"best": best}
         default = default_trial(self.study.get_trials())
         if default is not None:
-            number, drawn = default.number, default.user_attrs[OPTIONS]
-            runs["default"] = keep_model(
-                self.problem, self.folder, number, drawn, DEFAULT_MODEL, self.threads, self._print
-            )
+            drawn = default.user_attrs[OPTIONS]
+            runs["default"] = keep_model(self.task, default.number, drawn, DEFAULT_MODEL, self._print)
         setting = get_setting(options.setting)
         pairs = custom_pairs(options.pairs, setting)
         cases = setting.evaluation_cases("test", options.eval_cases, pairs=pairs)
@@ -223,18 +226,19 @@ class _StudyRun:
         return scores_json(scores, len(cases), setting.id)
 
     def _write_json(self, best: BestTrial, **more: Any) -> None:
-        if self.options.json is None:
+        options = self.problem.options
+        if options.json is None:
             return
         content = {
             "study": best.study,
             "trial": best.number,
-            "objective": self.options.objective,
+            "objective": options.objective,
             "value": best.value,
             "params": best.params,
             "model": str(self.folder / MODEL),
             **more,
         }
-        write_json(self.options.json, content)
+        write_json(options.json, content)
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:

@@ -108,11 +108,12 @@ def test_trials_of_agents(tmp_path: Path) -> None:
     problem = SmallSpace(SMALL)
     location = new_location(folder, None, 1)
     study = create(problem, "s", location)
-    work(Task(problem, folder, "s", location, 0, 1, math.inf), SimpleNamespace(value=0))
+    task = Task(problem, folder, "s", location, 0, 1, math.inf)
+    work(task, SimpleNamespace(value=0))
     assert [trial.state.name for trial in study.get_trials()] == ["COMPLETE"] * 2
     steps = study.get_trials()[0].intermediate_values
     assert set(steps) == set(range(100, 1000, 100))
-    best = refresh(problem, folder, location, "s", 1, lambda text: None)
+    best = refresh(task, lambda text: None)
     assert best is not None
     assert best == best_from_database(location)
     model = RunFolder.open(folder / "best_model")

@@ -392,11 +392,11 @@ def test_the_best_model_follows_the_storage(tmp_path: Path) -> None:
     folder, said = task.folder, []
 
     def now() -> Any:
-        best = refresh(task.problem, folder, task.location, "s", 1, said.append)
+        best = refresh(task, said.append)
         assert best is not None
         return best
 
-    assert refresh(task.problem, folder, task.location, "s", 1, said.append) is None
+    assert refresh(task, said.append) is None
     work(task, go())
     first = now()
     weights = (folder / MODEL / "best_model.safetensors").read_bytes()
@@ -431,7 +431,7 @@ def test_the_best_model_follows_the_storage(tmp_path: Path) -> None:
     load("s", task.location, SMALL).enqueue_trial({"x": 0.3})
     work(replace(task, problem=Toy(replace(SMALL, n_trials=7))), go())
     assert now().params == {"x": 0.3}
-    assert keep_model(task.problem, folder, 6, {"x": 0.3}, MODEL, 1, said.append).best_metadata()["best_loss"] == 1 / 11
+    assert keep_model(task, 6, {"x": 0.3}, MODEL, said.append).best_metadata()["best_loss"] == 1 / 11
     assert len(said) == 1
 
 

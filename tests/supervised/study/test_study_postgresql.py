@@ -72,7 +72,7 @@ def test_three_workers_and_one_of_them_killed(server: str, tmp_path: Path) -> No
     assert len(lost) == 1
     again = [t for t in study.get_trials() if t.user_attrs.get(TRIES) == 1]
     assert [(t.params, t.state) for t in again] == [(lost[0].params, TrialState.COMPLETE)]
-    best = refresh(task.problem, task.folder, task.location, task.name, 1, lambda text: None)
+    best = refresh(task, lambda text: None)
     assert best is not None
     assert best == best_from_database(server, task.name)
     assert (task.folder / PARAMS).read_text() == f'{{\n  "x": {best.params["x"]!r}\n}}\n'

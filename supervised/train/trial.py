@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -14,9 +13,6 @@ from supervised.runs.folder import RunFolder
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.train.run import train
-
-DEFAULTS: Mapping[str, Any] = asdict(Train())
-"""Every option of the command."""
 
 
 def trial_config(options: Mapping[str, Any]) -> RunConfig:

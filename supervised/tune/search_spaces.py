@@ -12,7 +12,7 @@ from typing import Any
 from optuna.trial import BaseTrial
 
 from supervised.models import ENCODERS
-from supervised.train.options import Train
+from supervised.options.groups import Loss, Optimiser, Sentence
 
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "none": ("none",),
@@ -46,6 +46,12 @@ def sample_sentence_weight(trial: BaseTrial) -> dict[str, Any]:
 
 def default_params(arch: str) -> dict[str, Any]:
     """The parameters with which :func:`sample_params` gives the defaults of ``supervised.train --arch ARCH``."""
-    learning = ("learning_rate", "batch_size", "weight_decay", "label_smoothing", "ncl_weight")
-    defaults = {name: getattr(Train, name) for name in learning}
-    return {**ENCODERS[arch].config_class.suggested_defaults(), **defaults, "augment": "none"}
+    return {
+        **ENCODERS[arch].config_class.suggested_defaults(),
+        "learning_rate": Optimiser.learning_rate,
+        "batch_size": Optimiser.batch_size,
+        "weight_decay": Optimiser.weight_decay,
+        "label_smoothing": Loss.label_smoothing,
+        "ncl_weight": Sentence.ncl_weight,
+        "augment": "none",
+    }

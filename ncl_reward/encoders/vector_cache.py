@@ -8,7 +8,7 @@ One file a call: its name is a hash of encoder name, version and the sentences i
 
 A call gives the same bits whether the vectors come from the disk or not: matrix products differ in the last bit with
 the size of a batch, so what is stored is the batch as it was encoded. A file that is damaged or cut short is written
-anew, and a folder that cannot be written is no error: the cache only saves time.
+anew, so nothing waits for the disk; a folder that cannot be written is no error: the cache only saves time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-
-from bracket_env.atomic import write_bytes
-from bracket_env.errors import InputError
 
 CACHE_VARIABLE = "BRACKETGYM_CACHE"
 
@@ -53,9 +50,9 @@ def read_vectors(path: Path, rows: int, dim: int) -> np.ndarray | None:
 def write_vectors(path: Path, vectors: np.ndarray) -> None:
     """Keep ``(n, dim)`` vectors; nothing happens where they cannot be written."""
     body = vectors.astype("<f4").tobytes()
-    with contextlib.suppress(OSError, InputError):
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, vectors.shape[1].to_bytes(_DIMENSION_BYTES, "little") + _digest(body) + body)
+        path.write_bytes(vectors.shape[1].to_bytes(_DIMENSION_BYTES, "little") + _digest(body) + body)
 
 
 def _digest(body: bytes) -> bytes:

@@ -85,21 +85,13 @@ def _show(console: Any, sentence: Sentence, entries: Sequence[Grounded], encoder
 
 def _slots(sentence: Sentence) -> dict[str, Any]:
     """What the sentence names; only what it does name."""
-    found: dict[str, Any] = {}
-    if sentence.pairs:
-        found["pairs"] = list(sentence.pairs)
-    if sentence.introduces is not None:
-        found["introduces"] = sentence.introduces
-    if sentence.hours is not None:
-        found["hours"] = sentence.hours
-    return found
+    named = {"pairs": list(sentence.pairs), "introduces": sentence.introduces, "hours": sentence.hours}
+    return {name: value for name, value in named.items() if value}
 
 
 def _slots_text(sentence: Sentence) -> str:
-    parts = []
-    for name, value in _slots(sentence).items():
-        parts.append(f"{name} {' '.join(value) if isinstance(value, list) else value}")
-    return ", ".join(parts) or "–"
+    named = _slots(sentence).items()
+    return ", ".join(f"{n} {' '.join(v) if isinstance(v, list) else v}" for n, v in named) or "–"
 
 
 def _as_json(sentence: Sentence, entries: Sequence[Grounded], encoder: SentenceEncoder) -> dict[str, Any]:

@@ -219,14 +219,12 @@ def divided(whether: np.ndarray, which: np.ndarray, turned: np.ndarray) -> np.nd
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Row-wise."""
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
-    return shares
+    return raised / raised.sum(axis=1, keepdims=True)
 
 
 def _unit(codes: np.ndarray) -> np.ndarray:
     rows = codes.astype(np.float64)
-    unit: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return unit
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def _entries(encoder: SentenceEncoder) -> list[book.Entry]:

@@ -174,8 +174,7 @@ BRACKET_RULES: dict[str, BracketRule] = {
 def _only(wanted: np.ndarray, named: np.ndarray) -> np.ndarray:
     """The closer of ``wanted`` among the named ones; all where nothing is open."""
     types = np.arange(len(named))
-    allowed: np.ndarray = (types == wanted[:, None]) | ~named | (wanted == NOTHING)[:, None]
-    return allowed
+    return (types == wanted[:, None]) | ~named | (wanted == NOTHING)[:, None]
 
 
 def _named(slots: Slots, pairs: int) -> np.ndarray:

@@ -21,7 +21,7 @@ Every type keeps its open brackets as a linked list over positions, so a token c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -40,10 +40,6 @@ class BracketState:
     seen: np.ndarray  # (n, k) bool
     top: np.ndarray  # (n,) int64, NOTHING where nothing is open
     front: np.ndarray  # (n,) int64, NOTHING where nothing is open
-
-    def take(self, places: np.ndarray) -> BracketState:
-        """Some of the places."""
-        return BracketState(self.open[places], self.seen[places], self.top[places], self.front[places])
 
     @cached_property
     def closed(self) -> np.ndarray:
@@ -154,9 +150,14 @@ class BracketInputs:
     def state(self) -> BracketState:
         """The state after each of the places."""
         last = int(self.positions.max(initial=-1)) + 1
-        columns = self._states(last)
-        place = (self.positions, self.rows)
-        return BracketState(*(np.stack(part)[place] for part in columns)) if last else _empty_state(self.pairs)
+        reader = OpenBrackets(len(self.ids), self.pairs, last)
+        states = [reader.state()]  # of no place, so that there is always one
+        for column in self.ids.T[:last]:
+            reader.read(column)
+            states.append(reader.state())
+        place = (self.positions + 1, self.rows)
+        parts = ([getattr(state, field.name) for state in states] for field in fields(BracketState))
+        return BracketState(*(np.stack(part)[place] for part in parts))
 
     @cached_property
     def answers(self) -> BracketInputs:
@@ -172,18 +173,3 @@ class BracketInputs:
         for column in self.ids.T:
             reader.read(column)
         return reader.state()
-
-    def _states(self, last: int) -> list[list[np.ndarray]]:
-        reader = OpenBrackets(len(self.ids), self.pairs, last)
-        columns: list[list[np.ndarray]] = [[], [], [], []]
-        for column in self.ids.T[:last]:
-            reader.read(column)
-            state = reader.state()
-            for part, value in zip(columns, (state.open, state.seen, state.top, state.front), strict=True):
-                part.append(value)
-        return columns
-
-
-def _empty_state(pairs: int) -> BracketState:
-    none = np.zeros(0, dtype=np.int64)
-    return BracketState(np.zeros((0, pairs), dtype=np.int32), np.zeros((0, pairs), dtype=bool), none, none)

@@ -36,7 +36,7 @@ ABSENT, PRESENT = 0, 1
 QUIET = 1.125
 VARIED = 1.5
 DEFAULT_HOURS = 4.0
-NIGHT = (22.0, 6.0)
+NIGHT = (22.0, 6.0)  # when people sleep
 _QUIETEST_HOURS = 4.0
 
 
@@ -108,8 +108,7 @@ class VariedPresent(PowerRule):
     answer = PRESENT
 
     def holds(self, inputs: PowerInputs, slots: Slots) -> np.ndarray:
-        varied: np.ndarray = hour_mean(inputs.watts, inputs.minutes) > VARIED * inputs.level
-        return varied
+        return hour_mean(inputs.watts, inputs.minutes) > VARIED * inputs.level
 
 
 class NightUninformative(PowerRule):
@@ -124,7 +123,7 @@ class NightUninformative(PowerRule):
     def silenced(self, inputs: PowerInputs, name: str) -> np.ndarray:
         if name not in (LowConstantAbsent.name, LowConstantPresent.name):
             return super().silenced(inputs, name)
-        return is_night(inputs.hours)
+        return in_hours(inputs.hours, *NIGHT)
 
 
 POWER_RULES: dict[str, PowerRule] = {
@@ -149,11 +148,6 @@ def share_left(rule: PowerRule, stated: Sequence[StatedRule[PowerRule]], inputs:
     for other in stated:
         left *= 1 - other.weight * other.rule.silenced(inputs, rule.name)
     return left
-
-
-def is_night(hours: np.ndarray) -> np.ndarray:
-    """Whether times of day fall into the hours when people sleep."""
-    return in_hours(hours, *NIGHT)
 
 
 def in_hours(hours: np.ndarray, begin: float, end: float) -> np.ndarray:
@@ -208,5 +202,4 @@ def stretches(quiet: np.ndarray, least: int) -> np.ndarray:
     steps = np.zeros(len(quiet) + 1, dtype=np.int64)
     steps[begin[long]] += 1
     steps[end[long]] -= 1
-    inside: np.ndarray = np.cumsum(steps[:-1]) > 0
-    return inside
+    return np.cumsum(steps[:-1]) > 0

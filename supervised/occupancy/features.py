@@ -66,8 +66,7 @@ def trailing_max(x: np.ndarray, width: int) -> np.ndarray:
         padded = np.maximum(padded[:-reach], padded[reach:])
         reach *= 2
     rest = width - reach
-    largest: np.ndarray = np.maximum(padded[: len(padded) - rest], padded[rest:])
-    return largest
+    return np.maximum(padded[: len(padded) - rest], padded[rest:])
 
 
 def _window(x: np.ndarray, width: int) -> list[np.ndarray]:
@@ -81,8 +80,7 @@ def _window(x: np.ndarray, width: int) -> list[np.ndarray]:
 def _trailing_sum(x: np.ndarray, width: int) -> np.ndarray:
     total = np.concatenate([np.zeros(1), np.cumsum(x)])
     end = np.arange(1, len(x) + 1)
-    difference: np.ndarray = total[end] - total[np.maximum(end - width, 0)]
-    return difference
+    return total[end] - total[np.maximum(end - width, 0)]
 
 
 def _filled(watts: np.ndarray) -> np.ndarray:

@@ -53,8 +53,7 @@ class Labeller(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, T, F)`` -> logits ``(B, T, 2)``."""
-        logits: Tensor = self.head(self.encoder(x))
-        return logits
+        return self.head(self.encoder(x))
 
 
 @torch.inference_mode()

@@ -32,7 +32,10 @@ from supervised.occupancy.options import Occupancy
 from supervised.occupancy.plot import plot_week
 from supervised.options.ranges import check_output, refuse_idle, require_whole
 
-_MOST_LABELS = 10**7
+_RANGES = (
+    ("labels", 0, 10**7), ("homes", 1, 1000), ("days", 3, 3660), ("steps", 1, 10**6), ("threads", 1, 1024),
+    ("seed", 0, 2**63 - 1),
+)  # fmt: skip
 
 
 def train(config: Occupancy, console: Console | None = None) -> list[dict[str, Any]]:
@@ -68,12 +71,8 @@ def train(config: Occupancy, console: Console | None = None) -> list[dict[str, A
 
 
 def _check(config: Occupancy) -> None:
-    require_whole("labels", config.labels, 0, _MOST_LABELS)
-    require_whole("homes", config.homes, 1, 1000)
-    require_whole("days", config.days, 3, 3660)
-    require_whole("steps", config.steps, 1, 10**6)
-    require_whole("threads", config.threads, 1, 1024)
-    require_whole("seed", config.seed, 0, 2**63 - 1)
+    for name, low, high in _RANGES:
+        require_whole(name, getattr(config, name), low, high)
     check_minutes(config.minutes)
     if config.arch not in ENCODERS:
         raise InputError(f"--arch must be one of {', '.join(ENCODERS)}, not {quote(config.arch)}")

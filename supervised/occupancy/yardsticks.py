@@ -64,8 +64,7 @@ def logistic_regression(x: np.ndarray, labels: np.ndarray, everywhere: np.ndarra
         weights -= step / max(1.0, float(np.abs(step).max()) / 2)  # far from the optimum a full step may overshoot
         if np.abs(step).max() < 1e-8:
             break
-    odds: np.ndarray = (everywhere - mean) / spread @ weights[:-1] + weights[-1]
-    return odds
+    return (everywhere - mean) / spread @ weights[:-1] + weights[-1]
 
 
 def random_forest(x: np.ndarray, labels: np.ndarray, everywhere: np.ndarray, seed: int) -> np.ndarray | None:
@@ -77,8 +76,7 @@ def random_forest(x: np.ndarray, labels: np.ndarray, everywhere: np.ndarray, see
     )
     forest.fit(x, labels)
     present = list(forest.classes_).index(PRESENT)
-    odds: np.ndarray = forest.predict_proba(everywhere)[:, present] - 0.5
-    return odds
+    return forest.predict_proba(everywhere)[:, present] - 0.5
 
 
 def decide(odds: np.ndarray) -> np.ndarray:

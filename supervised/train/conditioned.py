@@ -150,9 +150,8 @@ class ConditionedLoss(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor, vectors: Tensor) -> Tensor:
         """Summed nats; arguments as for ``TokenLoss``, and ``vectors`` ``(B, dim)``."""
         conditioned = ConditionedModel(self.model, vectors)
-        inner = TokenLoss(conditioned, everywhere=self.inner.everywhere, label_smoothing=self.inner.label_smoothing)
-        loss: Tensor = inner(ids, lengths, rows, positions)
-        return loss
+        inner = TokenLoss(conditioned, everywhere=False, label_smoothing=self.inner.label_smoothing)
+        return inner(ids, lengths, rows, positions)
 
 
 def instructed_cases(split: Any, instructions: Sequence[Instruction], n: int) -> list[Case]:

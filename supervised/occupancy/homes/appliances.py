@@ -98,10 +98,8 @@ def _pulses(begin: np.ndarray, end: np.ndarray, watts: np.ndarray, total: int) -
     """``(total,)``: the sum of pulses of ``watts`` from ``begin`` up to ``end``, which are clipped."""
     first, last = (np.clip(np.round(x).astype(np.int64), 0, total) for x in (begin, end))
     steps = np.bincount(first, watts, total + 1) - np.bincount(last, watts, total + 1)
-    level: np.ndarray = np.cumsum(steps[:-1])
-    return level
+    return np.cumsum(steps[:-1])
 
 
 def _bump(hour: np.ndarray, centre: float, width: float) -> np.ndarray:
-    bump: np.ndarray = np.exp(-(((hour - centre) / width) ** 2) / 2)
-    return bump
+    return np.exp(-(((hour - centre) / width) ** 2) / 2)

@@ -125,5 +125,4 @@ def _mean(seconds: np.ndarray, hold: np.ndarray, values: np.ndarray, edges: np.n
 def _integral(corners: np.ndarray, areas: np.ndarray, edges: np.ndarray) -> np.ndarray:
     total = np.cumsum(areas)
     heights = np.stack([total - areas, total], axis=1).ravel()
-    integral: np.ndarray = np.interp(edges, corners, heights)
-    return integral
+    return np.interp(edges, corners, heights)

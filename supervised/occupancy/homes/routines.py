@@ -55,8 +55,7 @@ def between(begin: np.ndarray, end: np.ndarray, total: int) -> np.ndarray:
     begin, end = (np.clip(np.round(x).astype(np.int64), 0, total) for x in (begin, end))
     np.add.at(steps, begin, 1)
     np.add.at(steps, np.maximum(begin, end), -1)
-    inside: np.ndarray = np.cumsum(steps[:-1]) > 0
-    return inside
+    return np.cumsum(steps[:-1]) > 0
 
 
 def _adult(rng: Generator, calendar: np.ndarray) -> np.ndarray:

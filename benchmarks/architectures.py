@@ -7,22 +7,21 @@ the train split, no augmentation, no pre-training.
 
 from __future__ import annotations
 
-import json
-import statistics
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common.grid import GridOptions, run_grid
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import (
+    SeededGridOptions,
+    by_seed,
+    command,
+    median_worst,
+    publish,
+    quiet_runs,
+    run_grid,
+    table,
+    task_name,
+)
 
 ARCHITECTURES = ("gru", "lstm", "transformer", "gpt", "bert", "stack", "tree")
 LABELS = ("100", "300", "1000", "3000", "stream")
@@ -44,7 +43,7 @@ class ArchitectureJob:
 
 
 @dataclass(frozen=True)
-class Architectures(GridOptions):
+class Architectures(SeededGridOptions):
     """Exact match of every architecture by number of labels, and on CloseDeep and CloseBigBench."""
 
     archs: tuple[str, ...] = ARCHITECTURES
@@ -53,20 +52,17 @@ class Architectures(GridOptions):
     """Which tasks."""
     labels: tuple[str, ...] = LABELS
     """Data set sizes on Close; the other tasks are trained from a stream."""
-    seeds: tuple[int, ...] | None = None
-    """Which seeds (0, with --full 0 1 2 3 4)."""
 
 
 def jobs(config: Architectures) -> list[ArchitectureJob]:
     """Seeds 0-4 with --full, else seed 0 and gru alone on the longer tasks."""
-    seeds = config.seeds if config.seeds is not None else range(5) if config.full else range(1)
     found = []
     for setting in config.settings:
         for arch in config.archs:
             if setting != "Close" and arch != "gru" and not config.full:
                 continue
             for labels in config.labels if setting == "Close" else ("stream",):
-                found += [_job(setting, arch, labels, seed) for seed in seeds]
+                found += [_job(setting, arch, labels, seed) for seed in config.chosen_seeds()]
     return found
 
 
@@ -80,30 +76,21 @@ def _job(setting: str, arch: str, labels: str, seed: int) -> ArchitectureJob:
 
 def work(job: ArchitectureJob) -> dict[str, Any]:
     """Train once; the scores of the best model on the test split."""
-    from supervised.train.options import Train
-    from supervised.train.run import train
-
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        scores = Path(folder) / "scores.json"
-        config = Train(
-            name="run",
-            runs_dir=folder,
+    with quiet_runs("benchmarks.architectures") as runs:
+        metrics = runs.train(
             setting=job.setting,
-            arch=job.arch,  # type: ignore[arg-type]
+            arch=job.arch,
             dataset_size=job.labels,
             steps=job.steps,
             learning_rate=job.learning_rate,
             batch_size=job.batch_size,
             seed=job.seed,
-            json=str(scores),
             **dict(job.options),
-        )
-        metrics = train(config, ["benchmarks.architectures"], Console(file=silence)).metrics()
-        solver = json.loads(scores.read_text(encoding="utf-8"))["solvers"][0]
+        ).metrics()
+        found = runs.test_figures()
     good, perfect = (next((entry for entry in metrics if entry["exact"] >= level), None) for level in (0.995, 1.0))
     return {
-        "exact": solver["exact"]["value"],
-        "needs_stack": solver["needs_stack"] and solver["needs_stack"]["value"],
+        **found,
         "seconds": metrics[-1]["seconds"],
         "seconds_to_99.5": good and good["seconds"],
         "seconds_to_100": perfect and perfect["seconds"],
@@ -111,62 +98,26 @@ def work(job: ArchitectureJob) -> dict[str, Any]:
     }
 
 
-def rows(results: Sequence[tuple[ArchitectureJob, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One row a task, architecture and number of labels."""
-    groups: dict[tuple[str, str, str], list[tuple[ArchitectureJob, dict[str, Any]]]] = {}
-    for job, result in results:
-        groups.setdefault((job.setting, job.arch, job.labels), []).append((job, result))
-    return [
-        {
-            "setting": setting,
-            "arch": arch,
-            "labels": labels,
-            "seeds": [job.seed for job, _ in members],
-            "steps": members[0][0].steps,
-            **{name: [result[name] for _, result in members] for name in members[-1][1]},
-        }
-        for (setting, arch, labels), members in groups.items()
-    ]
-
-
 def main(config: Architectures) -> None:
     """Run what is missing and print the table."""
-    table = rows(run_grid("architectures", jobs(config), work, config))
-    view = Table(
-        title="supervised: median (worst) seed, 1000 test cases",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+    rows = by_seed(run_grid("architectures", jobs(config), work, config), ("setting", "arch", "labels"), ("steps",))
+    times = {"seconds": "seconds", "seconds_to_99.5": "s to 99.5 %", "seconds_to_100": "s to 100 %"}
+    view = table(
+        "supervised: median (worst) seed, 1000 test cases",
+        ("task", "arch", "labels", "seeds", "steps", "exact %", "stack %", *times.values()),
+        left=("task", "arch"),
+        plain=True,
     )
-    for heading in (
-        "task",
-        "arch",
-        "labels",
-        "seeds",
-        "steps",
-        "exact %",
-        "stack %",
-        "seconds",
-        "s to 99.5 %",
-        "s to 100 %",
-    ):
-        view.add_column(heading, justify="left" if heading in ("task", "arch") else "right", no_wrap=True)
-    for row in table:
-        cells = [_median_worst(row["exact"], 100, min), _median_worst(row["needs_stack"], 100, min)]
-        cells += [_median_worst(row[name], 1, max) for name in ("seconds", "seconds_to_99.5", "seconds_to_100")]
-        task = row["setting"].removeprefix("bracket/").removesuffix("-v0")
-        view.add_row(task, row["arch"], row["labels"], str(len(row["seeds"])), str(row["steps"]), *cells)
-    Console().print(view)
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    for row in rows:
+        cells = [_cell(row[name]) for name in ("exact", "needs_stack")]
+        cells += [_cell(row[name], scale=1, worst=max) for name in times]
+        view.add_row(task_name(row), row["arch"], row["labels"], str(len(row["seeds"])), str(row["steps"]), *cells)
+    publish(config, {"rows": rows}, view)
 
 
-def _median_worst(values: Sequence[float | None], scale: float, worst: Any) -> str:
-    if any(value is None for value in values):
-        return "-" if all(value is None for value in values) else "not in all"
-    known = [scale * value for value in values if value is not None]
-    return f"{statistics.median_low(known):.1f} ({worst(known):.1f})"
+def _cell(values: Sequence[float | None], **style: Any) -> str:
+    return "not in all" if None in values and set(values) != {None} else median_worst(values, **style)
 
 
 if __name__ == "__main__":
-    sys.exit(run(Architectures, main, prog="python -m benchmarks.architectures"))
+    command(Architectures, main, "architectures")

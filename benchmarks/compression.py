@@ -19,17 +19,14 @@ models (:mod:`benchmarks.common.compression_tables`).
 
 from __future__ import annotations
 
-import json
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from rich.console import Console
-
+from benchmarks.common import SeededGridOptions, command, publish, quiet_runs, run_grid, table_console
 from benchmarks.common.compression_tables import (
+    AS_TRAINED,
     EIGHTY,
     HALF,
     LABELS,
@@ -42,9 +39,6 @@ from benchmarks.common.compression_tables import (
     plot,
     zeros,
 )
-from benchmarks.common.grid import GridOptions, run_grid, table_console
-from bracket_env.atomic import write_text
-from bracket_env.command import run
 from supervised.compress.options import Compress
 
 Way = dict[str, Any]
@@ -69,22 +63,19 @@ class CompressionJob:
 
 
 @dataclass(frozen=True)
-class CompressionBenchmark(GridOptions):
+class CompressionBenchmark(SeededGridOptions):
     """Size, speed and exact match of compressed models."""
 
     archs: tuple[Arch, ...] = get_args(Arch)
     """Which models; gru-256: the gru with 256 units."""
     settings: tuple[Literal["Close", "CloseDeep"], ...] = ("Close", "CloseDeep")
     """Which tasks; CloseDeep for the gru only, with --full for all."""
-    seeds: tuple[int, ...] | None = None
-    """Of the models; by default 0, with --full 0 to 4."""
     plot: str | None = None
     """Draw size against exact match into this PNG."""
 
 
 def jobs(config: CompressionBenchmark) -> list[CompressionJob]:
     """One a model, task and seed."""
-    seeds = config.seeds or range(5 if config.full else 1)
     found = []
     for setting in config.settings:
         steps, batch_size = (1500, 256) if setting == "Close" else (3000, 128)
@@ -92,7 +83,10 @@ def jobs(config: CompressionBenchmark) -> list[CompressionJob]:
             if setting != "Close" and (arch == WIDE or (arch != "gru" and not config.full)):
                 continue
             rate = {"transformer": 2e-3, "gpt": 2e-3, WIDE: 2e-3}.get(arch, 4e-3)
-            found += [CompressionJob(arch, f"bracket/{setting}-v0", seed, steps, batch_size, rate) for seed in seeds]
+            found += [
+                CompressionJob(arch, f"bracket/{setting}-v0", seed, steps, batch_size, rate)
+                for seed in config.chosen_seeds()
+            ]
     return found
 
 
@@ -112,32 +106,22 @@ def ways(arch: str) -> dict[str, Way]:
 
 def work(job: CompressionJob) -> dict[str, Any]:
     """Train, compress in every way; the rows that ``supervised.compress`` tells, and how far the ONNX file agrees."""
-    from supervised.compress.run import compress
-    from supervised.train.options import Train
-    from supervised.train.run import train
-
-    command = ["benchmarks.compression"]
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        console, told = Console(file=silence), Path(folder) / "rows.json"
-        shared: dict[str, Any] = {"runs_dir": folder, "setting": job.setting, "seed": job.seed}
-        shared |= {"steps": job.steps, "batch_size": job.batch_size, "learning_rate": job.learning_rate}
-        size: dict[str, Any] = {"arch": "gru", "units": 256} if job.arch == WIDE else {"arch": job.arch}
-        train(Train(name="as trained", **size, target=1.0, **shared), command, console)
+    shared: dict[str, Any] = {"setting": job.setting, "seed": job.seed, "steps": job.steps}
+    shared |= {"batch_size": job.batch_size, "learning_rate": job.learning_rate}
+    steps = {"fine_tune_steps": job.fine_tune_steps, "distill_steps": job.distill_steps}
+    size: dict[str, Any] = {"arch": "gru", "units": 256} if job.arch == WIDE else {"arch": job.arch}
+    with quiet_runs("benchmarks.compression") as runs:
+        runs.train(AS_TRAINED, **size, target=1.0, **shared)
         rows: dict[str, Any] = {}
         for name, way in ways(job.arch).items():
-            options: Way = {"run": "as trained", "runs_dir": folder, "name": name, "json": str(told), **way}
-            steps = {"fine_tune_steps": job.fine_tune_steps, "distill_steps": job.distill_steps}
-            config = Compress(**options, **steps)
-            compress(config, command, console)
-            before, after = json.loads(told.read_text(encoding="utf-8"))["rows"]
-            rows.setdefault("as trained", before)
+            runs.compress(name, **{"run": AS_TRAINED, **way, **steps})
+            before, after = runs.told()["rows"]
+            rows.setdefault(AS_TRAINED, before)
             rows[name] = after
         if job.arch == "gru":
-            labels = {"dataset_size": "300", "units": STUDENT_OPTIONS["units"], "json": str(told)}
-            train(Train(name="labels", **labels, **shared), command, console)
-            solver = json.loads(told.read_text(encoding="utf-8"))["solvers"][0]
-            rows[LABELS] = {"exact": solver["exact"]}
-        return {"rows": rows, "onnx": _exported(Path(folder) / "as trained", job.setting)}
+            runs.train("labels", dataset_size="300", units=STUDENT_OPTIONS["units"], **shared)
+            rows[LABELS] = {"exact": runs.told()["solvers"][0]["exact"]}
+        return {"rows": rows, "onnx": _exported(runs.folder / AS_TRAINED, job.setting)}
 
 
 def _exported(path: Path, setting: str) -> dict[str, Any] | None:
@@ -173,14 +157,11 @@ def table_rows(results: Sequence[tuple[CompressionJob, dict[str, Any]]]) -> list
 
 def main(config: CompressionBenchmark) -> None:
     """Run what is missing and print the tables."""
-    table = table_rows(run_grid("compression", jobs(config), work, config))
-    for view in (by_sparsity(table), marks(table), all_models(table)):
-        table_console().print(view)
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    rows = table_rows(run_grid("compression", jobs(config), work, config))
+    publish(config, {"rows": rows}, by_sparsity(rows), marks(rows), all_models(rows), console=table_console())
     if config.plot is not None:
-        plot(table, Path(config.plot))
+        plot(rows, Path(config.plot))
 
 
 if __name__ == "__main__":
-    sys.exit(run(CompressionBenchmark, main, prog="python -m benchmarks.compression"))
+    command(CompressionBenchmark, main, "compression")

@@ -15,21 +15,12 @@ split, decoded freely: under seen sentences, unseen paraphrases and unseen combi
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common.grid import GridOptions, by_seed, percent_of_seeds, run_grid
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import GridOptions, by_seed, command, median_worst, publish, quiet_runs, run_grid, table
 
 Arm = Literal["default", "default+hash", "hash", "none", "shuffled"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -61,36 +52,24 @@ def jobs(config: Conditioned) -> list[ConditionedJob]:
 
 def work(job: ConditionedJob) -> dict[str, Any]:
     """Train once; the exact match by group of sentences."""
-    from supervised.learning.session import run_session
     from supervised.runs.sentences import sentence_vectors
-    from supervised.train.check import check
     from supervised.train.conditioned import ConditionedLesson
-    from supervised.train.options import Train
 
     def vectors_of(encoder: str, sentences: Sequence[str]) -> Any:
         vectors = sentence_vectors(encoder, sentences)
         return shuffled(vectors, job.seed) if job.arm == "shuffled" else vectors
 
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        scores = Path(folder) / "scores.json"
-        config = Train(
-            name="run",
-            runs_dir=folder,
+    with quiet_runs("benchmarks.conditioned") as runs:
+        found = runs.train_lesson(
+            lambda config, run_config: ConditionedLesson(config, run_config, vectors_of),
             conditioned=True,
             ncl_encoder="default" if job.arm == "shuffled" else job.arm,
             steps=job.steps,
             eval_every=job.steps // 6,
             seed=job.seed,
-            json=str(scores),
         )
-
-        run_config = check(config)
-        lesson = ConditionedLesson(config, run_config, vectors_of)
-        found = run_session(lesson, config, run_config, None, ["benchmarks.conditioned"], Console(file=silence))
-        assert found is not None
-        seconds = found.metrics()[-1]["seconds"]
-        rows = json.loads(scores.read_text(encoding="utf-8"))["rows"]
-    return {**{row["sentences"]: row["exact"]["value"] for row in rows}, "seconds": seconds}
+        exact = {row["sentences"]: row["exact"]["value"] for row in runs.told()["rows"]}
+        return {**exact, "seconds": found.metrics()[-1]["seconds"]}
 
 
 def shuffled(vectors: Any, seed: int) -> Any:
@@ -107,17 +86,14 @@ def main(config: Conditioned) -> None:
     """Run what is missing and print the table."""
     from supervised.train.conditioned import GROUPS
 
-    table = by_seed(run_grid("conditioned", jobs(config), work, config), ("arm", "steps"))
-    view = Table(title="conditioned on a sentence: exact %, median (worst) seed", title_justify="left")
-    for heading in ("vector", "seeds", *GROUPS, "seconds"):
-        view.add_column(heading, justify="left" if heading == "vector" else "right")
-    for row in table:
-        shown = [percent_of_seeds(row[name]) for name in GROUPS]
+    rows = by_seed(run_grid("conditioned", jobs(config), work, config), ("arm", "steps"))
+    headings = ("vector", "seeds", *GROUPS, "seconds")
+    view = table("conditioned on a sentence: exact %, median (worst) seed", headings, left=("vector",))
+    for row in rows:
+        shown = [median_worst(row[name]) for name in GROUPS]
         view.add_row(row["arm"], str(len(row["seeds"])), *shown, f"{statistics.median(row['seconds']):.0f}")
-    Console().print(view)
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    publish(config, {"rows": rows}, view)
 
 
 if __name__ == "__main__":
-    sys.exit(run(Conditioned, main, prog="python -m benchmarks.conditioned"))
+    command(Conditioned, main, "conditioned")

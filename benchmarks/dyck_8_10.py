@@ -16,23 +16,29 @@ training.
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.common import (
+    GridOptions,
+    Result,
+    command,
+    grouped,
+    median_worst,
+    publish,
+    quiet_runs,
+    rounded_down,
+    run_grid,
+    seeds_of,
+    table,
+)
 from benchmarks.common.depth_walk import DepthWalk
-from benchmarks.common.grid import GridOptions, run_grid
-from bracket_env.atomic import write_text
 from bracket_env.cases import Case
-from bracket_env.command import run
 from bracket_env.errors import InputError, quote
 from bracket_env.random_streams import key
 from bracket_env.sampling.sampler import PrefixSampler
@@ -116,27 +122,22 @@ def jobs(config: Dyck) -> list[DyckJob]:
     if config.cases < 1:
         raise InputError(f"--cases must be at least 1, not {config.cases}")
     chosen = config.archs or (tuple(RECIPES) if config.full else _BY_DEFAULT)
-    seeds = range(5) if config.full else range(1)
     return [
         DyckJob(arch, seed, *recipe, cases=config.cases)
         for arch, recipe in RECIPES.items()
         if arch in chosen
-        for seed in seeds
+        for seed in config.default_seeds()
     ]
 
 
 def work(job: DyckJob) -> dict[str, Any]:
     """Train once; exact match and closing of the best model on every test."""
     from supervised.runs.loading import load
-    from supervised.train.options import Train
-    from supervised.train.run import train
 
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        config = Train(
-            name="run",
-            runs_dir=folder,
+    with quiet_runs("benchmarks.dyck_8_10") as runs:
+        run_folder = runs.train(
             setting=SETTING.id,
-            arch=job.arch,  # type: ignore[arg-type]
+            arch=job.arch,
             loss="all",
             steps=job.steps,
             batch_size=job.batch_size,
@@ -145,8 +146,6 @@ def work(job: DyckJob) -> dict[str, Any]:
             eval_cases=EVAL_CASES,
             seed=job.seed,
         )
-        run_folder = train(config, ["benchmarks.dyck_8_10"], Console(file=silence))
-        assert run_folder is not None
         seconds = run_folder.metrics()[-1]["seconds"]
         solver = load(run_folder.path)
     return {"seconds": seconds, "tests": {name: measure(solver, test.cases(job.cases)) for name, test in TESTS.items()}}
@@ -199,76 +198,57 @@ def _in_parts(function: Callable[[Sequence[str]], list[Any]], items: Sequence[st
     ]
 
 
-def rows(results: Sequence[tuple[DyckJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One row an architecture and test; what differs between seeds is a list."""
-    groups: dict[tuple[str, str], list[tuple[DyckJob, dict[str, Any]]]] = {}
-    for job, result in results:
-        for test in result["tests"]:
-            groups.setdefault((test, job.arch), []).append((job, result))
 
-    def values(members: Sequence[dict[str, Any]], *path: str) -> list[float | None]:
-        found = []
-        for member in members:
-            for step in path:
-                member = member[step]
-            found.append(member and member["value"])
-        return found
+    def values(estimates: Sequence[dict[str, Any] | None]) -> list[Any]:
+        return [estimate and estimate["value"] for estimate in estimates]
 
-    table = []
-    for (test, arch), members in sorted(groups.items(), key=lambda item: list(TESTS).index(item[0][0])):
-        tests = [result["tests"][test] for _, result in members]
-        table.append(
-            {
-                "test": test,
-                "arch": arch,
-                "seeds": [job.seed for job, _ in members],
-                "steps": members[0][0].steps,
-                "cases": members[0][0].cases,
-                "seconds": [result["seconds"] for _, result in members],
-                "exact": values(tests, "exact"),
-                "closing": values(tests, "closing"),
-                "by_distance": {
-                    distance: {"n": (told or {"n": 0})["n"], "closing": values(tests, "by_distance", distance)}
-                    for distance, told in tests[0]["by_distance"].items()
-                },
-            }
-        )
-    return table
+    return [
+        {
+            "test": test,
+            "arch": arch,
+            "seeds": seeds_of(members),
+            "steps": members[0][0].steps,
+            "cases": members[0][0].cases,
+            "seconds": [result["seconds"] for _, result in members],
+            "exact": values([found["exact"] for found in tests]),
+            "closing": values([found["closing"] for found in tests]),
+            "by_distance": {
+                distance: {
+                    "n": (told or {"n": 0})["n"],
+                    "closing": values([found["by_distance"][distance] for found in tests]),
+                }
+                for distance, told in tests[0]["by_distance"].items()
+            },
+        }
+        for test in TESTS
+        for (arch,), members in grouped(results, ("arch",)).items()
+        for tests in [[result["tests"][test] for _, result in members]]
+    ]
 
 
 def main(config: Dyck) -> None:
     """Run what is missing and print the table."""
-    table = rows(run_grid("dyck_8_10", jobs(config), work, config))
-    view = Table(
-        title="closing %, median (worst) seed; by distance from opener to closer",
-        title_justify="left",
+    found = rows(run_grid("dyck_8_10", jobs(config), work, config))
+    distances = [distance_name(bounds) for bounds in DISTANCES]
+    view = table(
+        "closing %, median (worst) seed; by distance from opener to closer",
+        ("words", "model", "closing", *distances, "exact", "seeds", "steps", "seconds"),
+        left=("words", "model"),
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    distances = [distance_name(bounds) for bounds in DISTANCES]
-    for heading in ("words", "model", "closing", *distances, "exact", "seeds", "steps", "seconds"):
-        view.add_column(heading, justify="left" if heading in ("words", "model") else "right")
     previous = None
-    for row in table:
-        figures = [_median_worst(row["closing"])]
-        figures += [_median_worst(row["by_distance"][distance]["closing"]) for distance in distances]
-        figures += [_median_worst(row["exact"]), str(len(row["seeds"])), str(row["steps"])]
+    shown = partial(median_worst, form=rounded_down(2), scale=1, lone=True)
+    for row in found:
+        by_distance = [shown(row["by_distance"][distance]["closing"]) for distance in distances]
+        figures = [shown(row["closing"]), *by_distance, shown(row["exact"]), str(len(row["seeds"])), str(row["steps"])]
         figures.append(f"{statistics.median_low(row['seconds']):.0f}")
         view.add_row(row["test"] if row["test"] != previous else "", row["arch"], *figures)
         previous = row["test"]
-    Console().print(view)
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
-
-
-def _median_worst(values: Sequence[float | None]) -> str:
-    """In percent, rounded down to hundredths, so that 100 means every closer."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return "-"
-    median, worst = (f"{int(10000 * value + 1e-6) / 100:g}" for value in (statistics.median_low(known), min(known)))
-    return median if len(known) == 1 else f"{median} ({worst})"
+    publish(config, {"rows": found}, view)
 
 
 if __name__ == "__main__":
-    sys.exit(run(Dyck, main, prog="python -m benchmarks.dyck_8_10"))
+    command(Dyck, main, "dyck_8_10")

@@ -12,21 +12,25 @@ episodes with prefixes of the test split for each column:
 
 from __future__ import annotations
 
-import json
-import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.common.grid import GridOptions, percent_of_seeds, run_grid
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import (
+    GridOptions,
+    Result,
+    command,
+    curve,
+    grouped,
+    median_worst,
+    publish,
+    quiet_runs,
+    run_grid,
+    seeds_of,
+    table,
+)
 
 Vectors = Literal["use", "hash", "none"]
 ARMS: tuple[Vectors, ...] = get_args(Vectors)
@@ -63,40 +67,27 @@ class InstructOptions(GridOptions):
 
 def jobs(config: InstructOptions) -> list[InstructJob]:
     """Seeds 0-4 with --full, else 0 and 1; the first seed of every arm comes first."""
-    seeds = range(5) if config.full else range(2)
-    return [InstructJob(vectors, seed, config.total_timesteps) for seed in seeds for vectors in config.vectors]
+    return [
+        InstructJob(vectors, seed, config.total_timesteps)
+        for seed in config.default_seeds(2)
+        for vectors in config.vectors
+    ]
 
 
 def work(job: InstructJob) -> dict[str, Any]:
     """Train once; the scores by column of the table, by kind of meaning too, and the curve."""
-    from agents.train_instruct.options import TrainInstruct
-    from agents.train_instruct.run import train
-
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        scores = Path(folder) / "scores.json"
-        config = TrainInstruct(
-            name="run",
-            runs_dir=folder,
-            ncl_encoder=job.vectors,
-            seed=job.seed,
-            total_timesteps=job.total_timesteps,
-            json=str(scores),
-        )
-        run_folder = train(config, ["benchmarks.instruct"], Console(file=silence))
-        curve = [[entry["timesteps"], entry["exact"]] for entry in run_folder.metrics()]
-        return {"scores": json.loads(scores.read_text(encoding="utf-8")), "curve": curve}
+    with quiet_runs("benchmarks.instruct") as runs:
+        run_folder = runs.train_instruct(ncl_encoder=job.vectors, seed=job.seed, total_timesteps=job.total_timesteps)
+        return {"scores": runs.told(), "curve": curve(run_folder, "timesteps", "exact")}
 
 
-def rows(results: Sequence[tuple[InstructJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One row an encoder and budget, with the figure of every seed."""
-    groups: dict[InstructJob, list[tuple[InstructJob, dict[str, Any]]]] = {}
-    for job, result in results:
-        groups.setdefault(replace(job, seed=0), []).append((job, result))
     return [
         {
-            "vectors": job.vectors,
-            "budget": job.total_timesteps,
-            "seeds": [member.seed for member, _ in members],
+            "vectors": vectors,
+            "budget": budget,
+            "seeds": seeds_of(members),
             "exact": {
                 column: [_value(result["scores"][name], language) for _, result in members]
                 for column, (name, language) in COLUMNS.items()
@@ -110,7 +101,7 @@ def rows(results: Sequence[tuple[InstructJob, dict[str, Any]]]) -> list[dict[str
                 for name in ("seen sentences", "unseen combinations, seen patterns")
             },
         }
-        for job, members in groups.items()
+        for (vectors, budget), members in grouped(results, ("vectors", "total_timesteps")).items()
     ]
 
 
@@ -119,33 +110,25 @@ def _value(scores: dict[str, Any], language: str | None) -> float:
     return float(estimate["value"])
 
 
-def show(table: Sequence[dict[str, Any]], console: Console) -> None:
+def by_vectors(found: Sequence[dict[str, Any]]) -> Table:
     """Median and, in parentheses, worst seed; then the unseen sentences by kind of meaning."""
-    view = Table(
-        title="Exact answers in %, 1000 test episodes a column: median (worst) seed",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for heading in ("", *(row["vectors"] for row in table)):
-        view.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
-    view.add_row("seeds", *(str(len(row["seeds"])) for row in table))
+    title = "Exact answers in %, 1000 test episodes a column: median (worst) seed"
+    view = table(title, ("", *(row["vectors"] for row in found)), left=("",), plain=True)
+    view.add_row("seeds", *(str(len(row["seeds"])) for row in found))
     for column in COLUMNS:
-        view.add_row(column, *(percent_of_seeds(row["exact"][column]) for row in table))
-    for kind in table[0]["unseen_by_kind"] if table else ():
-        view.add_row(f"unseen, {kind}", *(percent_of_seeds(row["unseen_by_kind"][kind]) for row in table))
-    for name in table[0]["chance"] if table else ():
-        view.add_row(f"chance, {name}", *(f"{100 * row['chance'][name]:.1f}" for row in table))
-    console.print(view)
+        view.add_row(column, *(median_worst(row["exact"][column]) for row in found))
+    for kind in found[0]["unseen_by_kind"] if found else ():
+        view.add_row(f"unseen, {kind}", *(median_worst(row["unseen_by_kind"][kind]) for row in found))
+    for name in found[0]["chance"] if found else ():
+        view.add_row(f"chance, {name}", *(f"{100 * row['chance'][name]:.1f}" for row in found))
+    return view
 
 
 def main(config: InstructOptions) -> None:
     """Run what is missing and print the table."""
-    table = rows(run_grid("instruct", jobs(config), work, config))
-    show(table, Console())
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    found = rows(run_grid("instruct", jobs(config), work, config))
+    publish(config, {"rows": found}, by_vectors(found))
 
 
 if __name__ == "__main__":
-    sys.exit(run(InstructOptions, main, prog="python -m benchmarks.instruct"))
+    command(InstructOptions, main, "instruct")

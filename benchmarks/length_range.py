@@ -19,23 +19,41 @@ Beside it the time that a model takes to write one symbol after a prefix of n br
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.common.grid import GridOptions, run_grid
-from benchmarks.common.range_map import DEPTHS, LENGTHS, LONGER, TRAINED, cells, range_name
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import (
+    GridOptions,
+    Result,
+    command,
+    grouped,
+    median_worst,
+    publish,
+    quiet_runs,
+    rounded_down,
+    run_grid,
+    seeds_of,
+    table,
+)
+from benchmarks.common.range_map import (
+    DEPTHS,
+    LENGTHS,
+    LONGER,
+    TRAINED,
+    cells,
+    exact_answers,
+    plot_costs,
+    plot_maps,
+    range_name,
+    seconds_a_symbol,
+)
 from bracket_env.errors import InputError, quote
 from bracket_env.sampling.distributions import CountedWalk
 from bracket_env.sampling.settings import SETTINGS, Setting, get_setting
@@ -68,6 +86,12 @@ class RangeJob:
     """Whether prefixes of exactly 500 and 1 000 symbols are asked for too."""
     timed: bool = False
     """Whether it is measured what a symbol costs."""
+
+    @property
+    def model(self) -> str:
+        """The row that it belongs to."""
+        what = (self.arch, self.options, self.pairs)
+        return next(name for name, other in RECIPES.items() if (other.arch, other.options, other.pairs) == what)
 
 
 @dataclass(frozen=True)
@@ -112,8 +136,8 @@ class LengthRange(GridOptions):
     """Draw the maps and the cost of a symbol into this folder: length_depth.png and length_cost.png."""
 
 
-def jobs(config: LengthRange) -> list[tuple[str, RangeJob]]:
-    """Rows and their runs: seed 0 of every model; with --full seeds 0-4, and of the stack 0-9.
+def jobs(config: LengthRange) -> list[RangeJob]:
+    """Seed 0 of every model; with --full seeds 0-4, and of the stack 0-9.
 
     Raises:
         InputError: an unknown model.
@@ -122,7 +146,7 @@ def jobs(config: LengthRange) -> list[tuple[str, RangeJob]]:
         if name not in RECIPES:
             raise InputError(f"--models must be some of {', '.join(map(quote, RECIPES))}, not {quote(name)}")
     return [
-        (name, _job(recipe, seed))
+        _job(recipe, seed)
         for name, recipe in RECIPES.items()
         if (name in config.models if config.models else config.full or not recipe.full_only)
         for seed in range(recipe.seeds if config.full else 1)
@@ -145,20 +169,15 @@ def _job(recipe: Recipe, seed: int) -> RangeJob:
 
 def work(job: RangeJob) -> dict[str, Any]:
     """Train once; the share of exact answers in every cell and the seconds a symbol at every length."""
-    from benchmarks.common.range_map import exact_answers, seconds_a_symbol
     from supervised.runs.loading import load
-    from supervised.train.options import Train
-    from supervised.train.run import train
 
     SETTINGS[SHORT.id] = SHORT  # in this worker process only: the task is no environment
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        config = Train(
-            name="run",
-            runs_dir=folder,
+    with quiet_runs("benchmarks.length_range") as runs:
+        run_folder = runs.train(
             setting=SHORT.id,
             pairs=job.pairs,
             dataset_size=str(LABELS),
-            arch=job.arch,  # type: ignore[arg-type]
+            arch=job.arch,
             steps=job.steps,
             batch_size=job.batch_size,
             learning_rate=job.learning_rate,
@@ -166,8 +185,6 @@ def work(job: RangeJob) -> dict[str, Any]:
             seed=job.seed,
             **dict(job.options),
         )
-        run_folder = train(config, ["benchmarks.length_range"], Console(file=silence))
-        assert run_folder is not None
         seconds, validation = run_folder.metrics()[-1]["seconds"], run_folder.best_metadata()["exact"]
         solver = load(run_folder.path)
     model, tokenizer = solver.model, solver.tokenizer
@@ -190,15 +207,12 @@ def work(job: RangeJob) -> dict[str, Any]:
     }
 
 
-def rows(results: Sequence[tuple[str, RangeJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One row a model; what differs between seeds is a list, in the order of the seeds."""
-    groups: dict[str, list[tuple[RangeJob, dict[str, Any]]]] = {}
-    for name, job, result in results:
-        groups.setdefault(name, []).append((job, result))
     return [
         {
             "model": name,
-            "seeds": [job.seed for job, _ in members],
+            "seeds": seeds_of(members),
             "steps": members[0][0].steps,
             "batch_size": members[0][0].batch_size,
             **{measure: [result[measure] for _, result in members] for measure in ("seconds", "validation")},
@@ -208,55 +222,54 @@ def rows(results: Sequence[tuple[str, RangeJob, dict[str, Any]]]) -> list[dict[s
             ],
             "cost": next((result["cost"] for _, result in members if result["cost"]), []),
         }
-        for name, members in groups.items()
+        for (name,), members in grouped(results, ("model",)).items()
     ]
 
 
-def _table(table: Sequence[dict[str, Any]], title: str, columns: dict[str, tuple[str, str]], *, runs: bool) -> Table:
-    """``columns``: heading -> the length and the depth of a cell; ``runs`` adds what the training took."""
-    view = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    view.add_column("model", no_wrap=True)
-    for heading in (*columns, *(("seeds", "seconds") if runs else ())):
-        view.add_column(heading, justify="right")
-    for row in table:
+def exact_table(
+    found: Sequence[dict[str, Any]], where: str, columns: dict[str, tuple[str, str]], *, runs: bool = False
+) -> Table:
+    """Exact match of the models that were asked in these cells.
+
+    Args:
+        where: what the columns are, for the title.
+        columns: heading -> the length and the depth of a cell.
+        runs: also what the training took.
+    """
+    headings = ("model", *columns, *(("seeds", "seconds") if runs else ()))
+    title = f"exact %, median (worst) seed, {where}"
+    view = table(title, headings, left=("model",), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    view.columns[0].no_wrap = True
+    shown = partial(median_worst, form=rounded_down(1), scale=1, lone=True)
+    for row in found:
         exact = {(cell["length"], cell["depth"]): cell["exact"] for cell in row["cells"]}
-        if not any(place in exact for place in columns.values()):
-            continue
-        cells = [_median_worst(exact[place]) if place in exact else "" for place in columns.values()]
-        if runs:
-            cells += [str(len(row["seeds"])), f"{statistics.median_low(row['seconds']):.0f}"]
-        view.add_row(row["model"], *cells)
+        if any(place in exact for place in columns.values()):
+            figures = [shown(exact[place]) if place in exact else "" for place in columns.values()]
+            took = [str(len(row["seeds"])), f"{statistics.median_low(row['seconds']):.0f}"] if runs else []
+            view.add_row(row["model"], *figures, *took)
     return view
-
-
-def _median_worst(values: Sequence[float]) -> str:
-    """In percent, rounded down to tenths, so that 100 means every case."""
-    median, worst = (f"{int(1000 * value + 1e-6) / 10:g}" for value in (statistics.median_low(values), min(values)))
-    return median if len(values) == 1 else f"{median} ({worst})"
 
 
 def main(config: LengthRange) -> None:
     """Run what is missing, print the tables and draw the plots."""
     wanted = jobs(config)
-    done = dict(run_grid("length_range", [job for _, job in wanted], work, config))
-    table = rows([(name, job, done[job]) for name, job in wanted if job in done])
-    console, trained, longer = Console(), range_name(TRAINED), range_name(LONGER)
+    found = rows(run_grid("length_range", wanted, work, config))
+    trained, longer = range_name(TRAINED), range_name(LONGER)
     by_length = {range_name(bounds): (range_name(bounds), trained) for bounds in LENGTHS}
-    console.print(_table(table, f"exact %, median (worst) seed, by length at depth {trained}", by_length, runs=False))
     by_depth = {range_name(bounds): (longer, range_name(bounds)) for bounds in DEPTHS}
-    console.print(_table(table, f"exact %, median (worst) seed, by depth at length {longer}", by_depth, runs=True))
-    marks = {f"exactly {length}": (str(length), trained) for length in (500, 1000)}
-    if any(job.marks for _, job in wanted):
-        console.print(_table(table, f"exact %, median (worst) seed, at one length, depth {trained}", marks, runs=False))
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
-    if config.plot is not None and table:
-        from benchmarks.common.range_plots import plot_costs, plot_maps
-
-        plot_maps(table, Path(config.plot) / "length_depth.png")
-        if any(row["cost"] for row in table):
-            plot_costs(table, Path(config.plot) / "length_cost.png")
+    views = [
+        exact_table(found, f"by length at depth {trained}", by_length),
+        exact_table(found, f"by depth at length {longer}", by_depth, runs=True),
+    ]
+    if any(job.marks for job in wanted):
+        marks = {f"exactly {length}": (str(length), trained) for length in (500, 1000)}
+        views.append(exact_table(found, f"at one length, depth {trained}", marks))
+    publish(config, {"rows": found}, *views)
+    if config.plot is not None and found:
+        plot_maps(found, Path(config.plot) / "length_depth.png")
+        if any(row["cost"] for row in found):
+            plot_costs(found, Path(config.plot) / "length_cost.png")
 
 
 if __name__ == "__main__":
-    sys.exit(run(LengthRange, main, prog="python -m benchmarks.length_range"))
+    command(LengthRange, main, "length_range")

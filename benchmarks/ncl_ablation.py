@@ -19,23 +19,25 @@ Figures are the best model (chosen on 1000 validation cases) on 1000 cases of th
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common.grid import GridOptions, by_seed, run_grid
-from benchmarks.common.label_curves import Curve, plot_curves, saving
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import (
+    SeededGridOptions,
+    by_seed,
+    command,
+    median_worst,
+    publish,
+    quiet_runs,
+    run_grid,
+    table,
+    task_name,
+)
+from benchmarks.common.plots import Curve, plot_by_labels
 
 SENTENCES = {
     "none": (),
@@ -50,7 +52,11 @@ SENTENCES = {
 }
 Arm = Literal["none", "open", "all", "unrelated", "contradicting", "rules", "random", "entropy", "oracle"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-METHODS = {"none": ("none", False), "none + augmentation": ("none", True), "all sentences": ("all", False)}
+METHODS: dict[str, tuple[Arm, bool]] = {
+    "none": ("none", False),
+    "none + augmentation": ("none", True),
+    "all sentences": ("all", False),
+}
 """Lines of the curves -> arm, and whether labels are augmented."""
 UNLABELLED = 3000
 
@@ -68,7 +74,7 @@ class NCLJob:
 
 
 @dataclass(frozen=True)
-class NCLAblation(GridOptions):
+class NCLAblation(SeededGridOptions):
     """Exact match by sentences, labels and augmentation, beside the controls."""
 
     arms: tuple[Arm, ...] = ARMS
@@ -81,8 +87,6 @@ class NCLAblation(GridOptions):
     """Without augmentation, with it, or both."""
     curve: tuple[int, ...] = (0, 100, 1000, 3000)
     """Further numbers of labels, for none, none with augmentation and all sentences."""
-    seeds: tuple[int, ...] | None = None
-    """Which seeds (0, with --full 0 1 2 3 4)."""
     plot: str | None = None
     """Draw exact match by number of labels into this PNG."""
 
@@ -90,13 +94,12 @@ class NCLAblation(GridOptions):
 def jobs(config: NCLAblation) -> list[NCLJob]:
     """Both tasks with --full, else the first one; a seed is finished before the next one begins."""
     settings = config.settings if config.full else config.settings[:1]
-    seeds = config.seeds if config.seeds is not None else range(5) if config.full else range(1)
     cells = [(arm, n, augment) for n in config.labels for augment in config.augment for arm in config.arms]
     # Without labels and without sentences there is nothing to learn from.
     cells += [(arm, n, augment) for n in config.curve for arm, augment in METHODS.values() if n or arm != "none"]
     return [
         NCLJob(f"bracket/{setting}-v0", arm, labels, augment, seed)
-        for seed in seeds
+        for seed in config.chosen_seeds()
         for setting in settings
         for arm, labels, augment in dict.fromkeys(cells)
     ]
@@ -104,16 +107,11 @@ def jobs(config: NCLAblation) -> list[NCLJob]:
 
 def work(job: NCLJob) -> dict[str, Any]:
     """Train once; the scores of the best model on the test split."""
-    from supervised.learning.session import run_session
-    from supervised.train.check import check
     from supervised.train.lesson import CompletionLesson
-    from supervised.train.options import Train
 
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        scores = Path(folder) / "scores.json"
-        config = Train(
-            name="run",
-            runs_dir=folder,
+    with quiet_runs("benchmarks.ncl_ablation") as runs:
+        found = runs.train_lesson(
+            lambda config, run_config: CompletionLesson(config, run_config, partial(_examples, job=job)),
             setting=job.setting,
             dataset_size=str(job.labels + (UNLABELLED if job.arm == "oracle" else 0)),
             augment=("all",) if job.augment else ("none",),
@@ -122,21 +120,13 @@ def work(job: NCLJob) -> dict[str, Any]:
             steps=job.steps,
             eval_every=job.steps // 4,
             seed=job.seed,
-            json=str(scores),
         )
-        run_config = check(config)
-        lesson = CompletionLesson(config, run_config, partial(_examples, job=job))
-        found = run_session(lesson, config, run_config, None, ["benchmarks.ncl_ablation"], Console(file=silence))
-        assert found is not None
-        seconds = found.metrics()[-1]["seconds"]
-        solver = json.loads(scores.read_text(encoding="utf-8"))["solvers"][0]
-    needs_stack = solver["needs_stack"] and solver["needs_stack"]["value"]
-    return {"exact": solver["exact"]["value"], "needs_stack": needs_stack, "seconds": seconds}
+        return {**runs.test_figures(), "seconds": found.metrics()[-1]["seconds"]}
 
 
 def _examples(config: Any, run_config: Any, job: NCLJob) -> Any:
     """The batches of an arm and what is learned from them; those without language get their rules here."""
-    from benchmarks.common.entropy import EntropyObjective
+    from benchmarks.common.controls import Entropy
     from bracket_env.random_streams import below, bits, key
     from ncl_reward.rules.bracket_rules import BRACKET_RULES
     from ncl_reward.rules.rule import Slots, StatedRule
@@ -144,6 +134,7 @@ def _examples(config: Any, run_config: Any, job: NCLJob) -> Any:
     from supervised.train.examples import train_examples, unlabelled_source
     from supervised.train.instructed import InstructedBatches, unlabelled_batch
 
+    labelled: Any
     labelled, objective = train_examples(config, run_config)
     if job.arm not in ("rules", "random", "entropy"):
         return labelled, objective
@@ -163,69 +154,82 @@ def _examples(config: Any, run_config: Any, job: NCLJob) -> Any:
         labels=NextToken(everywhere=False),
         seed=config.seed,
     )
-    return batches, EntropyObjective(batches.objective) if job.arm == "entropy" else batches.objective
+    learned = batches.objective
+    return batches, Entropy(learned.labelled, weight=1.0) if job.arm == "entropy" else learned
 
 
-def curves(table: Sequence[dict[str, Any]]) -> dict[str, dict[str, Curve]]:
+@dataclass(frozen=True)
+class Saving:
+    """How many labels another method needs for what this one reaches."""
+
+    labels: int
+    """Of this method."""
+    exact: float
+    """What its median seed reaches with them."""
+    other: int
+    """Labels with which the other one is at least as good, or the most that were tried."""
+    reached: bool
+    """Whether it is, with that many."""
+
+    def __str__(self) -> str:
+        bound = "" if self.reached else "more than "
+        return f"{bound}{self.other / self.labels:.3g}-fold ({self.labels} against {bound}{self.other} labels)"
+
+
+def saving(curve: Curve, other: Curve, labels: int) -> Saving:
+    """What ``curve`` saves ``other`` at ``labels``, by the medians of the seeds.
+
+    Args:
+        curve: has ``labels``, which is at least 1.
+        other: not empty.
+    """
+    exact = statistics.median_low(curve[labels])
+    enough = [n for n in sorted(other) if n > 0 and statistics.median_low(other[n]) >= exact]
+    return Saving(labels, exact, enough[0] if enough else max(other), bool(enough))
+
+
+def curves(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Curve]]:
     """Task -> method -> labels -> exact match of each seed."""
-    found: dict[str, dict[str, dict[int, Sequence[float]]]] = {}
-    for method, (arm, augment) in METHODS.items():
-        for row in table:
-            if (row["arm"], row["augment"]) == (arm, augment):
-                found.setdefault(_task(row), {}).setdefault(method, {})[row["labels"]] = row["exact"]
-    return found  # type: ignore[return-value]
+    found: dict[str, dict[str, Any]] = {}
+    for method, arm_and_augment in METHODS.items():
+        for row in rows:
+            if (row["arm"], row["augment"]) == arm_and_augment:
+                found.setdefault(task_name(row), {}).setdefault(method, {})[row["labels"]] = row["exact"]
+    return found
 
 
-def show(table: Sequence[dict[str, Any]], console: Console) -> None:
+def views(rows: Sequence[dict[str, Any]]) -> Iterator[Any]:
     """All arms, then the curves with what sentences save."""
-    view = Table(title="NCL: exact %, median (worst) seed, 1000 test cases", title_justify="left")
-    for heading in ("task", "labels", "augmented", "arm", "seeds", "exact %", "stack %", "seconds"):
-        view.add_column(heading, justify="left" if heading in ("task", "augmented", "arm") else "right")
-    for row in sorted(table, key=lambda row: (row["setting"], row["labels"], row["augment"])):
-        known = [100 * value for value in row["needs_stack"] if value is not None]
-        view.add_row(
-            _task(row),
-            str(row["labels"]),
-            "yes" if row["augment"] else "",
-            row["arm"],
-            str(len(row["seeds"])),
-            _median_worst([100 * value for value in row["exact"]]),
-            _median_worst(known) if known else "-",
-            f"{statistics.median(row['seconds']):.0f}",
-        )
-    console.print(view)
-    for task, methods in curves(table).items():
-        by_labels = Table(title=f"{task}: exact % by labels, median (worst) seed", title_justify="left")
+    view = table(
+        "NCL: exact %, median (worst) seed, 1000 test cases",
+        ("task", "labels", "augmented", "arm", "seeds", "exact %", "stack %", "seconds"),
+        left=("task", "augmented", "arm"),
+    )
+    for row in sorted(rows, key=lambda row: (row["setting"], row["labels"], row["augment"])):
+        shown = [median_worst(row[name]) for name in ("exact", "needs_stack")]
+        cells = (row["arm"], str(len(row["seeds"])), *shown, f"{statistics.median(row['seconds']):.0f}")
+        view.add_row(task_name(row), str(row["labels"]), "yes" if row["augment"] else "", *cells)
+    yield view
+    for task, methods in curves(rows).items():
         columns = sorted({n for curve in methods.values() for n in curve})
-        for heading in ("method", *map(str, columns)):
-            by_labels.add_column(heading, justify="left" if heading == "method" else "right")
+        title = f"{task}: exact % by labels, median (worst) seed"
+        by_labels = table(title, ("method", *map(str, columns)), left=("method",))
         for method, curve in methods.items():
-            cells = [_median_worst([100 * value for value in curve[n]]) if n in curve else "-" for n in columns]
-            by_labels.add_row(method, *cells)
-        console.print(by_labels)
+            by_labels.add_row(method, *(median_worst(curve.get(n, ())) for n in columns))
+        yield by_labels
         told, untold = (methods.get(name, {}) for name in ("all sentences", "none + augmentation"))
         for n in sorted(set(told) - {0}) if untold else []:
-            console.print(f"all sentences with {n} labels: {saving(told, untold, n)} of none + augmentation")
+            yield f"all sentences with {n} labels: {saving(told, untold, n)} of none + augmentation"
 
 
 def main(config: NCLAblation) -> None:
     """Run what is missing and print the tables."""
     groups = ("setting", "labels", "augment", "arm", "steps")
-    table = by_seed(run_grid("ncl_ablation", jobs(config), work, config), groups)
-    show(table, Console())
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    rows = by_seed(run_grid("ncl_ablation", jobs(config), work, config), groups)
+    publish(config, {"rows": rows}, *views(rows))
     if config.plot is not None:
-        plot_curves(curves(table), Path(config.plot))
-
-
-def _task(row: dict[str, Any]) -> str:
-    return str(row["setting"]).removeprefix("bracket/").removesuffix("-v0")
-
-
-def _median_worst(values: Sequence[float]) -> str:
-    return f"{statistics.median_low(values):.1f} ({min(values):.1f})"
+        plot_by_labels(curves(rows), Path(config.plot))
 
 
 if __name__ == "__main__":
-    sys.exit(run(NCLAblation, main, prog="python -m benchmarks.ncl_ablation"))
+    command(NCLAblation, main, "ncl_ablation")

@@ -17,24 +17,31 @@ Success is the share of 1000 validation cases answered perfectly, decoded freely
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.common.grid import GridOptions, percent_of_seeds, run_grid
-from benchmarks.ppo_learning_curve import median_and_worst, reached
-from bracket_env.atomic import write_bytes, write_text
-from bracket_env.command import run
+from benchmarks.common import (
+    GridOptions,
+    Result,
+    command,
+    curve,
+    grouped,
+    levels_reached,
+    median_worst,
+    publish,
+    quiet_runs,
+    run_grid,
+    seeds_of,
+    steps_needed,
+    table,
+)
+from benchmarks.common.plots import learning_curves, panels, save
 from bracket_env.sampling.settings import get_setting
 
 if TYPE_CHECKING:
@@ -92,21 +99,16 @@ def jobs(config: NCLRewardOptions) -> list[NCLRewardJob]:
     """Seeds 0-4 with --full, else 0 and 1; the first seed of every arm comes first."""
     return [
         NCLRewardJob(arm, seed, config.encoder, config.total_timesteps, config.weight, config.base, config.mask)
-        for seed in (range(5) if config.full else range(2))
+        for seed in config.default_seeds(2)
         for arm in config.arms
     ]
 
 
 def work(job: NCLRewardJob) -> dict[str, Any]:
     """Train once; the curve and the final scores."""
-    from agents.train_ppo.options import TrainPPO
-    from agents.train_ppo.run import train
-
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        scores = Path(folder) / "scores.json"
-        config = TrainPPO(
-            name="run",
-            runs_dir=folder,
+    with quiet_runs("benchmarks.ncl_reward") as runs:
+        run_folder = runs.train_ppo(
+            shape=partial(shape_of, job),
             setting=job.setting,
             arch=job.encoder,
             on_mistake="continue",
@@ -118,19 +120,15 @@ def work(job: NCLRewardJob) -> dict[str, Any]:
             seed=job.seed,
             total_timesteps=job.total_timesteps,
             eval_every=job.eval_every,
-            json=str(scores),
         )
-        run_folder = train(config, ["benchmarks.ncl_reward"], Console(file=silence), shape=shape_of(job, config))
-        curve = [[e["timesteps"], e["seconds"], e["exact"]] for e in run_folder.metrics()]
-        solver = json.loads(scores.read_text(encoding="utf-8"))["solvers"][0]
-    return {"curve": curve, "exact": solver["exact"]["value"], "needs_stack": solver["needs_stack"]["value"]}
+        return {"curve": curve(run_folder, "timesteps", "seconds", "exact"), **runs.test_figures()}
 
 
 def shape_of(job: NCLRewardJob, config: TrainPPO) -> Shape | None:
     """The reward of the arms without sentences; ``None`` leaves it to the sentences."""
     from agents.train_ppo.check import check
     from agents.train_ppo.shaping import shaping, stated
-    from benchmarks.common.length_reward import LengthReward
+    from benchmarks.common.controls import LengthReward
     from bracket_env.random_streams import below, bits, key
     from ncl_reward.reward.potential import Potential
     from ncl_reward.reward.shaping import VectorNCLReward
@@ -155,88 +153,52 @@ def shape_of(job: NCLRewardJob, config: TrainPPO) -> Shape | None:
     return shaping(right, task.language, drawn)
 
 
-def rows(results: Sequence[tuple[NCLRewardJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One row an arm, for each encoder, budget and weight."""
-    groups: dict[NCLRewardJob, list[tuple[NCLRewardJob, dict[str, Any]]]] = {}
-    for job, result in results:
-        groups.setdefault(replace(job, seed=0), []).append((job, result))
-    table = []
-    for job, members in groups.items():
-        levels = {level: [reached(result["curve"], level) for _, result in members] for level in LEVELS}
-        table.append(
-            {
-                "arm": job.arm,
-                "encoder": job.encoder,
-                "budget": job.total_timesteps,
-                "weight": job.weight,
-                "base": job.base,
-                "mask": job.mask,
-                "seeds": [member.seed for member, _ in members],
-                "steps": {str(level): [hit and hit[0] for hit in hits] for level, hits in levels.items()},
-                "last": [result["curve"][-1][2] for _, result in members],
-                "exact": [result["exact"] for _, result in members],
-                "needs_stack": [result["needs_stack"] for _, result in members],
-                "seconds": [result["curve"][-1][1] for _, result in members],
-            }
-        )
-    return table
+    columns = {"arm": "arm", "encoder": "encoder", "budget": "total_timesteps"}
+    columns |= {name: name for name in ("weight", "base", "mask")}
+    return [
+        {
+            **dict(zip(columns, group, strict=True)),
+            "seeds": seeds_of(members),
+            "steps": levels_reached(members, LEVELS)[0],
+            "last": [result["curve"][-1][2] for _, result in members],
+            "exact": [result["exact"] for _, result in members],
+            "needs_stack": [result["needs_stack"] for _, result in members],
+            "seconds": [result["curve"][-1][1] for _, result in members],
+        }
+        for group, members in grouped(results, tuple(columns.values())).items()
+    ]
 
 
-def show(table: Sequence[dict[str, Any]], console: Console) -> None:
+def by_arm(found: Sequence[dict[str, Any]]) -> Table:
     """Median and, in parentheses, worst seed."""
-    view = Table(
-        title="Sparse CloseDeep: median (worst) seed; first evaluation at a level, best model on 1000 test cases",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+    view = table(
+        "Sparse CloseDeep: median (worst) seed; first evaluation at a level, best model on 1000 test cases",
+        ("arm", "seeds", "to 50 %", "to 90 %", "last %", "exact %", "stack %", "seconds"),
+        left=("arm",),
+        plain=True,
     )
-    for heading in ("arm", "seeds", "to 50 %", "to 90 %", "last %", "exact %", "stack %", "seconds"):
-        view.add_column(heading, justify="left" if heading == "arm" else "right", no_wrap=True)
-    for row in table:
-        steps = [median_and_worst(row["steps"][str(level)], row["budget"]) for level in LEVELS]
-        shares = [percent_of_seeds(row[name]) for name in ("last", "exact", "needs_stack")]
+    for row in found:
+        steps = [steps_needed(hits, row["budget"]) for hits in row["steps"].values()]
+        shares = [median_worst(row[name]) for name in ("last", "exact", "needs_stack")]
         view.add_row(row["arm"], str(len(row["seeds"])), *steps, *shares, f"{statistics.median(row['seconds']):.0f}")
-    console.print(view)
-
-
-def plot(results: Sequence[tuple[NCLRewardJob, dict[str, Any]]], path: Path) -> None:
-    """Success over steps: the median seed as a line, the range of all seeds shaded."""
-    import io
-
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    for arm, colour in zip(ARMS, COLOURS, strict=True):
-        curves = [result["curve"] for job, result in results if job.arm == arm]
-        if not curves:
-            continue
-        length = min(map(len, curves))
-        steps = [point[0] for point in curves[0][:length]]
-        exact = 100 * np.array([[point[2] for point in curve[:length]] for curve in curves])
-        axis.fill_between(steps, exact.min(0), exact.max(0), color=colour, alpha=0.2, linewidth=0)
-        axis.plot(steps, np.median(exact, 0), color=colour, label=f"{arm} ({len(curves)} seeds)")
-    axis.set(title="CloseDeep, sparse", xlabel="environment steps", ylabel="success, %", ylim=(0, 101))
-    axis.grid(alpha=0.3)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
-    image = io.BytesIO()
-    figure.savefig(image, dpi=110)
-    write_bytes(path, image.getvalue())
+    return view
 
 
 def main(config: NCLRewardOptions) -> None:
-    """Run what is missing and print the table."""
+    """Run what is missing, print the table and draw the curves."""
     results = run_grid("ncl_reward", jobs(config), work, config)
-    table = rows(results)
-    show(table, Console())
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    found = rows(results)
+    publish(config, {"rows": found}, by_arm(found))
     if config.plot is not None:
-        plot(results, Path(config.plot))
+        figure, ((axis,),) = panels(1, 7, 4)
+        curves = {arm: [result["curve"] for job, result in results if job.arm == arm] for arm in ARMS}
+        learning_curves(axis, curves, dict(zip(ARMS, COLOURS, strict=True)))
+        axis.set(title="CloseDeep, sparse", ylabel="success, %")
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        save(figure, Path(config.plot))
 
 
 if __name__ == "__main__":
-    sys.exit(run(NCLRewardOptions, main, prog="python -m benchmarks.ncl_reward"))
+    command(NCLRewardOptions, main, "ncl_reward")

@@ -12,19 +12,12 @@ the pair occurs, and on those of them in which it is still open, decoded freely.
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common.grid import GridOptions, by_seed, percent_of_seeds, run_grid
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import GridOptions, by_seed, command, median_worst, publish, quiet_runs, run_grid, table
+from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 
 PAIR = "『』"
 INTRODUCED = "『 is closed by 』."
@@ -61,7 +54,7 @@ def jobs(config: NewPair) -> list[NewPairJob]:
     """A seed is finished before the next one begins."""
     return [
         NewPairJob(arm, labels, augment, seed)
-        for seed in (range(5) if config.full else range(1))
+        for seed in config.default_seeds()
         for labels in config.labels
         for augment in config.augment
         for arm in SENTENCES
@@ -70,16 +63,12 @@ def jobs(config: NewPair) -> list[NewPairJob]:
 
 def work(job: NewPairJob) -> dict[str, Any]:
     """Train once; the best model on cases with the pair."""
-    from bracket_env.sampling.settings import get_setting
+    from bracket_env.scores.scoring import score
     from supervised.runs.loading import load
-    from supervised.train.options import Train
-    from supervised.train.run import train
 
-    setting = get_setting(Train.setting)
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        config = Train(
-            name="run",
-            runs_dir=folder,
+    setting = get_setting(DEFAULT_SETTING)
+    with quiet_runs("benchmarks.new_pair") as runs:
+        found = runs.train(
             pairs=(*setting.pairs, PAIR),
             labelled_pairs=setting.pairs,
             dataset_size=str(job.labels),
@@ -91,17 +80,17 @@ def work(job: NewPairJob) -> dict[str, Any]:
             eval_every=job.steps // 6,
             seed=job.seed,
         )
-        found = train(config, ["benchmarks.new_pair"], Console(file=silence))
-        assert found is not None
-        drawn = setting.evaluation_cases("test", 3 * CASES, pairs=config.pairs)
+        drawn = setting.evaluation_cases("test", 3 * CASES, pairs=(*setting.pairs, PAIR))
         cases = [case for case in drawn if PAIR[0] in case.prefix][:CASES]
-        answers = load(found.path).complete([case.prefix for case in cases])
-        right = [answer == case.completion for answer, case in zip(answers, cases, strict=True)]
-        opened = [ok for ok, case in zip(right, cases, strict=True) if PAIR[1] in case.completion]
+        opened = [case for case in cases if PAIR[1] in case.completion]
+        solver = load(found.path)
+        exact, exact_opened = (
+            score(solver, some, solver.tokenizer.language, name="run").exact.value for some in (cases, opened)
+        )
         return {
-            "exact": sum(right) / len(right),
-            "opened": sum(opened) / len(opened),
-            "cases": len(right),
+            "exact": exact,
+            "opened": exact_opened,
+            "cases": len(cases),
             "cases_opened": len(opened),
             "seconds": found.metrics()[-1]["seconds"],
         }
@@ -109,19 +98,15 @@ def work(job: NewPairJob) -> dict[str, Any]:
 
 def main(config: NewPair) -> None:
     """Run what is missing and print the table."""
-    table = by_seed(run_grid("new_pair", jobs(config), work, config), ("labels", "augment", "arm"))
-    view = Table(title=f"cases with {PAIR}: exact %, median (worst) seed", title_justify="left")
-    for heading in ("labels", "augmented", "sentences", "seeds", "exact %", "pair still open %", "seconds"):
-        view.add_column(heading, justify="left" if heading == "sentences" else "right")
-    for row in table:
-        shown = [percent_of_seeds(row[name]) for name in ("exact", "opened")]
-        seconds = f"{statistics.median(row['seconds']):.0f}"
-        augmented = "yes" if row["augment"] else ""
-        view.add_row(str(row["labels"]), augmented, row["arm"], str(len(row["seeds"])), *shown, seconds)
-    Console().print(view)
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    rows = by_seed(run_grid("new_pair", jobs(config), work, config), ("labels", "augment", "arm"))
+    headings = ("labels", "augmented", "sentences", "seeds", "exact %", "pair still open %", "seconds")
+    view = table(f"cases with {PAIR}: exact %, median (worst) seed", headings, left=("sentences",))
+    for row in rows:
+        shown = [median_worst(row[name]) for name in ("exact", "opened")]
+        cells = (row["arm"], str(len(row["seeds"])), *shown, f"{statistics.median(row['seconds']):.0f}")
+        view.add_row(str(row["labels"]), "yes" if row["augment"] else "", *cells)
+    publish(config, {"rows": rows}, view)
 
 
 if __name__ == "__main__":
-    sys.exit(run(NewPair, main, prog="python -m benchmarks.new_pair"))
+    command(NewPair, main, "new_pair")

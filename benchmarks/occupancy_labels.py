@@ -18,21 +18,15 @@ none" is the median (worst) of the seeds' differences from the run of the same s
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
 
-from benchmarks.common.grid import GridOptions, run_grid
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import GridOptions, command, median_worst, publish, run_grid, table
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
 from ncl_reward.encoders.encoders import make_encoder
@@ -198,31 +192,29 @@ def table_rows(results: Sequence[tuple[OccupancyJob, dict[str, Any]]]) -> list[d
     ]
 
 
-def _cell(values: Sequence[float], sign: str) -> str:
-    """Median and worst in percent."""
-    if not values:
-        return "–"
-    return f"{100 * statistics.median(values):{sign}.1f} ({100 * min(values):{sign}.1f})"
-
-
 def main(config: OccupancyBenchmark) -> None:
     """Run what is missing and print the table."""
-    table = table_rows(run_grid("occupancy_labels", jobs(config), work, config))
-    view = Table(title="balanced accuracy, %: median (worst) seed", title_justify="left", box=box.SIMPLE_HEAD)
-    view.pad_edge, view.collapse_padding = False, True  # fits 80 columns
-    for heading in ("labels", "taught by", "seeds", "06-22 h", "over none", "all hours"):
-        view.add_column(heading, justify="left" if heading == "taught by" else "right")
+    rows = table_rows(run_grid("occupancy_labels", jobs(config), work, config))
+    view = table(
+        "balanced accuracy, %: median (worst) seed",
+        ("labels", "taught by", "seeds", "06-22 h", "over none", "all hours"),
+        left=("taught by",),
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,  # fits 80 columns
+    )
     previous = None
-    for row in table:
+    for row in rows:
         if previous not in (None, row["labels"]):
             view.add_section()
         previous = row["labels"]
-        cells = [_cell(row[column], sign) for column, sign in (("06-22", ""), ("over_none", "+"), ("all", ""))]
+        cells = [
+            median_worst(row[column], form, median=statistics.median, none="–")
+            for column, form in (("06-22", "{:.1f}".format), ("over_none", "{:+.1f}".format), ("all", "{:.1f}".format))
+        ]
         view.add_row(str(row["labels"]), row["way"].replace("_", " "), ",".join(map(str, row["seeds"])), *cells)
-    Console().print(view)
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
+    publish(config, {"rows": rows}, view)
 
 
 if __name__ == "__main__":
-    sys.exit(run(OccupancyBenchmark, main, prog="python -m benchmarks.occupancy_labels"))
+    command(OccupancyBenchmark, main, "occupancy_labels")

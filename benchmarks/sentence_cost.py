@@ -12,22 +12,17 @@ the book's vectors in the cache (``new``), and for one whose vector is there too
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.train_throughput import best_of
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import TimingOptions, best_of, command, publish, table
+from benchmarks.common.timing import advance, make_trainer
 
 SENTENCES = ("開き括弧と閉じ括弧は必ず一対一に対応する。", "Stop as soon as everything is closed.")
 LABELS: dict[str, dict[str, Any]] = {
@@ -38,26 +33,20 @@ LABELS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class SentenceCost:
+class SentenceCost(TimingOptions):
     """Time of a training step with and without sentences, and of explaining one."""
 
-    archs: tuple[str, ...] = ("gru", "lstm", "transformer")
-    """Which architectures."""
     labels: tuple[Literal["30", "30 augmented", "stream"], ...] = ("30", "30 augmented", "stream")
     """Which labelled cases."""
-    steps: int = 16
-    """Steps of a round."""
-    rounds: int = 5
-    """Rounds, interleaved; the best one counts."""
-    json: str | None = None
-    """Write the rows to this file."""
 
 
 def step_times(arch: str, labels: str, steps: int, rounds: int) -> dict[str, Any]:
     """One row: milliseconds of a step without and with sentences."""
-    calls = {name: _steps(arch, labels, said, steps) for name, said in (("without", ()), ("with", SENTENCES))}
-    for call in calls.values():
-        call()  # what is done once is no part of a step
+    calls = {}
+    for name, sentences in (("without", ()), ("with", SENTENCES)):
+        trainer = make_trainer(arch=arch, instruction=sentences, **LABELS[labels])
+        calls[name] = partial(advance, trainer, steps)
+        calls[name]()  # what is done once is no part of a step
     ms = {name: 1000 * seconds / steps for name, seconds in best_of(rounds, calls, time.process_time).items()}
     return {
         "arch": arch,
@@ -68,27 +57,6 @@ def step_times(arch: str, labels: str, steps: int, rounds: int) -> dict[str, Any
     }
 
 
-def _steps(arch: str, labels: str, sentences: tuple[str, ...], steps: int) -> Callable[[], None]:
-    """Makes a trainer; the result makes that many steps with it."""
-    from accelerate import Accelerator
-
-    from supervised.learning.trainer import Trainer
-    from supervised.train.check import check
-    from supervised.train.examples import train_examples
-    from supervised.train.options import Train
-
-    config = Train(arch=arch, instruction=sentences, **LABELS[labels])  # type: ignore[arg-type]
-    run_config = check(config)
-    examples = train_examples(config, run_config)
-    trainer = Trainer(config, run_config.build(), *examples, Accelerator(cpu=True), seed=config.seed)
-
-    def advance() -> None:
-        for _ in range(steps):
-            trainer.advance()
-
-    return advance
-
-
 def explain_seconds(rounds: int) -> dict[str, float]:
     """CPU seconds of the command, its start included, by what the cache holds."""
     with tempfile.TemporaryDirectory() as cache:
@@ -96,8 +64,8 @@ def explain_seconds(rounds: int) -> dict[str, float]:
         numbers = iter(range(rounds))
 
         def explain(sentence: str) -> None:
-            command = [sys.executable, "-m", "ncl_reward.explain", sentence]
-            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+            typed = [sys.executable, "-m", "ncl_reward.explain", sentence]
+            subprocess.run(typed, env=environment, check=True, stdout=subprocess.DEVNULL)
 
         explain(SENTENCES[1])
         calls = {
@@ -118,23 +86,22 @@ def main(config: SentenceCost) -> None:
     import torch
 
     torch.set_num_threads(1)
-    table = Table(title="a training step with two sentences, one thread", title_justify="left")
-    for heading in ("arch", "labels", "without, ms", "with, ms", "ratio"):
-        table.add_column(heading, justify="left" if heading in ("arch", "labels") else "right")
+    view = table(
+        "a training step with two sentences, one thread",
+        ("arch", "labels", "without, ms", "with, ms", "ratio"),
+        left=("arch", "labels"),
+    )
     found = []
     for arch in config.archs:
         for labels in config.labels:
             row = step_times(arch, labels, config.steps, config.rounds)
             found.append(row)
             figures = (f"{row['without_ms']:.1f}", f"{row['with_ms']:.1f}", f"{row['ratio']:.2f}")
-            table.add_row(arch, labels, *figures)
+            view.add_row(arch, labels, *figures)
     explained = explain_seconds(config.rounds)
-    console = Console()
-    console.print(table)
-    console.print(f"explaining a sentence: new {explained['new']:.2f} s, known {explained['known']:.2f} s")
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": found, "explain_s": explained}, indent=2) + "\n")
+    line = f"explaining a sentence: new {explained['new']:.2f} s, known {explained['known']:.2f} s"
+    publish(config, {"rows": found, "explain_s": explained}, view, line)
 
 
 if __name__ == "__main__":
-    sys.exit(run(SentenceCost, main, prog="python -m benchmarks.sentence_cost"))
+    command(SentenceCost, main, "sentence_cost")

@@ -8,21 +8,20 @@ the seeds. Pre-training adds as many steps as the training has; its seconds are 
 
 from __future__ import annotations
 
-import json
-import statistics
-import sys
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common.grid import GridOptions, run_grid
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import (
+    GridOptions,
+    by_seed,
+    command,
+    median_worst,
+    publish,
+    quiet_runs,
+    run_grid,
+    table,
+    task_name,
+)
 from supervised.data.augmentation import AUGMENTATIONS
 
 Task = Literal["Close", "CloseDeep"]
@@ -56,6 +55,12 @@ class SmallDataJob:
     batch_size: int
     learning_rate: float = 4e-3
 
+    @property
+    def method(self) -> str:
+        """What the tables call it."""
+        ways = {**METHODS, **ABLATION}
+        return next(name for name, way in ways.items() if way == (self.augment, self.pretrained))
+
 
 @dataclass(frozen=True)
 class SmallData(GridOptions):
@@ -69,113 +74,54 @@ class SmallData(GridOptions):
     """Tasks on which each augmentation is taken alone and left out, at 300 labels (with --full all of them)."""
 
 
-def jobs(config: SmallData) -> list[tuple[str, SmallDataJob]]:
-    """Methods and their runs: seeds 0-4 with --full, else seed 0."""
-    seeds = range(5) if config.full else range(1)
+def jobs(config: SmallData) -> list[SmallDataJob]:
+    """The runs of every method: seeds 0-4 with --full, else seed 0."""
     found = []
     for setting in config.settings:
         chosen = [(labels, METHODS) for labels in config.labels]
         if setting in config.ablation or config.full:
             chosen.append((300, ABLATION))
-        for labels, methods in chosen:
-            for method, (augment, pretrained) in methods.items():
-                found += [(method, _job(setting, labels, augment, pretrained, seed)) for seed in seeds]
+        found += [
+            SmallDataJob(f"bracket/{setting}-v0", labels, *method, seed, *STEPS[setting])
+            for labels, methods in chosen
+            for method in methods.values()
+            for seed in config.default_seeds()
+        ]
     return found
-
-
-def _job(setting: str, labels: int, augment: tuple[str, ...], pretrained: bool, seed: int) -> SmallDataJob:
-    return SmallDataJob(f"bracket/{setting}-v0", labels, augment, pretrained, seed, *STEPS[setting])
 
 
 def work(job: SmallDataJob) -> dict[str, Any]:
     """Pre-train if asked to, train once; the scores of the best model on the test split."""
-    from supervised.pretrain.options import Pretrain
-    from supervised.pretrain.run import pretrain
-    from supervised.train.options import Train
-    from supervised.train.run import train
-
-    command = ["benchmarks.small_data"]
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        shared: dict[str, Any] = {"runs_dir": folder, "setting": job.setting, "seed": job.seed, "steps": job.steps}
-        shared |= {"batch_size": job.batch_size, "learning_rate": job.learning_rate}
-        words: list[dict[str, Any]] = []
-        if job.pretrained:
-            run_folder = pretrain(Pretrain(name="words", **shared), command, Console(file=silence))
-            assert run_folder is not None
-            words = run_folder.metrics()
-        scores = Path(folder) / "scores.json"
-        config = Train(
-            name="run",
-            dataset_size=str(job.labels),
-            augment=job.augment,  # type: ignore[arg-type]
-            init_from="words" if job.pretrained else None,
-            json=str(scores),
-            **shared,
-        )
-        run_folder = train(config, command, Console(file=silence))
-        assert run_folder is not None
-        metrics = run_folder.metrics()
-        solver = json.loads(scores.read_text(encoding="utf-8"))["solvers"][0]
-    return {
-        "exact": solver["exact"]["value"],
-        "needs_stack": solver["needs_stack"] and solver["needs_stack"]["value"],
-        "seconds": metrics[-1]["seconds"],
-        "pretraining_seconds": words[-1]["seconds"] if words else 0.0,
-        "pretraining_closers": words[-1]["closers"] if words else None,
-    }
-
-
-def rows(results: Sequence[tuple[str, SmallDataJob, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One row a task, number of labels and method."""
-    groups: dict[tuple[str, int, str], list[tuple[SmallDataJob, dict[str, Any]]]] = {}
-    for method, job, result in results:
-        groups.setdefault((job.setting, job.labels, method), []).append((job, result))
-    return [
-        {
-            "setting": setting,
-            "labels": labels,
-            "method": method,
-            "seeds": [job.seed for job, _ in members],
-            "steps": members[0][0].steps,
-            **{name: [result[name] for _, result in members] for name in members[0][1]},
+    shared: dict[str, Any] = {"setting": job.setting, "seed": job.seed, "steps": job.steps}
+    shared |= {"batch_size": job.batch_size, "learning_rate": job.learning_rate}
+    with quiet_runs("benchmarks.small_data") as runs:
+        words = runs.pretrain("words", **shared).metrics()[-1] if job.pretrained else None
+        start = "words" if job.pretrained else None
+        run_folder = runs.train(dataset_size=str(job.labels), augment=job.augment, init_from=start, **shared)
+        return {
+            **runs.test_figures(),
+            "seconds": run_folder.metrics()[-1]["seconds"],
+            "pretraining_seconds": words["seconds"] if words else 0.0,
+            "pretraining_closers": words["closers"] if words else None,
         }
-        for (setting, labels, method), members in groups.items()
-    ]
 
 
 def main(config: SmallData) -> None:
     """Run what is missing and print the table."""
-    wanted = jobs(config)
-    done = dict(run_grid("small_data", [job for _, job in wanted], work, config))
-    table = rows([(method, job, done[job]) for method, job in wanted if job in done])
-    view = Table(title="gru from few labels: median (worst) seed, 1000 test cases", title_justify="left")
-    for heading in (
-        "task",
-        "labels",
-        "method",
-        "seeds",
-        "steps",
-        "exact %",
-        "needs a stack %",
-        "seconds",
-        "pre-training s",
-    ):
-        view.add_column(heading, justify="left" if heading in ("task", "method") else "right")
-    for row in table:
-        cells = [_median_worst(row[name], 100, min) for name in ("exact", "needs_stack")]
-        cells += [_median_worst(row[name], 1, max) for name in ("seconds", "pretraining_seconds")]
-        seeds = ",".join(map(str, row["seeds"]))
-        task = row["setting"].removeprefix("bracket/").removesuffix("-v0")
-        view.add_row(task, str(row["labels"]), row["method"], seeds, str(row["steps"]), *cells)
-    Console().print(view)
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
-
-
-def _median_worst(values: Sequence[float | None], scale: float, worst: Any) -> str:
-    known = [scale * value for value in values if value is not None]
-    return f"{statistics.median_low(known):.1f} ({worst(known):.1f})" if known else "-"
+    results = run_grid("small_data", jobs(config), work, config)
+    rows = by_seed(results, ("setting", "labels", "method"), ("steps",))
+    view = table(
+        "gru from few labels: median (worst) seed, 1000 test cases",
+        ("task", "labels", "method", "seeds", "steps", "exact %", "needs a stack %", "seconds", "pre-training s"),
+        left=("task", "method"),
+    )
+    for row in rows:
+        cells = [",".join(map(str, row["seeds"])), str(row["steps"])]
+        cells += [median_worst(row[name]) for name in ("exact", "needs_stack")]
+        cells += [median_worst(row[name], scale=1, worst=max) for name in ("seconds", "pretraining_seconds")]
+        view.add_row(task_name(row), str(row["labels"]), row["method"], *cells)
+    publish(config, {"rows": rows}, view)
 
 
 if __name__ == "__main__":
-    sys.exit(run(SmallData, main, prog="python -m benchmarks.small_data"))
+    command(SmallData, main, "small_data")

@@ -15,22 +15,15 @@ must hold on the others.
 from __future__ import annotations
 
 import json
-import os
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.common.grid import GridOptions, run_grid
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import GridOptions, QuietRuns, Result, command, publish, quiet_runs, run_grid, table
 
 if TYPE_CHECKING:
     import optuna
@@ -95,7 +88,7 @@ def jobs(config: TuningGain) -> list[StudyJob]:
     return found
 
 
-def train_jobs(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[TrainJob]:
+def train_jobs(results: Sequence[Result]) -> list[TrainJob]:
     """What each study of the GRU found, and what it is held against, with every seed."""
     if not any(job.family == "gru" for job, _ in results):
         return []
@@ -108,36 +101,28 @@ def train_jobs(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[Train
 
 def work(job: StudyJob | TrainJob) -> dict[str, Any]:
     """Run a job."""
-    with open(os.devnull, "w", encoding="utf-8") as silence, tempfile.TemporaryDirectory() as folder:
-        told, console = Path(folder) / "told.json", Console(file=silence)
-        return _train(job, told, console) if isinstance(job, TrainJob) else _study(job, told, console)
+    with quiet_runs("benchmark") as runs:
+        return _train(job, runs) if isinstance(job, TrainJob) else _study(job, runs)
 
 
-def _train(job: TrainJob, told: Path, console: Console) -> dict[str, Any]:
+def _train(job: TrainJob, runs: QuietRuns) -> dict[str, Any]:
     """The scores on the test split."""
-    from supervised.train.options import Train
-    from supervised.train.run import train
-
-    options = json.loads(job.options)
-    options["augment"] = tuple(options.get("augment", ("none",)))
-    config = Train(
-        name="run",
-        runs_dir=str(told.parent),
+    options: dict[str, Any] = json.loads(job.options)
+    if "augment" in options:
+        options["augment"] = tuple(options["augment"])
+    run_folder = runs.train(
         setting=job.setting,
         dataset_size=str(job.dataset_size),
         steps=job.steps,
         eval_every=max(1, job.steps // 10),
         seed=job.seed,
-        json=str(told),
         **options,
     )
-    run = train(config, ["benchmark"], console)
-    assert run is not None
-    exact = json.loads(told.read_text(encoding="utf-8"))["solvers"][0]["exact"]
-    return {"exact": exact, "parameters": run.best_metadata()["parameters"]}
+    exact = runs.told()["solvers"][0]["exact"]
+    return {"exact": exact, "parameters": run_folder.best_metadata()["parameters"]}
 
 
-def _study(job: StudyJob, told: Path, console: Console) -> dict[str, Any]:
+def _study(job: StudyJob, runs: QuietRuns) -> dict[str, Any]:
     """The scores of the best and the default model on the test split, and what all trials cost."""
     import optuna
     from optuna.trial import TrialState
@@ -147,19 +132,19 @@ def _study(job: StudyJob, told: Path, console: Console) -> dict[str, Any]:
 
     shared: dict[str, Any] = {
         "name": "study",
-        "studies_dir": str(told.parent),
+        "studies_dir": str(runs.folder),
         "setting": job.setting,
         "n_trials": job.n_trials,
         "pruner": job.pruner,
         "seed": job.seed,
         "threads": 1,
         "max_parameters": job.max_parameters,
-        "json": str(told),
+        "json": str(runs.json),
     }
     problem = _problem(job, shared)
-    folder = run_study(type(problem), problem.options, console)
+    folder = run_study(type(problem), problem.options, runs.console)
     study = optuna.load_study(study_name="study", storage=f"sqlite:///{folder}/optuna.db")
-    result = json.loads(told.read_text(encoding="utf-8"))
+    result = runs.told()
     # The default is trained for the comparison alone; of the other large ones nothing was trained.
     trials = [trial for trial in study.trials if TOO_LARGE not in trial.user_attrs]
     complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
@@ -238,12 +223,12 @@ def replay(trials: Sequence[optuna.trial.FrozenTrial], pruner: BasePruner, budge
     return {"steps": steps, "value": min(values)}
 
 
-def rows(results: Sequence[tuple[StudyJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One row a study."""
     return [{"family": job.family, "pruner": job.pruner, "seed": job.seed, **result} for job, result in results]
 
 
-def seed_rows(results: Sequence[tuple[TrainJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+def seed_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One row for each set of parameters."""
     found: dict[str, dict[str, Any]] = {}
     for job, result in results:
@@ -256,20 +241,13 @@ def _percent(exact: dict[str, float]) -> str:
     return f"{100 * exact['value']:.1f} ({100 * exact['low']:.1f}-{100 * exact['high']:.1f})"
 
 
-def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("study", "parameters of") else "right", no_wrap=True)
-    return table
-
-
 def study_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`rows` gives."""
-    headings = ("study", "default", "best", "validation", "ended", "steps")
     title = "tuning on CloseDeep: exact % of 1000 test cases (95 %), validation loss (ppo: exact)"
-    table = _table(title, headings)
+    headings = ("study", "default", "best", "validation", "ended", "steps")
+    view = table(title, headings, left=("study",), plain=True)
     for row in found:
-        table.add_row(
+        view.add_row(
             f"{row['family']}, {row['pruner']}",
             _percent(row["default"]),
             _percent(row["best"]),
@@ -277,7 +255,7 @@ def study_table(found: Sequence[dict[str, Any]]) -> Table:
             f"{row['complete']}/{row['trials']}",
             f"{row['steps']:,}",
         )
-    return table
+    return view
 
 
 def pruning_lines(found: Sequence[dict[str, Any]]) -> list[str]:
@@ -307,17 +285,18 @@ def _saved(row: dict[str, Any], whole: dict[str, Any]) -> str:
 def seed_table(found: Sequence[dict[str, Any]]) -> Table:
     """What :func:`seed_rows` gives."""
     title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases"
-    table = _table(title, ("parameters of", "size", *map(str, AGAIN), "median", "worst"))
+    headings = ("parameters of", "size", *map(str, AGAIN), "median", "worst")
+    view = table(title, headings, left=("parameters of",), plain=True)
     for row in found:
         values = [exact["value"] for exact in row["exact"].values()]
-        table.add_row(
+        view.add_row(
             row["name"],
             f"{row['parameters']:,}",
             *(f"{100 * row['exact'][seed]['value']:.1f}" if seed in row["exact"] else "" for seed in AGAIN),
             f"{100 * median(values):.1f}",
             f"{100 * min(values):.1f}",
         )
-    return table
+    return view
 
 
 def main(config: TuningGain) -> None:
@@ -329,11 +308,8 @@ def main(config: TuningGain) -> None:
     console.print(study_table(found))
     for line in pruning_lines(found):
         console.print(line, highlight=False, soft_wrap=True)
-    if again:
-        console.print(seed_table(again))
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": found, "seeds": again}, indent=2) + "\n")
+    publish(config, {"rows": found, "seeds": again}, *([seed_table(again)] if again else []))
 
 
 if __name__ == "__main__":
-    sys.exit(run(TuningGain, main, prog="python -m benchmarks.tuning_gain"))
+    command(TuningGain, main, "tuning_gain")

@@ -9,9 +9,7 @@ in turn, and the rates between the first finished trial and the last are compare
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -22,12 +20,9 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import optuna
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
 
-from bracket_env.atomic import write_text
-from bracket_env.command import run
+from benchmarks.common import JsonOption, command, publish, table
 from supervised.study.pool import Pool
 from supervised.study.problem import Watch
 from supervised.study.storages import new_location
@@ -57,7 +52,7 @@ class EmptyTrials(SupervisedProblem):
 
 
 @dataclass(frozen=True)
-class TuningOverhead:
+class TuningOverhead(JsonOption):
     """Milliseconds a trial costs beside its training, and how much faster two workers are than one."""
 
     trials: int = 100
@@ -68,8 +63,6 @@ class TuningOverhead:
     """Trials of each of these."""
     rounds: int = 2
     """How often they are run."""
-    json: str | None = None
-    """Write the figures to this file."""
 
 
 def overhead(jobs: int, trials: int) -> dict[str, Any]:
@@ -113,23 +106,18 @@ def main(config: TuningOverhead) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rows = [overhead(jobs, config.trials) for jobs in (1, 2)]
     rates = [[rate(jobs, config.worker_trials, config.core_seconds) for jobs in (1, 2)] for _ in range(config.rounds)]
-    table = Table(title=f"ms an empty trial costs, over {config.trials}", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("storage")
-    for heading in ("wall", "core", "median wall inside the trial"):
-        table.add_column(heading, justify="right")
+    headings = ("storage", "wall", "core", "median wall inside the trial")
+    title = f"ms an empty trial costs, over {config.trials}"
+    view = table(title, headings, left=("storage",), box=SIMPLE_HEAD)
     for row in rows:
-        table.add_row(row["storage"], *(f"{row[name]:.0f}" for name in ("wall", "core", "median")))
-    console = Console()
-    console.print(table)
-    for one, two in rates:
-        console.print(
-            f"trials of {config.core_seconds:g} core seconds: one worker {one:.2f} a second, two {two:.2f}, "
-            f"{two / one:.2f} times as many",
-            highlight=False,
-        )
-    if config.json is not None:
-        write_text(config.json, json.dumps({"rows": rows, "rates": rates}, indent=2) + "\n")
+        view.add_row(row["storage"], *(f"{row[name]:.0f}" for name in ("wall", "core", "median")))
+    lines = [
+        f"trials of {config.core_seconds:g} core seconds: one worker {one:.2f} a second, two {two:.2f}, "
+        f"{two / one:.2f} times as many"
+        for one, two in rates
+    ]
+    publish(config, {"rows": rows, "rates": rates}, view, *lines)
 
 
 if __name__ == "__main__":
-    sys.exit(run(TuningOverhead, main, prog="python -m benchmarks.tuning_overhead"))
+    command(TuningOverhead, main, "tuning_overhead")

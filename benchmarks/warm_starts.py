@@ -16,24 +16,29 @@ Scores are of the best model on 1000 cases of the test split, decoded freely; wi
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common.grid import GridOptions, code_version, run_grid, table_console
-from bracket_env.atomic import write_json
-from bracket_env.command import run
+from benchmarks.common import (
+    Result,
+    SeededGridOptions,
+    code_version,
+    command,
+    curve,
+    figures,
+    publish,
+    quiet_runs,
+    run_grid,
+    table,
+    table_console,
+)
 
 CLOSE, DEEP = "bracket/Close-v0", "bracket/CloseDeep-v0"
 NEW_PAIR = "<>"
 PAIRS = ("()", "【】", "{}", NEW_PAIR)
-COMMAND = ["benchmarks.warm_starts"]
+COMMAND = "benchmarks.warm_starts"
 BUDGETS = {"CloseDeep": 500_000, "CloseDeep-free": 500_000, "new pair": 300_000}
 """Task -> steps of PPO from scratch; the warm start has a third."""
 WARM = {"n_epochs": 6, "ent_coef": 0.01}
@@ -59,13 +64,11 @@ class WarmStartJob:
 
 
 @dataclass(frozen=True)
-class WarmStarts(GridOptions):
+class WarmStarts(SeededGridOptions):
     """PPO and LoRA on what is new to a model of Close, against from scratch and against full training."""
 
     families: tuple[str, ...] = ("ppo", "adapt")
     """Which of the two parts."""
-    seeds: tuple[int, ...] | None = None
-    """By default 0; with --full 0 to 4."""
 
 
 def jobs(config: WarmStarts) -> list[WarmStartJob]:
@@ -73,7 +76,7 @@ def jobs(config: WarmStarts) -> list[WarmStartJob]:
     folder = str(Path(config.results_dir) / "warm_start_models")
     tasks = [task for task in BUDGETS if config.full or task != "CloseDeep-free"]
     found = []
-    for seed in config.seeds or range(5 if config.full else 1):
+    for seed in config.chosen_seeds():
         if "ppo" in config.families:
             for task in tasks:
                 found.append(WarmStartJob("ppo", task, "scratch", seed, BUDGETS[task], folder))
@@ -89,66 +92,46 @@ def jobs(config: WarmStarts) -> list[WarmStartJob]:
 
 def work(job: WarmStartJob) -> dict[str, Any]:
     """Train once on the new task."""
-    return _ppo(job) if job.family == "ppo" else _adapt(job)
+    setting = CLOSE if job.task == "new pair" else DEEP
+    shared: dict[str, Any] = {"setting": setting, "pairs": PAIRS if job.task == "new pair" else None, "seed": job.seed}
+    return _ppo(job, shared) if job.family == "ppo" else _adapt(job, shared)
 
 
-def _ppo(job: WarmStartJob) -> dict[str, Any]:
-    from agents.train_ppo.options import TrainPPO
-    from agents.train_ppo.run import train
-
+def _ppo(job: WarmStartJob, shared: dict[str, Any]) -> dict[str, Any]:
     base = base_model(job, "gru") if job.start == "warm" else None
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        config = TrainPPO(
-            name="run",
-            runs_dir=folder,
-            setting=CLOSE if job.task == "new pair" else DEEP,
-            pairs=PAIRS if job.task == "new pair" else None,
+    with quiet_runs(COMMAND) as runs:
+        made = runs.train_ppo(
+            **shared,
             mask=job.task == "CloseDeep",
             init_from=base,
-            seed=job.seed,
             total_timesteps=job.steps,
             n_epochs=job.n_epochs,
             ent_coef=job.ent_coef,
             eval_every=10_000,
         )
-        made = train(config, COMMAND, Console(file=silence))
-        metrics = made.metrics()
-        scores = _scores(made.path, CLOSE if job.task == "new pair" else DEEP)
-    return {
-        **scores,
-        "old_task": None,
-        "trained_share": 1.0,
-        "curve": [[entry["timesteps"], entry["exact"]] for entry in metrics],
-        "seconds": metrics[-1]["seconds"],
-    }
+        return {
+            **_scores(made.path, shared["setting"]),
+            "old_task": None,
+            "trained_share": 1.0,
+            "curve": curve(made, "timesteps", "exact"),
+            "seconds": made.metrics()[-1]["seconds"],
+        }
 
 
-def _adapt(job: WarmStartJob) -> dict[str, Any]:
-    from supervised.adapt.options import RATES, Adapt
-    from supervised.adapt.run import adapt
+def _adapt(job: WarmStartJob, shared: dict[str, Any]) -> dict[str, Any]:
+    from supervised.adapt.options import RATES
 
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w", encoding="utf-8") as silence:
-        tune: Any = job.start
-        config = Adapt(
-            base=base_model(job, "transformer"),
-            tune=tune,
-            name="run",
-            runs_dir=folder,
-            setting=CLOSE if job.task == "new pair" else DEEP,
-            pairs=PAIRS if job.task == "new pair" else None,
-            learning_rate=RATES[False, tune],
-            steps=job.steps,
-            seed=job.seed,
-        )
-        made = adapt(config, COMMAND, Console(file=silence))
-        assert made is not None
-        metrics = made.metrics()
-        scores = _scores(made.path, str(config.setting))
-        old = _scores(made.path, CLOSE, old_pairs=True)
-        share = made.best_metadata()["trained_share"]
-    curve = [[entry["step"], entry["exact"]] for entry in metrics]
-    result = {**scores, "old_task": old["exact"], "trained_share": share, "curve": curve}
-    return {**result, "seconds": metrics[-1]["seconds"]}
+    tune: Any = job.start
+    base = base_model(job, "transformer")
+    with quiet_runs(COMMAND) as runs:
+        made = runs.adapt(base=base, tune=tune, learning_rate=RATES[False, tune], steps=job.steps, **shared)
+        return {
+            **_scores(made.path, shared["setting"]),
+            "old_task": _scores(made.path, CLOSE, old_pairs=True)["exact"],
+            "trained_share": made.best_metadata()["trained_share"],
+            "curve": curve(made, "step", "exact"),
+            "seconds": made.metrics()[-1]["seconds"],
+        }
 
 
 def _scores(run_folder: Path, setting_id: str, *, old_pairs: bool = False) -> dict[str, Any]:
@@ -165,68 +148,59 @@ def _scores(run_folder: Path, setting_id: str, *, old_pairs: bool = False) -> di
     new = [case for case in cases if set(NEW_PAIR) & set(case.prefix)]
     solver = load(run_folder)
     found = score(solver, cases, config.language, name="run").to_json()
-    of_new = score(solver, new, config.language, name="run").to_json() if new else None
-    return {
-        "exact": found["exact"]["value"],
-        "needs_stack": found["needs_stack"] and found["needs_stack"]["value"],
-        "new_cases": None if of_new is None else of_new["exact"]["value"],
-    }
+    of_new = score(solver, new, config.language, name="run").exact.value if new else None
+    return {**figures(found), "new_cases": of_new}
 
 
 def base_model(job: WarmStartJob, arch: str) -> str:
     """The folder of the model of Close that this seed starts from, trained if it is not there yet."""
-    from supervised.train.options import Train
-    from supervised.train.run import train
-
     root = Path(job.models_dir) / code_version()
-    name = f"{arch}-{job.seed}"
-    if not (root / name).exists():
+    path = root / f"{arch}-{job.seed}"
+    if not path.exists():
         root.mkdir(parents=True, exist_ok=True)
-        sizes: dict[str, Any] = {"width": 128, "learning_rate": 1e-3} if arch == "transformer" else {}
-        with tempfile.TemporaryDirectory(dir=root) as beside, open("/dev/null", "w", encoding="utf-8") as silence:
-            config = Train(arch=arch, name=name, runs_dir=beside, seed=job.seed, target=0.999, **sizes)  # type: ignore[arg-type]
-            train(config, COMMAND, Console(file=silence))
-            if not (root / name).exists():  # another worker may have been quicker
-                (Path(beside) / name).rename(root / name)
-    return str(root / name)
+        sizes = {"width": 128, "learning_rate": 1e-3} if arch == "transformer" else {}
+        with quiet_runs(COMMAND, root) as runs:
+            made = runs.train(path.name, arch=arch, seed=job.seed, target=0.999, **sizes)
+            if not path.exists():  # another worker may have been quicker
+                made.path.rename(path)
+    return str(path)
 
 
-def rows(results: Sequence[tuple[WarmStartJob, dict[str, Any]]]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One row a run; a warm start has the step at which it reached the best of its run from scratch."""
     levels = {
         (job.task, job.seed): max(exact for _, exact in result["curve"])
         for job, result in results
         if job.family == "ppo" and job.start == "scratch"
     }
-    table = []
+    found = []
     for job, result in results:
         level = levels.get((job.task, job.seed)) if job.family == "ppo" else None
         at = None if level is None else next((step for step, exact in result["curve"] if exact >= level), None)
         shown = {"family": job.family, "task": job.task, "start": job.start, "seed": job.seed, "steps": job.steps}
-        table.append({**shown, "level": level, "level_at": at, **result})
-    return table
+        found.append({**shown, "level": level, "level_at": at, **result})
+    return found
 
 
 def main(config: WarmStarts) -> None:
     """Run what is missing and print the table."""
-    table = rows(run_grid("warm_starts", jobs(config), work, config))
-    view = Table(title="what is new to a model of Close: 1000 test cases of the new task", title_justify="left")
-    left = ("family", "task", "start")
-    for heading in (
-        "family", "task", "start", "seed", "steps", "level %", "reached at", "exact %", "needs a stack %",
-        "new cases %", "old task %", "trained %", "seconds",
-    ):  # fmt: skip
-        view.add_column(heading, justify="left" if heading in left else "right")
-    for row in table:
+    found = rows(run_grid("warm_starts", jobs(config), work, config))
+    view = table(
+        "what is new to a model of Close: 1000 test cases of the new task",
+        (
+            "family", "task", "start", "seed", "steps", "level %", "reached at", "exact %", "needs a stack %",
+            "new cases %", "old task %", "trained %", "seconds",
+        ),
+        left=("family", "task", "start"),
+    )  # fmt: skip
+    for row in found:
         reached = "–" if row["level"] is None else f"{row['level_at']:,}" if row["level_at"] is not None else "never"
         shares = ("exact", "needs_stack", "new_cases", "old_task", "trained_share")
         view.add_row(
             row["family"], row["task"], row["start"], str(row["seed"]), f"{row['steps']:,}", _percent(row["level"]),
             reached, *(_percent(row[name]) for name in shares), f"{row['seconds']:.0f}",
         )  # fmt: skip
-    table_console().print(view)
-    if config.json is not None:
-        write_json(config.json, {"rows": table})
+    publish(config, {"rows": found}, view, console=table_console())
 
 
 def _percent(value: float | None) -> str:
@@ -234,4 +208,4 @@ def _percent(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run(WarmStarts, main, prog="python -m benchmarks.warm_starts"))
+    command(WarmStarts, main, "warm_starts")

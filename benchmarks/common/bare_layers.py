@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,3 +32,10 @@ class BareLayers(nn.Module):
         features = self.layer(self.embedding(ids[:, :-1]))[0]
         logits = self.head(features[rows, positions])
         return functional.cross_entropy(logits, ids[rows, positions + 1], reduction="sum")
+
+
+def forward_backward(module: nn.Module, batches: Iterable[Sequence[Tensor]]) -> None:
+    """The loss of every batch and its gradients, no optimiser step."""
+    for batch in batches:
+        module.zero_grad(set_to_none=True)
+        module(*batch).backward()

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich import box
 from rich.table import Table
 
-from bracket_env.atomic import write_bytes
+from benchmarks.common.plots import panels, save
+from benchmarks.common.report import table, task_name
+from benchmarks.common.seeds import median_worst
 from bracket_env.errors import InputError
 
 Row = dict[str, Any]
@@ -45,29 +46,34 @@ class Mark(NamedTuple):
     form: str = "{:.1f}"
 
 
-def by_sparsity(table: Sequence[Row]) -> Table:
+def by_sparsity(rows: Sequence[Row]) -> Table:
     """Exact match by the share of zeros, on test cases and on the longest ones: median (worst) seed."""
-    view = _table("exact match by sparsity, after fine-tuning: median (worst) seed")
-    for heading in ("task", "model", "seeds", "cases", *(f"{share:.0%}" for share in (0.0, *SPARSITIES))):
-        _column(view, heading, left=("task", "model", "cases"))
-    for (setting, arch), rows in _grouped(table).items():
-        ways = [[row for row in rows if row["way"] == zeros(share)] for share in (0.0, *SPARSITIES)]
+    shares = (0.0, *SPARSITIES)
+    left = ("task", "model", "cases")
+    title = "exact match by sparsity, after fine-tuning: median (worst) seed"
+    view = table(
+        title, ("task", "model", "seeds", "cases", *(f"{share:.0%}" for share in shares)), left=left, plain=True
+    )
+    models: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        models.setdefault((task_name(row), row["arch"]), []).append(row)
+    for model, found in models.items():
+        ways = [[row for row in found if row["way"] == zeros(share)] for share in shares]
         if not all(ways):
             continue
-        seeds = ",".join(str(row["seed"]) for row in ways[0])
+        first = (*model, ",".join(str(row["seed"]) for row in ways[0]))
         for measure, cases in (("exact", "test"), ("longest", "longest")):
-            cells = [_median_worst([100 * row[measure]["value"] for row in way]) for way in ways]
-            first = (_short(setting), arch, seeds) if measure == "exact" else ("", "", "")
-            view.add_row(*first, cases, *cells)
+            values = [[row[measure]["value"] for row in way] for way in ways]
+            cells = [median_worst(seeds, median=statistics.median, lone=True) for seeds in values]
+            view.add_row(*(first if measure == "exact" else ("", "", "")), cases, *cells)
     return view
 
 
-def marks(table: Sequence[Row]) -> Table:
+def marks(rows: Sequence[Row]) -> Table:
     """What was to be reached, and the worst model and seed."""
-    view = _table("marks: the worst of all models and seeds")
-    for heading in ("mark", "wanted", "models", "worst", "reached"):
-        _column(view, heading, left=("mark", "wanted"))
-    for mark in _marks(table):
+    headings = ("mark", "wanted", "models", "worst", "reached")
+    view = table("marks: the worst of all models and seeds", headings, left=("mark", "wanted"), plain=True)
+    for mark in _marks(rows):
         if mark.figures:
             worst = mark.worst(mark.figures)
             reached = "-" if mark.met is None else "yes" if mark.met(worst) else "no"
@@ -75,14 +81,14 @@ def marks(table: Sequence[Row]) -> Table:
     return view
 
 
-def _marks(table: Sequence[Row]) -> list[Mark]:
+def _marks(rows: Sequence[Row]) -> list[Mark]:
     def within(points: float) -> Callable[[float], bool]:
         return lambda below: round(below, 6) <= points
 
     found = []
-    for setting in dict.fromkeys(row["setting"] for row in table):
-        here = [row for row in table if row["setting"] == setting]
-        name = _short(setting)
+    for setting in dict.fromkeys(row["setting"] for row in rows):
+        here = [row for row in rows if row["setting"] == setting]
+        name = task_name(here[0])
         found.append(Mark(f"{EIGHTY}, {name}: points below", "at most 1", _below(here, EIGHTY), within(1)))
         found.append(Mark(f"int8, {name}: points below", "at most 0.5", _below(here, *INT8), within(0.5)))
         longest = _below(here, *INT8, measure="longest")
@@ -92,7 +98,7 @@ def _marks(table: Sequence[Row]) -> list[Mark]:
         found.append(Mark(f"{STUDENT}, {name}: points below its teacher", wanted, _below(here, STUDENT), student))
         gain = [100 * (row["exact"]["value"] - other["exact"]["value"]) for row, other in _pairs(here, STUDENT, LABELS)]
         found.append(Mark(f"{STUDENT}, {name}: points above 300 labels", "above 0", gain, lambda v: v > 0, min))
-    wide = [row for row in table if row["arch"] == WIDE]
+    wide = [row for row in rows if row["arch"] == WIDE]
     faster = [row["prefixes_per_s"] / other["prefixes_per_s"] for row, other in _pairs(wide, HALF, AS_TRAINED)]
     sizes = [100 * row["bytes"] / other["bytes"] for way in INT8 for row, other in _pairs(wide, way, AS_TRAINED)]
     found.append(Mark(f"{HALF}, {WIDE}: points below", "at most 1", _below(wide, HALF), within(1)))
@@ -100,7 +106,7 @@ def _marks(table: Sequence[Row]) -> list[Mark]:
         Mark(f"{HALF}, {WIDE}: times as fast a batch", "at least 1.5", faster, lambda v: v >= 1.5, min, "{:.2f}")
     )
     found.append(Mark(f"int8, {WIDE}: % of the float file", "at most 30", sizes, lambda v: v <= 30))
-    onnx = [row for row in table if row["way"] == "onnx"]
+    onnx = [row for row in rows if row["way"] == "onnx"]
     differing = [float(row["different_answers"]) for row in onnx]
     found.append(Mark("onnx: answers that differ, of 1000", "0", differing, lambda v: v == 0, max, "{:.0f}"))
     logits = [row["largest_difference"] for row in onnx]
@@ -108,17 +114,15 @@ def _marks(table: Sequence[Row]) -> list[Mark]:
     return found
 
 
-def all_models(table: Sequence[Row]) -> Table:
+def all_models(rows: Sequence[Row]) -> Table:
     """A section a model."""
-    left = ("task", "arch", "model")
-    view = _table("everything that was made")
-    for heading in ("task", "arch", "seed", "model", "exact %", "longest %", "kB", "parameters", "prefixes/s"):
-        _column(view, heading, left=left)
+    headings = ("task", "arch", "seed", "model", "exact %", "longest %", "kB", "parameters", "prefixes/s")
+    view = table("everything that was made", headings, left=("task", "arch", "model"), plain=True)
     previous = None
-    for row in table:
+    for row in rows:
         if row["way"] == "onnx":
             continue
-        model = (_short(row["setting"]), row["arch"], str(row["seed"]))
+        model = (task_name(row), row["arch"], str(row["seed"]))
         if previous not in (None, model):
             view.add_section()
         cells = [f"{100 * row['exact']['value']:.1f}"]
@@ -130,45 +134,20 @@ def all_models(table: Sequence[Row]) -> Table:
     return view
 
 
-def _below(table: Sequence[Row], *ways: str, measure: str = "exact") -> list[float]:
+def _below(rows: Sequence[Row], *ways: str, measure: str = "exact") -> list[float]:
     """Points that each model of these ways is below the one that it was made of."""
-    pairs = [pair for way in ways for pair in _pairs(table, way, AS_TRAINED)]
+    pairs = [pair for way in ways for pair in _pairs(rows, way, AS_TRAINED)]
     return [100 * (other[measure]["value"] - row[measure]["value"]) for row, other in pairs]
 
 
-def _pairs(table: Sequence[Row], way: str, other: str) -> list[tuple[Row, Row]]:
+def _pairs(rows: Sequence[Row], way: str, other: str) -> list[tuple[Row, Row]]:
     """The models of one way, each with that of another way and the same origin."""
-    others = {_origin(row): row for row in table if row["way"] == other}
-    return [(row, others[_origin(row)]) for row in table if row["way"] == way and _origin(row) in others]
+    others = {_origin(row): row for row in rows if row["way"] == other}
+    return [(row, others[_origin(row)]) for row in rows if row["way"] == way and _origin(row) in others]
 
 
 def _origin(row: Row) -> tuple[str, str, int]:
     return row["setting"], row["arch"], row["seed"]
-
-
-def _grouped(table: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
-    """The rows of each task and architecture."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in table:
-        groups.setdefault((row["setting"], row["arch"]), []).append(row)
-    return groups
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-
-
-def _column(view: Table, heading: str, *, left: Sequence[str]) -> None:
-    view.add_column(heading, justify="left" if heading in left else "right", no_wrap=True)
-
-
-def _short(setting: str) -> str:
-    return setting.removeprefix("bracket/").removesuffix("-v0")
-
-
-def _median_worst(values: Sequence[float]) -> str:
-    median = f"{statistics.median(values):.1f}"
-    return median if len(values) == 1 else f"{median} ({min(values):.1f})"
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -180,22 +159,21 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
     return front
 
 
-def plot(table: Sequence[Row], path: Path) -> None:
-    """Size of the weights' file against exact match, a panel a task, with the Pareto front over all architectures."""
-    import io
+def plot(rows: Sequence[Row], path: Path) -> None:
+    """Size of the weights' file against exact match, a panel a task, with the Pareto front over all architectures.
 
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    Raises:
+        InputError: there are no results yet.
+    """
     from matplotlib.ticker import NullFormatter
 
-    known = [row for row in table if "bytes" in row]
+    known = [row for row in rows if "bytes" in row]
     settings = sorted({row["setting"] for row in known})
     if not settings:
         raise InputError("no results to draw yet")
-    figure = Figure(figsize=(6 * len(settings), 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure, axes = panels(len(settings), 6 * len(settings), 4)
     colours = {"gru": "#0072B2", "transformer": "#D55E00", "gpt": "#009E73", "stack": "#CC79A7", WIDE: "#56B4E9"}
-    for axis, setting in zip(figure.subplots(1, len(settings), squeeze=False)[0], settings, strict=True):
+    for axis, setting in zip(axes[0], settings, strict=True):
         here = [row for row in known if row["setting"] == setting]
         for arch in sorted({row["arch"] for row in here}):
             mine = [(row["bytes"] / 1000, 100 * row["exact"]["value"]) for row in here if row["arch"] == arch]
@@ -209,6 +187,4 @@ def plot(table: Sequence[Row], path: Path) -> None:
         axis.set_ylim(min(axis.get_ylim()[0], 98), 100.2)  # a tenth of a point is one case of 1000
         axis.grid(alpha=0.3)
         axis.legend(loc="lower right")
-    image = io.BytesIO()
-    figure.savefig(image, dpi=110)
-    write_bytes(path, image.getvalue())
+    save(figure, path)

@@ -4,8 +4,8 @@ A result is keyed by its configuration's hash and the commit of the code it meas
 goes on where it was, a changed configuration is measured anew, and figures of two commits never mix. Configurations
 run in single-threaded worker processes. Ctrl-C or a kill loses only what was running.
 
-    jobs = [Job(seed=s) for s in range(5)]
-    for job, result in run_grid("my_benchmark", jobs, work, workers=2): ...
+    jobs = [Job(seed=s) for s in options.default_seeds()]
+    for job, result in run_grid("my_benchmark", jobs, work, options): ...
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import statistics
 import subprocess
 import sys
 import threading
@@ -28,16 +27,16 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
+from benchmarks.common.report import JsonOption
 from bracket_env.errors import InputError
 
 Job = TypeVar("Job")
 CODE = ("bracket_env", "ncl_reward", "supervised", "agents")
-_FILE_WIDTH = 180
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
-class GridOptions:
+class GridOptions(JsonOption):
     """Options that every benchmark on the grid has."""
 
     workers: int = 2
@@ -50,8 +49,22 @@ class GridOptions:
     """Also use results of other commits."""
     show: bool = False
     """Only show what is there; run nothing."""
-    json: str | None = None
-    """Write the rows to this file."""
+
+    def default_seeds(self, few: int = 1) -> range:
+        """Seeds 0 to 4 with --full, else the first few of them."""
+        return range(5 if self.full else few)
+
+
+@dataclass(frozen=True)
+class SeededGridOptions(GridOptions):
+    """And which seeds."""
+
+    seeds: tuple[int, ...] | None = None
+    """Which seeds; by default 0, with --full 0 to 4."""
+
+    def chosen_seeds(self) -> Sequence[int]:
+        """Those that are asked for."""
+        return self.default_seeds() if self.seeds is None else self.seeds
 
 
 def config_hash(job: object) -> str:
@@ -133,37 +146,6 @@ def run_grid(
         _run(path, version, todo, work, options.workers, console)
         done = _usable(path, version, options.any_commit)
     return [(job, done[key]) for key, job in zip(keys, jobs, strict=True) if key in done]
-
-
-def by_seed(results: Sequence[tuple[Any, dict[str, Any]]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """One row for all jobs that differ in nothing but the seed: these fields, the seeds, and each one's figures.
-
-    Args:
-        results: as :func:`run_grid` returns them; jobs have a field ``seed``, results have the same names.
-        names: the fields of a job that tell rows apart.
-    """
-    groups: dict[tuple[Any, ...], list[tuple[Any, dict[str, Any]]]] = {}
-    for job, result in results:
-        groups.setdefault(tuple(getattr(job, name) for name in names), []).append((job, result))
-    return [
-        {
-            **dict(zip(names, group, strict=True)),
-            "seeds": [job.seed for job, _ in members],
-            **{name: [result[name] for _, result in members] for name in members[0][1]},
-        }
-        for group, members in groups.items()
-    ]
-
-
-def percent_of_seeds(shares: Sequence[float]) -> str:
-    """Median and worst seed of what is to be large: ``[0.5, 0.25, 1.0]`` is ``50.0 (25.0)``."""
-    return f"{100 * statistics.median_low(shares):.1f} ({100 * min(shares):.1f})"
-
-
-def table_console() -> Console:
-    """Where tables go: standard output, and in a file, which has no width, as wide as a table may need."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, _FILE_WIDTH))
 
 
 def _usable(path: Path, version: str, any_commit: bool) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A map of what a model can do, length by depth, and what one symbol costs it.
+"""A map of what a model can do, length by depth, and what one symbol costs it; both are drawn too.
 
 In a cell of the map both lie in a range, and prefixes of one length are equally likely
 (:mod:`benchmarks.common.depth_walk`), so that along a row only the length changes and along a column only the depth.
@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from benchmarks.common.depth_walk import DepthWalk
+from benchmarks.common.plots import panels, save
 from bracket_env.cases import Case
 from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import below, bits, key
@@ -27,6 +31,7 @@ LENGTHS = ((1, 40), (51, 100), (101, 200), (201, 500), (501, 1000))
 DEPTHS = ((1, 10), (11, 20), (21, 40), (41, 80))
 TRAINED, LONGER = DEPTHS[0], LENGTHS[1]
 """The depths of training, and the lengths at which depths are compared: of these cells there are more cases."""
+_A_LINE = 4  # maps side by side
 _TOKENS_AT_ONCE = 1 << 17
 _TIMED_SYMBOLS = 48
 
@@ -139,3 +144,49 @@ def seconds_a_symbol(model: SequenceModel, tokenizer: BracketTokenizer, length: 
             model.head(features).argmax(1).item()
             seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
+
+
+def plot_maps(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Exact match of the median seed, one map a model; the corner at the bottom left is what it was trained on."""
+    lengths, depths = [range_name(bounds) for bounds in LENGTHS], [range_name(bounds) for bounds in DEPTHS]
+    lines, columns = -(-len(rows) // _A_LINE), min(len(rows), _A_LINE)
+    figure, axes = panels(columns, 3.2 * columns, 2.6 * lines + 0.3, lines)
+    for axis in axes.flat[len(rows) :]:
+        axis.set_visible(False)
+    for number, (axis, row) in enumerate(zip(axes.flat, rows, strict=False)):
+        percent = np.full((len(depths), len(lengths)), np.nan)
+        for cell in row["cells"]:
+            if cell["length"] in lengths:
+                place = depths.index(cell["depth"]), lengths.index(cell["length"])
+                percent[place] = 100 * statistics.median_low(cell["exact"])
+        axis.imshow(percent, cmap="viridis", vmin=0, vmax=100, origin="lower", aspect="auto")
+        for (y, x), value in np.ndenumerate(percent):
+            if np.isfinite(value):
+                # Rounded down: 100 is every case.
+                axis.text(x, y, f"{int(value)}", ha="center", va="center", color="white" if value < 60 else "black")
+        axis.set_xticks(range(len(lengths)), lengths, fontsize=7)
+        axis.set_yticks(range(len(depths)), depths, fontsize=8)
+        axis.set_title(f"{row['model']} ({len(row['seeds'])} seed{'s' * (len(row['seeds']) > 1)})", fontsize=10)
+        if number % _A_LINE == 0:
+            axis.set_ylabel("depth")
+        if number + _A_LINE >= len(rows):
+            axis.set_xlabel("length of the prefix")
+    figure.suptitle("exact match, %; trained at the bottom left")
+    save(figure, path)
+
+
+def plot_costs(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Time of one written symbol by the length of what was read, for the models that were timed."""
+    figure, ((axis,),) = panels(1, 6, 3.6)
+    timed = [row for row in rows if row["cost"]]
+    for row, colour in zip(timed, ("#D55E00", "#0072B2", "#009E73", "#CC79A7"), strict=False):
+        lengths = [point["length"] for point in row["cost"]]
+        axis.plot(lengths, [1e3 * point["seconds"] for point in row["cost"]], "o-", color=colour, label=row["model"])
+    axis.set_xscale("log", base=2)
+    ticks = sorted({point["length"] for row in timed for point in row["cost"]})
+    axis.set_xticks(ticks, [str(length) for length in ticks])
+    axis.set(xlabel="open brackets read before", ylabel="ms a written symbol, one row, one thread")
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    axis.legend()
+    save(figure, path)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
+from gymnasium.wrappers import TransformObservation
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -24,19 +26,13 @@ from bracket_env.tokenizer import BracketTokenizer
 N_ENVS = 8
 
 
-class OneHot(gym.ObservationWrapper[np.ndarray, Any, np.ndarray]):
-    """``(L,)`` token ids -> ``(L * V,)`` zeros and ones: what an MLP can read."""
-
-    def __init__(self, env: gym.Env[np.ndarray, Any]) -> None:
-        super().__init__(env)
-        assert isinstance(env.observation_space, Box)
-        self.size = int(env.observation_space.high.flat[0]) + 1
-        length = env.observation_space.shape[0]
-        self.observation_space = Box(0.0, 1.0, (length * self.size,), np.float32)
-
-    def observation(self, observation: np.ndarray) -> np.ndarray:
-        """One observation."""
-        return one_hot(observation[None], self.size)[0]
+def one_hot_env(setting: str) -> gym.Env[np.ndarray, Any]:
+    """The environment with what an MLP can read: ``(L,)`` token ids as ``(L * V,)`` zeros and ones."""
+    env = CloseEnv(setting, split="train")
+    assert isinstance(env.observation_space, Box)
+    size = int(env.observation_space.high.flat[0]) + 1
+    space = Box(0.0, 1.0, (env.observation_space.shape[0] * size,), np.float32)
+    return TransformObservation(env, lambda observation: one_hot(observation[None], size)[0], space)
 
 
 def one_hot(ids: np.ndarray, size: int) -> np.ndarray:
@@ -112,7 +108,7 @@ def train_stock(setting: str, seed: int, total_timesteps: int, eval_every: int) 
         The curve of (steps, seconds, exact on validation), and the scores of the best policy of it on the test split.
     """
     seeds = keyed_seeds(seed, "benchmarks/stock_sb3", N_ENVS)
-    env = DummyVecEnv([lambda: OneHot(CloseEnv(setting, split="train"))] * N_ENVS)
+    env = DummyVecEnv([partial(one_hot_env, setting)] * N_ENVS)
     for i, member_seed in enumerate(seeds):
         env.envs[i].reset(seed=member_seed)
     model = PPO("MlpPolicy", env, seed=seed, device="cpu")

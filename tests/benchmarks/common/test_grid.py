@@ -18,7 +18,7 @@ from paths import ROOT
 from rich.console import Console
 
 from benchmarks.common import grid
-from benchmarks.common.grid import GridOptions, code_version, config_hash, load_results, run_grid, table_console
+from benchmarks.common.grid import GridOptions, code_version, config_hash, load_results, run_grid
 from bracket_env.errors import InputError
 
 
@@ -133,22 +133,34 @@ def test_the_version_changes_with_uncommitted_code(tmp_path: Path) -> None:
     assert code_version(tmp_path).startswith(first + "+")
 
 
-SLOW_JOBS = """
+TOY = '''
+"""A whole benchmark: how much a longer nap rests."""
+
 import time
-from benchmarks.common.grid import GridOptions, run_grid
+from benchmarks.common import GridOptions, by_seed, command, median_worst, publish, run_grid, table
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Nap:
-    number: int
+    length: int
+    seed: int
 
-def nap(job):
+def work(job):
     time.sleep(0.2)
-    return {"number": job.number}
+    return {"rest": (job.length + job.seed) / 10}
+
+def main(options):
+    """Run what is missing and print the table."""
+    jobs = [Nap(length, seed) for length in range(6) for seed in options.default_seeds()]
+    rows = by_seed(run_grid("naps", jobs, work, options), ("length",))
+    view = table("rest %, median (worst) seed", ("length", "rest"))
+    for row in rows:
+        view.add_row(str(row["length"]), median_worst(row["rest"]))
+    publish(options, {"rows": rows}, view)
 
 if __name__ == "__main__":
-    run_grid("naps", [Nap(n) for n in range(30)], nap, GridOptions(workers=2, results_dir="results"))
-"""
+    command(GridOptions, main, "naps")
+'''
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -170,12 +182,12 @@ def _leads_to(link: Path, folder: Path) -> bool:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for left-over processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_benchmark_goes_on(tmp_path: Path, number: signal.Signals) -> None:
-    (tmp_path / "naps.py").write_text(SLOW_JOBS)
+def test_a_benchmark_is_one_file_and_goes_on_when_it_was_stopped(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "naps.py").write_text(TOY)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     path = tmp_path / "results" / "naps.jsonl"
     process = subprocess.Popen(
-        [sys.executable, "naps.py"],
+        [sys.executable, "naps.py", "--full"],
         cwd=tmp_path,
         env=environment,
         stderr=subprocess.DEVNULL,
@@ -190,12 +202,12 @@ def test_a_stopped_benchmark_goes_on(tmp_path: Path, number: signal.Signals) -> 
     kept = load_results(path)
     assert 3 <= len(kept) < 30
     assert left_behind(tmp_path) == []
-    subprocess.run([sys.executable, "naps.py"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    again = [sys.executable, "naps.py", "--full", "--json", "naps.json"]
+    done = subprocess.run(again, cwd=tmp_path, env=environment, check=True, capture_output=True, encoding="utf-8")
     entries = [json.loads(line) for line in path.read_text().splitlines()]
-    assert sorted(entry["config"]["number"] for entry in entries) == list(range(30))
+    asked_for = [(length, seed) for length in range(6) for seed in range(5)]
+    assert sorted((entry["config"]["length"], entry["config"]["seed"]) for entry in entries) == asked_for
     assert entries[: len(kept)] == kept
-
-
-def test_a_table_in_a_file_is_not_cut_to_the_width_of_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    table_console().print("x" * 150)
-    assert capsys.readouterr().out == "x" * 150 + "\n"
+    rows = json.loads((tmp_path / "naps.json").read_text())["rows"]
+    assert rows[5] == {"length": 5, "seeds": [0, 1, 2, 3, 4], "rest": [0.5, 0.6, 0.7, 0.8, 0.9]}
+    assert "70.0 (50.0)" in done.stdout

@@ -39,17 +39,22 @@ class Declaration:
     where: str
 
 
+RUNNERS = {("bracket_env.command", "run"), ("benchmarks.common", "command")}
+"""What is called with a command's dataclass first."""
+
+
 @cache
 def commands(house: House) -> list[Command]:
-    """Every call of ``run(Options, main, prog=...)`` in the house."""
+    """Every call of ``run(Options, main, ...)``, and of a benchmark's ``command``, in the house."""
     found = []
     for module in house:
         for node in module.nodes:
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)
-                and module.names.get(node.func.id) == ("bracket_env.command", "run")
+                and module.names.get(node.func.id) in RUNNERS
                 and isinstance(node.args[0], ast.Name)
+                and node.args[0].id[0].isupper()  # no parameter of what calls one for the other
             ):
                 where = definition(house, module, node.args[0].id)
                 assert where is not None, f"{module.name}: {node.args[0].id} is written nowhere"

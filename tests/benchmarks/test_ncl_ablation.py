@@ -1,4 +1,4 @@
-"""Labels saved at equal accuracy, and the plot."""
+"""The list of runs of the ablation, labels saved at equal accuracy, and the plot."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.common.label_curves import Curve, plot_curves, saving
-from benchmarks.ncl_ablation import NCLAblation, curves, jobs
+from benchmarks.common.plots import Curve, plot_by_labels
+from benchmarks.ncl_ablation import NCLAblation, curves, jobs, saving
 
 LINE: Curve = {30: [0.7, 0.72, 0.75], 100: [0.9, 0.91, 0.93], 300: [0.995, 0.99, 1.0]}
 
@@ -27,7 +27,7 @@ def test_the_saving_is_read_off_the_medians(exact: float, other: int, reached: b
 
 
 def test_a_plot_is_drawn_also_where_methods_have_other_numbers_of_labels(tmp_path: Path) -> None:
-    plot_curves({"Close": {"a": LINE, "b": {0: [0.4]}}, "CloseDeep": {"a": LINE}}, tmp_path / "x.png")
+    plot_by_labels({"Close": {"a": LINE, "b": {0: [0.4]}}, "CloseDeep": {"a": LINE}}, tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 

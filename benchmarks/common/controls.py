@@ -1,4 +1,4 @@
-"""A control for the shaped reward: a potential that knows nothing but how much has been written."""
+"""Controls for what sentences teach: losses and rewards that know no rule."""
 
 from __future__ import annotations
 
@@ -6,13 +6,36 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium.vector import VectorWrapper
+from torch import Tensor
 
 from bracket_env.envs.task_vector_env import TaskVectorEnv
+from supervised.train.instructed import Instructed, InstructedLoss
+
+
+class Entropy(Instructed):
+    """The model's own certainty on the same unlabelled prefixes, in place of the rules.
+
+    Entropy minimisation (Grandvalet & Bengio 2005, "Semi-supervised learning by entropy minimization", section 2): the
+    unlabelled term of the loss is the entropy of the model's prediction at each place.
+    """
+
+    def loss(self, model: Any) -> InstructedLoss:
+        loss = super().loss(model)
+        loss.ncl = _entropy
+        return loss
+
+
+def _entropy(logits: Tensor, log_q: Tensor) -> Tensor:
+    log_p = logits.float().log_softmax(-1)
+    return -torch.sum(log_p.exp() * log_p)
 
 
 class LengthReward(VectorWrapper):
-    """Φ(s) = base + weight · symbols of the answer so far, Φ(terminal) = 0, in mode SAME_STEP.
+    """A potential that knows nothing but how much has been written, in mode SAME_STEP.
+
+    Φ(s) = base + weight · symbols of the answer so far, Φ(terminal) = 0.
 
     Args:
         env: in mode SAME_STEP.

@@ -1,0 +1,80 @@
+"""What a benchmark shows: its command line, its tables, and the JSON beside them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from bracket_env.atomic import write_json
+from bracket_env.command import run
+
+Config = TypeVar("Config")
+_FILE_WIDTH = 180
+
+
+@dataclass(frozen=True)
+class JsonOption:
+    """The option of every benchmark."""
+
+    json: str | None = None
+    """Write the rows to this file."""
+
+
+def command(options: type[Config], main: Callable[[Config], object], name: str) -> NoReturn:
+    """Parse the command line, call ``main`` with the options, and exit.
+
+    Args:
+        options: a frozen dataclass.
+        name: of the benchmark, the last word of its command.
+    """
+    sys.exit(run(options, main, prog=f"python -m benchmarks.{name}"))
+
+
+def table(
+    title: str, headings: Sequence[str], *, left: Collection[str] = (), plain: bool = False, **style: Any
+) -> Table:
+    """An empty table with a title on the left.
+
+    Args:
+        left: headings of columns with words; the others have numbers, on the right.
+        plain: without a frame, and no cell is broken into lines.
+        style: further arguments of :class:`rich.table.Table`.
+    """
+    if plain:
+        style = {"box": SIMPLE_HEAD, "pad_edge": False, **style}
+    view = Table(title=title, title_justify="left", **style)
+    for heading in headings:
+        view.add_column(heading, justify="left" if heading in left else "right", no_wrap=plain)
+    return view
+
+
+def table_console() -> Console:
+    """Where wide tables go: standard output, and in a file, which has no width, as wide as a table may need."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, _FILE_WIDTH))
+
+
+def publish(config: JsonOption, found: dict[str, Any], *views: RenderableType, console: Console | None = None) -> None:
+    """Print tables and lines, and write the figures where ``--json`` wants them.
+
+    Args:
+        found: the JSON.
+        views: what to print.
+        console: standard output by default.
+    """
+    console = console or Console()
+    for view in views:
+        console.print(view, highlight=False)
+    if config.json is not None:
+        write_json(config.json, found)
+
+
+def task_name(row: dict[str, Any]) -> str:
+    """A row's setting without what all ids have: ``bracket/Close-v0`` is ``Close``."""
+    return str(row["setting"]).removeprefix("bracket/").removesuffix("-v0")

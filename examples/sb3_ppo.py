@@ -2,7 +2,7 @@
 
     python examples/sb3_ppo.py --timesteps 300000
 
-:class:`agents.sb3.vec_adapter.VectorEnvAdapter` makes the vector environment a ``VecEnv``, with episode statistics. An
+:class:`agents.VectorEnvAdapter` makes the vector environment a ``VecEnv``, with episode statistics. An
 observation is a row of token ids, so the network begins with an embedding; everything else is SB3's. The task is the
 small one: two pairs, prefixes of at most six symbols. Prints SB3's progress (about half a minute) and then, for
 prefixes of the test split, which training never shows, the mean return and the share of perfect answers (97 to 99 %
@@ -17,39 +17,49 @@ Transformer, keeps checkpoints and scores its agents beside the yardsticks.
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Literal
 
+import gymnasium as gym
 import numpy as np
-import torch
-from gymnasium import spaces
-from stable_baselines3 import PPO
-from stable_baselines3.common.evaluation import evaluate_policy
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from torch import Tensor, nn
 
-from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env.command import run_script
-from bracket_env.envs.vector import CloseVectorEnv
-from bracket_env.sampling.splits import Split
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+
+    from agents import VectorEnvAdapter
 
 
-class Embedded(BaseFeaturesExtractor):
-    """Token ids ``(B, L)`` -> their embeddings side by side ``(B, 16 L)``."""
+def embedded() -> type[BaseFeaturesExtractor]:
+    """A network that makes of token ids ``(B, L)`` their embeddings side by side, ``(B, 16 L)``."""
+    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+    from torch import Tensor, nn
 
-    def __init__(self, observation_space: spaces.Box) -> None:
-        super().__init__(observation_space, 16 * observation_space.shape[0])
-        self.embedding = nn.Embedding(int(observation_space.high.max()) + 1, 16)
+    class Embedded(BaseFeaturesExtractor):
+        def __init__(self, observation_space: gym.spaces.Box) -> None:
+            super().__init__(observation_space, 16 * observation_space.shape[0])
+            self.embedding = nn.Embedding(int(observation_space.high.max()) + 1, 16)
 
-    def forward(self, observations: Tensor) -> Tensor:
-        return self.embedding(observations.long()).flatten(1)
+        def forward(self, observations: Tensor) -> Tensor:
+            return self.embedding(observations.long()).flatten(1)
+
+    return Embedded
 
 
-def environments(num_envs: int, split: Split) -> VectorEnvAdapter:
+def environments(num_envs: int, split: Literal["train", "test"]) -> VectorEnvAdapter:
     """A VecEnv over one split of the small task."""
-    return VectorEnvAdapter(CloseVectorEnv(num_envs, "bracket/CloseTiny-v0", split=split, autoreset_mode="SameStep"))
+    from agents import VectorEnvAdapter
+
+    envs = gym.make_vec("bracket_env:bracket/CloseTiny-v0", num_envs=num_envs, split=split, autoreset_mode="SameStep")
+    return VectorEnvAdapter(envs)  # type: ignore[arg-type]
 
 
 def main(timesteps: int = 300_000, num_envs: int = 128, episodes: int = 1000) -> None:
     """Train, then evaluate."""
+    import torch
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.evaluation import evaluate_policy
+
     torch.set_num_threads(1)
     model = PPO(
         "MlpPolicy",
@@ -61,7 +71,7 @@ def main(timesteps: int = 300_000, num_envs: int = 128, episodes: int = 1000) ->
         gamma=0.9,
         gae_lambda=0.9,
         ent_coef=0.01,
-        policy_kwargs={"features_extractor_class": Embedded, "net_arch": [128, 128]},
+        policy_kwargs={"features_extractor_class": embedded(), "net_arch": [128, 128]},
         seed=0,
         verbose=1,
     )

@@ -104,12 +104,12 @@ def targets(stated: Sequence[StatedRule[PowerRule]], inputs: PowerInputs, labels
 
 def overruled(stated: Sequence[StatedRule[PowerRule]], inputs: PowerInputs) -> np.ndarray:
     """``(n,)`` bool: where rules apply that have lost more than half of their word to another."""
-    applies, heard = np.zeros((2, len(inputs.watts)), dtype=bool)
+    applies, left_over = np.zeros((2, len(inputs.watts)), dtype=bool)
     for one in stated:
         here = one.rule.target(inputs, one.slots).applies
         applies |= here
-        heard |= here & (share_left(one.rule, stated, inputs) >= 0.5)
-    return applies & ~heard
+        left_over |= here & (share_left(one.rule, stated, inputs) >= 0.5)
+    return applies & ~left_over
 
 
 def worth_of(

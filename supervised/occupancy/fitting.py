@@ -63,21 +63,21 @@ def fit(config: Fit, x: np.ndarray, labels: np.ndarray, targets: Targets | None,
     model.train()
     slots = min(len(labels), max(2, round(_WINDOW_HOURS * slots_per_hour)))
     warm_up = min(round(_WARM_UP_HOURS * slots_per_hour), slots // 2)
-    lesson = _Lesson(config, x, labels, targets, slots, warm_up)
-    if lesson.empty:
+    drawn = _Windows(config, x, labels, targets, slots, warm_up)
+    if drawn.empty:
         raise InputError("there is nothing to learn from: no label and no sentence")
     optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps)
     for _ in range(config.steps):
         optimiser.zero_grad()
-        lesson.loss(model).backward()
+        drawn.loss(model).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
         optimiser.step()
         schedule.step()
     return present_odds(model, x, window=round(24 * slots_per_hour), context=slots)
 
 
-class _Lesson:
+class _Windows:
     """Draws windows and computes the loss on them.
 
     Args:
@@ -91,7 +91,7 @@ class _Lesson:
     ) -> None:
         self.windows, self.slots, self.warm_up, self.total = config.windows, slots, warm_up, len(labels)
         self.around = np.flatnonzero(labels != UNKNOWN)
-        self.taught = targets is not None
+        self.has_targets = targets is not None
         self.x = torch.from_numpy(x).to(config.device)
         self.labels = torch.from_numpy(labels.astype(np.int64)).to(config.device)
         if targets is not None:
@@ -105,7 +105,7 @@ class _Lesson:
     @property
     def empty(self) -> bool:
         """Whether there is neither a label nor a target."""
-        return not len(self.around) and not self.taught
+        return not len(self.around) and not self.has_targets
 
     def loss(self, model: Labeller) -> Tensor:
         """The loss on freshly drawn windows."""
@@ -118,7 +118,7 @@ class _Lesson:
         if count:
             answers = self.labels[places[:count]]
             loss = functional.nll_loss(log_p[:count].flatten(0, 1), answers.flatten(), ignore_index=UNKNOWN)
-        if self.taught:
+        if self.has_targets:
             weight = self.weight[places[count:]]
             loss = loss - PULL * (weight[..., None] * self.q[places[count:]] * log_p[count:]).sum() / weight.numel()
         return loss
@@ -133,6 +133,6 @@ class _Lesson:
 
     def _anywhere(self) -> np.ndarray:
         """First slots of windows at random places; none without targets."""
-        if not self.taught:
+        if not self.has_targets:
             return np.zeros(0, dtype=np.int64)
         return self.other_stream.integers(0, self.total - self.slots + 1, self.windows)

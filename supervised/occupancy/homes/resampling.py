@@ -1,7 +1,7 @@
 """Measurements at any times -> slots of equal length.
 
-A measurement holds from its time to the next one; before a gap of more than two usual steps (the median) it holds for
-one usual step, so what a broken logger left out stays unknown. A slot's power is the mean over the part of it that is
+A measurement holds from its time to the next one; before a gap of more than two typical steps (the median) it holds for
+one typical step, so what a broken logger left out stays unknown. A slot's power is the mean over the part of it that is
 covered, and a slot of which less than half is covered is unknown. The same holds for labels: a slot is PRESENT if
 somebody was in for at least half of the time with a label.
 
@@ -17,7 +17,7 @@ import numpy as np
 from bracket_env.errors import InputError
 from supervised.occupancy.homes.record import ABSENT, PRESENT, UNKNOWN, PowerRecord, check_minutes
 
-_GAP = 2.0  # usual steps
+_GAP = 2.0  # typical steps
 _LEAST_COVERED = 0.5
 _MOST_SLOTS = 60_000_000  # a century of minutes: more is a slip in a date
 _EVEN = 0.5  # seconds by which steps may differ
@@ -39,7 +39,7 @@ class Resampled:
 
     record: PowerRecord
     rows: int
-    usual_step: float  # minutes
+    typical_step: float  # minutes
     odd_steps: int  # steps of another length, gaps among them
     empty_rows: int  # rows without power
     unknown_slots: int
@@ -52,7 +52,7 @@ class Resampled:
         labelled = int((record.present != UNKNOWN).sum())
         first, last = (np.datetime_as_string(record.times[i], unit="m").replace("T", " ") for i in (0, -1))
         found = [
-            f"{record.name}: {self.rows} rows every {self.usual_step:g} min -> {len(record)} slots of "
+            f"{record.name}: {self.rows} rows every {self.typical_step:g} min -> {len(record)} slots of "
             f"{record.minutes} min, {first} to {last}, {labelled} of them with a label"
         ]
         counted = (
@@ -82,11 +82,11 @@ def resample(samples: Samples, minutes: int, name: str) -> Resampled:
     if not np.isfinite(samples.watts).any():
         raise InputError(f"{name}: no row has power")
     steps = np.diff(samples.seconds)
-    usual = float(np.median(steps))
+    typical = float(np.median(steps))
     slot = 60.0 * minutes
     start = np.floor(samples.seconds[0] / slot) * slot
-    hold = np.append(np.where(steps <= _GAP * usual, steps, usual), usual)
-    count = int(np.ceil((samples.seconds[-1] + usual - start) / slot))
+    hold = np.append(np.where(steps <= _GAP * typical, steps, typical), typical)
+    count = int(np.ceil((samples.seconds[-1] + typical - start) / slot))
     if count > _MOST_SLOTS:
         raise InputError(f"{name}: from its first row to its last there are {count} slots of {minutes} min: too many")
     edges = start + slot * np.arange(count + 1)
@@ -100,8 +100,8 @@ def resample(samples: Samples, minutes: int, name: str) -> Resampled:
     return Resampled(
         record=record,
         rows=len(samples.seconds),
-        usual_step=usual / 60,
-        odd_steps=int((np.abs(steps - usual) > _EVEN).sum()),
+        typical_step=typical / 60,
+        odd_steps=int((np.abs(steps - typical) > _EVEN).sum()),
         empty_rows=int(np.isnan(samples.watts).sum()),
         unknown_slots=int(np.isnan(watts).sum()),
         missing_days=int(record.days[-1] - record.days[0]) + 1 - known_days,

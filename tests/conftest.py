@@ -1,9 +1,11 @@
-"""One torch thread, and property tests that neither race the clock nor differ from run to run."""
+"""One torch thread, empty caches, and property tests that neither race the clock nor differ from run to run."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 
+import pytest
 from hypothesis import settings
 
 # Before anything imports torch, and inherited by subprocesses: several test workers share few cores.
@@ -11,3 +13,20 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
+
+CACHES = ("BRACKETGYM_CACHE", "HF_HOME", "HF_HUB_CACHE", "MPLCONFIGDIR", "TORCH_HOME")
+"""What takes the place of a folder below ``XDG_CACHE_HOME``."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Every run begins with empty caches, which its workers and their subprocesses share.
+
+    What a machine has gathered before would hide what a fresh one pays, and what is missing there.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    caches = tempfile.TemporaryDirectory(prefix="bracketgym-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(caches.cleanup)
+    for name in CACHES:
+        os.environ.pop(name, None)
+    os.environ["XDG_CACHE_HOME"] = caches.name

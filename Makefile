@@ -15,7 +15,7 @@ train: $(READY)
 	$(BIN)/python -m agents.train_ppo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import re
 import shlex
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 from paths import ROOT
+from typed_commands import quickly, quickly_script
 
 from bracket_env import SETTINGS, BracketLanguage, Case
 from bracket_env.cases import read_cases
@@ -49,21 +47,6 @@ def rows(document: Path, heading: str) -> list[list[str]]:
     return table
 
 
-def run(arguments: list[str], folder: Path, typed: str = "") -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-        input=typed,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, f"{shlex.join(arguments)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 # Every document
 
 
@@ -84,7 +67,8 @@ def test_every_relative_link_leads_somewhere(document: Path) -> None:
     ids=lambda value: value.name if isinstance(value, Path) else str(value),
 )
 def test_every_python_block_runs(document: Path, number: int, tmp_path: Path) -> None:
-    run(["-c", code_blocks(document, "python")[number]], tmp_path)
+    (tmp_path / "block.py").write_text(code_blocks(document, "python")[number], "utf-8")
+    quickly_script(tmp_path / "block.py", [], tmp_path).ok()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -129,7 +113,7 @@ def run_commands(commands: list[list[str]], folder: Path) -> None:
     (folder / "cases.jsonl").write_text('{"input": "({", "target": "})"}\n', "utf-8")
     for command in [["agents.train_ppo"], *commands]:
         options = [] if "--cases" in command else quick[command[0]]  # a file has as many cases as it has
-        assert run(["-m", *command, *options], folder).strip()
+        assert quickly(command[0], [*command[1:], *options], folder).ok().strip()
 
 
 def test_a_command_of_each_kind_runs(tmp_path: Path) -> None:

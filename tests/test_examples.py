@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from paths import ROOT
 from PIL import Image
+from typed_commands import quickly_script
 
 QUICK = {  # example: arguments, and something that it prints
     "custom_solver.py": ("--n 50", "stack of 2"),
@@ -37,17 +35,7 @@ def test_every_example_is_run_and_documented() -> None:
 @pytest.mark.parametrize("name", sorted(QUICK))
 def test_the_example_runs(name: str, tmp_path: Path) -> None:
     arguments, promised = QUICK[name]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", ROOT / "examples" / name, *arguments.split()],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert promised in done.stdout
+    assert promised in quickly_script(ROOT / "examples" / name, arguments.split(), tmp_path).ok()
     if name == "render_episode.py":
         # Not byte for byte: another version of Pillow may smooth a letter differently.
         shown, made = (Image.open(path) for path in (ROOT / "docs/images/episode.png", tmp_path / "episode.png"))
@@ -59,10 +47,5 @@ def test_the_example_runs(name: str, tmp_path: Path) -> None:
     ("name", "arguments"),
     [("random_and_oracle.py", "--episodes 0"), ("custom_solver.py", "--n 0"), ("vector_env.py", "--split foo")],
 )
-def test_an_example_refuses_in_one_line(name: str, arguments: str) -> None:
-    command = [sys.executable, ROOT / "examples" / name, *arguments.split()]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
+def test_an_example_refuses_in_one_line(name: str, arguments: str, tmp_path: Path) -> None:
+    assert quickly_script(ROOT / "examples" / name, arguments.split(), tmp_path).refused()

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
-import os
-import runpy
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from paths import ROOT
+from typed_commands import quickly, typed
 
 from bracket_env.cases import Case, WriteFormat, write_cases
 from bracket_env.sampling.settings import get_setting
@@ -25,7 +19,6 @@ from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 
-COMMANDS = ("agents.train_ppo", "agents.evaluate", "agents.predict")
 SETTING = "bracket/CloseTiny-v0"
 TRAIN = [
     "--setting", SETTING, "--n-envs", "64", "--n-steps", "4", "--batch-size", "64", "--n-epochs", "2",
@@ -33,65 +26,6 @@ TRAIN = [
     "--eval-every", "1000", "--eval-cases", "60",
 ]  # fmt: skip
 YARDSTICKS = ["oracle", "rising counters", "counters", "5-gram", "3-gram", "uniform"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command left."""
-
-    code: int
-    out: str
-    err: str
-
-    def ok(self) -> str:
-        """The output of a command that went well and had nothing to say on standard error."""
-        assert (self.code, self.err) == (0, "")
-        return self.out
-
-    def refused(self) -> str:
-        """The one line of a command that did not."""
-        assert self.code == 2, self
-        (line,) = self.err.splitlines()
-        assert line.startswith("error: ")
-        return line.removeprefix("error: ")
-
-
-def typed(module: str, arguments: Sequence[str], folder: Path, stdin: bytes = b"") -> Result:
-    """``python -m MODULE ARGUMENTS`` in ``folder``."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", module, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-        input=stdin,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["agents.train_ppo.run", "torch._dynamo", "matplotlib.backends.backend_agg", "pytest"])
-
-
-def quickly(module: str, arguments: Sequence[str], folder: Path, scratch: Path) -> Result:
-    """As :func:`typed`, in a process that has imported torch already; prints go through files in ``scratch``."""
-    out, err = scratch / "stdout.txt", scratch / "stderr.txt"
-    process = CONTEXT.Process(target=_run_module, args=(module, list(arguments), str(folder), str(out), str(err)))
-    process.start()
-    process.join(120)
-    assert process.exitcode is not None
-    return Result(process.exitcode, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
-
-
-def _run_module(module: str, arguments: list[str], folder: str, out: str, err: str) -> None:
-    for name, descriptor in ((out, 1), (err, 2)):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    os.chdir(folder)
-    os.environ["COLUMNS"] = "200"
-    sys.argv = [module, *arguments]
-    sys.modules.pop(module, None)
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -130,41 +64,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# Help ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("module", COMMANDS)
-def test_help_needs_no_torch(module: str, tmp_path: Path) -> None:
-    program = f"""
-import runpy, sys
-sys.argv = ["{module}", "--help"]
-try:
-    runpy.run_module("{module}", run_name="__main__", alter_sys=True)
-except SystemExit as end:
-    heavy = sorted({{"torch", "stable_baselines3", "matplotlib"}} & set(sys.modules))
-    print(f"{{end.code}} {{heavy}}")
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.startswith(f"usage: python -m {module} ")
-    assert done.stdout.splitlines()[-1] == "0 []"
-    assert done.stderr == ""
-
-
 # Training ------------------------------------------------------------------------------------------------------------
 
 
 def test_training_prints_its_score_table(home: Path) -> None:
     text = (home / "trained.txt").read_text(encoding="utf-8")
     assert "run runs/tiny: PPO on bracket/CloseTiny-v0, gru of " in text
-    assert "finished after 2,048 steps and 0:0" in text
+    assert "finished after 2,048 steps and 0:" in text
     rows = [line.split() for line in text.splitlines()]
     names = [row[0] for row in rows if row and row[0] in {"tiny", "oracle", "counters", "uniform"}]
     assert names == ["tiny", "oracle", "counters", "uniform"]
@@ -180,7 +86,7 @@ def test_training_prints_its_score_table(home: Path) -> None:
 def test_a_run_gets_the_first_free_name(home: Path, tmp_path: Path) -> None:
     (tmp_path / "runs" / "ppo-gru-1").mkdir(parents=True)
     quick = [*TRAIN, "--total-timesteps", "1", "--eval-cases", "5"]
-    assert "run runs/ppo-gru-2: " in quickly("agents.train_ppo", quick, tmp_path, home).ok()
+    assert "run runs/ppo-gru-2: " in quickly("agents.train_ppo", quick, tmp_path).ok()
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["ppo-gru-1", "ppo-gru-2"]
 
 
@@ -231,7 +137,7 @@ def test_evaluating_runs_of_different_kinds(home: Path, tmp_path: Path) -> None:
         "--json", str(tmp_path / "scores.json"), "--csv", str(tmp_path / "scores.csv"), "--split", "validation",
         "--seed", "3", "--threads", "1", "--device", "cpu", "--setting", SETTING,
     ]  # fmt: skip
-    out = typed("agents.evaluate", arguments, home).ok()
+    out = quickly("agents.evaluate", arguments, home).ok()
     assert "bracket/CloseTiny-v0, validation split" in out
     for part in ("exact % by closers", "exact % by depth", "exact % by length", "exact % by distance", "short-sighted"):
         assert part in out
@@ -254,7 +160,7 @@ def test_evaluating_runs_of_different_kinds(home: Path, tmp_path: Path) -> None:
 
 
 def test_the_test_split_is_the_default(home: Path, tmp_path: Path) -> None:
-    out = quickly("agents.evaluate", ["tiny", "--n", "40", "--json", str(tmp_path / "s.json")], home, tmp_path).ok()
+    out = quickly("agents.evaluate", ["tiny", "--n", "40", "--json", str(tmp_path / "s.json")], home).ok()
     assert "bracket/CloseTiny-v0, test split" in out
     cases = get_setting(SETTING).evaluation_cases("test", 40)
     answers = load(home / "runs" / "tiny").complete([case.prefix for case in cases])
@@ -264,7 +170,7 @@ def test_the_test_split_is_the_default(home: Path, tmp_path: Path) -> None:
 
 def test_a_run_named_as_a_yardstick_keeps_its_row(home: Path, tmp_path: Path) -> None:
     arguments = ["oracle", "oracle", "--n", "60", "--json", str(tmp_path / "s.json")]
-    quickly("agents.evaluate", arguments, home, tmp_path).ok()
+    quickly("agents.evaluate", arguments, home).ok()
     solvers = json.loads((tmp_path / "s.json").read_text())["solvers"]
     assert [solver["name"] for solver in solvers] == ["oracle", "runs/oracle", *YARDSTICKS]
     assert [solver["exact"]["value"] < 0.9 for solver in solvers[:3]] == [True, True, False]
@@ -272,7 +178,7 @@ def test_a_run_named_as_a_yardstick_keeps_its_row(home: Path, tmp_path: Path) ->
 
 def test_cases_over_the_runs_own_pairs(home: Path, tmp_path: Path) -> None:
     arguments = ["angular", "--n", "30", "--setting", "bracket/Close-v0", "--json", str(tmp_path / "s.json")]
-    quickly("agents.evaluate", arguments, home, tmp_path).ok()
+    quickly("agents.evaluate", arguments, home).ok()
     scores = json.loads((tmp_path / "s.json").read_text())
     check_form(scores)
     assert scores["setting"] == "bracket/Close-v0"
@@ -288,7 +194,7 @@ def test_evaluating_on_a_file_of_each_format(home: Path, tmp_path: Path, format:
     right = sum(answer == case.completion for answer, case in zip(answers, cases, strict=True))
     named = [] if format in ("jsonl", "array") else ["--format", format]
     arguments = ["tiny", "--cases", str(path), *named, "--json", str(tmp_path / "s.json")]
-    assert path.name in quickly("agents.evaluate", arguments, home, tmp_path).ok().replace("\n", "")
+    assert path.name in quickly("agents.evaluate", arguments, home).ok().replace("\n", "")
     scores = json.loads((tmp_path / "s.json").read_text())
     check_form(scores)
     assert (scores["cases"], scores["setting"]) == (30, str(path))
@@ -300,17 +206,17 @@ def test_evaluating_on_a_file_of_each_format(home: Path, tmp_path: Path, format:
 
 def test_predicting_what_is_given_as_arguments(home: Path) -> None:
     expected = load(home / "runs" / "tiny").complete(["([", "", "()", "[[("])
-    out = typed("agents.predict", ["tiny", "( [", "", "()", " [ [ ("], home).ok()
+    out = quickly("agents.predict", ["tiny", "( [", "", "()", " [ [ ("], home).ok()
     assert out.split("\n") == [*expected, ""]
 
 
 def test_predicting_several_drawn_answers(home: Path, tmp_path: Path) -> None:
     options = ["--temperature", "3", "--samples", "20", "--json", str(tmp_path / "p.json")]
-    out = typed("agents.predict", ["tiny", "([", "(", *options], home).ok()
+    out = quickly("agents.predict", ["tiny", "([", "(", *options], home).ok()
     lines = out.removesuffix("\n").split("\n")
     assert len(lines) == 40
     assert len(set(lines[:20])) > 1
-    assert typed("agents.predict", ["tiny", "([", "(", *options], home).ok() == out
+    assert quickly("agents.predict", ["tiny", "([", "(", *options], home).ok() == out
     written = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))
     assert written == [{"prefix": p, "completion": c} for p, c in zip(["(["] * 20 + ["("] * 20, lines, strict=True)]
 
@@ -328,7 +234,7 @@ def test_predicting_line_by_line_from_a_pipe(home: Path) -> None:
 
 
 def test_bytes_that_are_no_text(home: Path) -> None:
-    done = typed("agents.predict", ["tiny"], home, stdin=b"\xff\xfe([\n")
+    done = quickly("agents.predict", ["tiny"], home, stdin=b"\xff\xfe([\n")
     if done.code == 0:  # in the C locale Python takes any byte for a symbol
         assert "is not in the language" in done.err
     else:
@@ -367,7 +273,7 @@ BAD_TRAINING: list[tuple[list[str], str]] = [
 @pytest.mark.parametrize(("arguments", "problem"), BAD_TRAINING, ids=lambda part: part if isinstance(part, str) else "")
 def test_training_refuses(home: Path, tmp_path: Path, arguments: list[str], problem: str) -> None:
     before = contents(home)
-    assert problem in quickly("agents.train_ppo", ["--name", "new", *TRAIN, *arguments], home, tmp_path).refused()
+    assert problem in quickly("agents.train_ppo", ["--name", "new", *TRAIN, *arguments], home).refused()
     assert contents(home) == before
 
 
@@ -383,7 +289,7 @@ def test_training_refuses(home: Path, tmp_path: Path, arguments: list[str], prob
 )
 def test_resuming_refuses(home: Path, tmp_path: Path, arguments: list[str], problem: str) -> None:
     before = contents(home)
-    assert problem in quickly("agents.train_ppo", ["--resume", *arguments], home, tmp_path).refused()
+    assert problem in quickly("agents.train_ppo", ["--resume", *arguments], home).refused()
     assert contents(home) == before
 
 
@@ -403,7 +309,7 @@ def test_evaluating_refuses_a_file(home: Path, tmp_path: Path, text: str, proble
     path.write_text(text, encoding="utf-8")
     scores.write_text("an older file")
     arguments = ["tiny", "--cases", str(path), "--json", str(scores), "--csv", str(tmp_path / "scores.csv")]
-    assert quickly("agents.evaluate", arguments, home, tmp_path).refused().startswith(f"{path}{problem}")
+    assert quickly("agents.evaluate", arguments, home).refused().startswith(f"{path}{problem}")
     assert scores.read_text() == "an older file"
     assert not (tmp_path / "scores.csv").exists()
 
@@ -439,7 +345,7 @@ def test_evaluating_refuses_a_file(home: Path, tmp_path: Path, text: str, proble
 )
 def test_evaluating_refuses(home: Path, tmp_path: Path, arguments: list[str], problem: str) -> None:
     before = contents(home)
-    assert problem in quickly("agents.evaluate", arguments, home, tmp_path).refused()
+    assert problem in quickly("agents.evaluate", arguments, home).refused()
     assert contents(home) == before
 
 
@@ -460,7 +366,7 @@ def test_evaluating_refuses(home: Path, tmp_path: Path, arguments: list[str], pr
     ],
 )
 def test_predicting_refuses(home: Path, tmp_path: Path, arguments: list[str], problem: str) -> None:
-    done = quickly("agents.predict", arguments, home, tmp_path)
+    done = quickly("agents.predict", arguments, home)
     assert problem in done.refused()
     assert done.out == ""  # not even the answers before
 
@@ -470,6 +376,6 @@ def test_predicting_refuses(home: Path, tmp_path: Path, arguments: list[str], pr
     ("module", "arguments"), [("agents.train_ppo", ["--name", "new", *TRAIN]), ("agents.evaluate", ["tiny"])]
 )
 def test_a_gpu_that_is_not_there(home: Path, tmp_path: Path, module: str, arguments: list[str]) -> None:
-    line = quickly(module, [*arguments, "--device", "cuda"], home, tmp_path).refused()
+    line = quickly(module, [*arguments, "--device", "cuda"], home).refused()
     assert line == "--device cuda: torch sees no CUDA device here (use cpu or auto)"
     assert not (home / "runs" / "new").exists()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from paths import ROOT
 from rich.console import Console
 from safetensors.torch import load_file
 from stable_baselines3 import PPO
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
+from typed_commands import quickly
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_ppo.check import check
@@ -87,16 +84,7 @@ def test_the_command(tmp_path: Path) -> None:
         "--on-mistake", "continue", "--total-timesteps", "512", "--eval-every", "256", "--eval-cases", "20",
         "--instruction", NEST, "--instruction", STOP, "--ncl-weight", "5",
     ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "agents.train_ppo", *typed],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "what the sentences state" in done.stdout
+    assert "what the sentences state" in quickly("agents.train_ppo", typed, tmp_path).ok()
     run = tmp_path / "runs" / "a"
     kept = json.loads((run / "instructions.json").read_text(encoding="utf-8"))
     assert {entry["rule"]: entry["sentence"] for entry in kept} == {"nesting": NEST, "stop_when_closed": STOP}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import subprocess
 import sys
 import time
 from io import StringIO
@@ -14,8 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from paths import ROOT
 from rich.console import Console
+from typed_commands import quickly
 
 from bracket_env import atomic
 from bracket_env.command import run
@@ -93,15 +91,7 @@ def test_the_command_as_it_is_typed_and_the_commands_that_take_what_it_made(
     dense = source(Path("runs"))
     before = contents(dense.path)
     options = ["--prune", "0.8", "--quantize", "int8-dynamic", "--fine-tune-steps", "10", "--eval-cases", "30"]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "supervised.compress", "dense", *options, "--json", "table.json"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    shown = quickly("supervised.compress", ["dense", *options, "--json", "table.json"], tmp_path).ok()
     assert contents(dense.path) == before
     made = RunFolder.open("dense-small-1")
     assert made.config.kind == "compress"
@@ -116,7 +106,7 @@ def test_the_command_as_it_is_typed_and_the_commands_that_take_what_it_made(
     assert table["rows"][1]["sparsity"] >= 0.8
     assert {row["exact"]["n"] for row in table["rows"]} == {30}
     for sentence in table["warnings"]:
-        assert f"warning: {sentence}" in done.stdout
+        assert f"warning: {sentence}" in shown
     record = made.best_metadata()
     assert [step["step"] for step in record["compression"][0]["steps"]] == ["prune", "quantize"]
     assert record["compression"][0]["source"] == {"run": "dense", "sha256": dense.best_metadata()["sha256"]}

@@ -32,9 +32,9 @@ from rich.table import Table
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env.atomic import write_text
 from bracket_env.command import run
-from bracket_env.envs.instruct_vector import InstructVectorEnv
-from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env.envs.registry import CloseEnv, CloseVectorEnv, InstructVectorEnv
+from bracket_env.envs.task_env import TaskEnv
+from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.random_streams import key
 from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 from ncl_reward.reward.potential import Potential
@@ -53,7 +53,7 @@ class StepRate:
     """Size for the Stable-Baselines3 rows."""
     setting: str = DEFAULT_SETTING
     """The task."""
-    seconds: float = 1.0
+    seconds: float = 0.5
     """Time of one round of one row."""
     rounds: int = 5
     """Rounds; the best counts."""
@@ -80,7 +80,7 @@ def repeated(step: Callable[[], object], steps_each: int) -> Measure:
 
 def scalar_rows(setting: str) -> dict[str, tuple[int, Measure]]:
     """Rows of the scalar environment."""
-    env = CloseEnv(setting, on_mistake="continue", max_answer=5000)
+    env = CloseEnv(setting, split="all", on_mistake="continue", max_answer=5000)
     env.reset(seed=0)
 
     def inside(seconds: float) -> tuple[int, float]:
@@ -94,7 +94,7 @@ def scalar_rows(setting: str) -> dict[str, tuple[int, Measure]]:
             steps += 4000
         return steps, taken
 
-    short = CloseEnv(setting)
+    short = CloseEnv(setting, split="all")
     short.reset(seed=0)
 
     def episodes() -> None:
@@ -106,22 +106,24 @@ def scalar_rows(setting: str) -> dict[str, tuple[int, Measure]]:
 
 def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     """Rows of the vector environment and the sampler."""
-    oracle = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
+    oracle = CloseVectorEnv(n, setting, split="all", autoreset_mode="SameStep")
     oracle.reset(seed=0)
-    random = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
+    random = CloseVectorEnv(n, setting, split="all", autoreset_mode="SameStep")
     random.reset(seed=0)
     actions = np.random.default_rng(0).integers(0, random.single_action_space.n, (64, n))  # type: ignore[attr-defined]
     turn = iter(range(1 << 62))
 
-    inside, shaped_inside, finishing = (CloseVectorEnv(n, setting, autoreset_mode="SameStep") for _ in range(3))
+    inside, shaped_inside, finishing = (
+        CloseVectorEnv(n, setting, split="all", autoreset_mode="SameStep") for _ in range(3)
+    )
     rules = [StatedRule(BRACKET_RULES[name], Slots(), 1.0) for name in ("nesting", "stop_when_closed")]
     potential = Potential(tuple(rules), inside.task.n_pairs)
     shaped = VectorNCLReward(finishing, potential, 0.9)
-    told = InstructVectorEnv(n, autoreset_mode="SameStep")
-    for env in (inside, shaped_inside, shaped, told):
+    instructed = InstructVectorEnv(n, split="all", autoreset_mode="SameStep")
+    for env in (shaped, instructed):
         env.reset(seed=0)
 
-    sampler = get_setting(setting).sampler()
+    sampler = get_setting(setting).sampler(split="all")
     streams = np.full(n, key(0, "benchmarks/step_rate"), dtype=np.uint64)
     indices = np.arange(n, dtype=np.uint64)
     return {
@@ -130,26 +132,27 @@ def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
         "vector_random": (n, repeated(lambda: random.step(actions[next(turn) % 64]), n)),
         "shaped_step": (n, no_end(VectorNCLReward(shaped_inside, potential, 0.9), shaped_inside)),
         "shaped_oracle": (n, repeated(lambda: shaped.step(finishing.right_actions()), n)),
-        "instruct_oracle": (n, repeated(lambda: told.step(told.right_actions()), n)),
+        "instruct_oracle": (n, repeated(lambda: instructed.step(instructed.right_actions()), n)),
         "sampler": (n, repeated(lambda: sampler.batch(streams, indices + np.uint64(next(turn) * n)), n)),
     }
 
 
-def no_end(env: CloseVectorEnv | VectorNCLReward, task: CloseVectorEnv) -> Measure:
-    """Measure steps in which no episode of ``env`` ends; ``task`` is the environment inside it."""
-    depth = task.task.setting.max_depth
-    opener = task.task.sampler.language.openers[0]
-    closer = np.zeros(task.num_envs, dtype=np.int64)
+def no_end(env: TaskVectorEnv | VectorNCLReward, native: TaskVectorEnv) -> Measure:
+    """Measure steps in which no episode of ``env`` ends; ``native`` is the environment inside it."""
+    depth = native.task.setting.max_depth
+    env.reset(options={"prefix": native.task.sampler.language.openers[0] * depth})
+    start = native.get_state()
+    closer = np.zeros(native.num_envs, dtype=np.int64)
 
     def measure(seconds: float) -> tuple[int, float]:
         steps, taken = 0, 0.0
         while taken < seconds:
-            env.reset(options={"prefix": opener * depth})
+            env.set_state(start)
             began = time.perf_counter()
             for _ in range(depth):
                 env.step(closer)
             taken += time.perf_counter() - began
-            steps += depth * task.num_envs
+            steps += depth * native.num_envs
         return steps, taken
 
     return measure
@@ -159,17 +162,17 @@ def adapter_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     """The Stable-Baselines3 adapter, and what it replaces; the oracle's actions, as a trained agent's nearly are."""
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    native = CloseVectorEnv(n, setting, autoreset_mode="SameStep")
+    native = CloseVectorEnv(n, setting, split="all", autoreset_mode="SameStep")
     adapter = VectorEnvAdapter(native)
-    dummies = [CloseEnv(setting) for _ in range(n)]
+    dummies = [CloseEnv(setting, split="all") for _ in range(n)]
     dummy = DummyVecEnv([lambda env=env: env for env in dummies])  # type: ignore[misc]
-    members = [CloseEnv(setting) for _ in range(n)]
+    members = [CloseEnv(setting, split="all") for _ in range(n)]
     sync = SyncVectorEnv([lambda env=env: env for env in members], autoreset_mode=AutoresetMode.SAME_STEP)  # type: ignore[misc]
     adapter.reset()
     dummy.reset()
     sync.reset(seed=0)
 
-    def right(envs: list[CloseEnv]) -> np.ndarray:
+    def right(envs: list[TaskEnv]) -> np.ndarray:
         return np.array([env.right_action for env in envs])
 
     return {
@@ -185,7 +188,7 @@ def other_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     cartpole.reset(seed=0)
     push = np.random.default_rng(0).integers(0, 2, (64, n))
     turn = iter(range(1 << 62))
-    observations = CloseVectorEnv(n, setting).reset(seed=0)[0]
+    observations = CloseVectorEnv(n, setting, split="all").reset(seed=0)[0]
     rows: dict[str, tuple[int, Measure]] = {
         "gymnasium_cartpole_vector": (n, repeated(lambda: cartpole.step(push[next(turn) % 64]), n)),
         "memory_copy": (n, repeated(observations.copy, n)),

@@ -66,14 +66,24 @@ def run_script(main: Callable[..., object]) -> int:
     return 0
 
 
-def parse(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
+def parse(config_class: type[Config], argv: Sequence[str], prog: str, **options: Any) -> Config:
     """The configuration that ``argv`` asks for.
+
+    Args:
+        options: of ``tyro.cli``, such as ``default``, a configuration whose values stand in for what is not typed.
 
     Raises:
         InputError: an unknown option or a value of the wrong type, in one line.
         SystemExit: ``--help`` was asked for and printed.
     """
-    return _parsed(config_class, argv, prog)
+    shown = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(shown):
+            return tyro.cli(config_class, args=list(argv), prog=prog, config=_MARKERS, **options)
+    except SystemExit as exit_:
+        if exit_.code in (0, None):
+            raise
+        raise InputError(f"{_first_paragraph(shown.getvalue())} (see {prog} --help)") from None
 
 
 def configuration(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:
@@ -96,7 +106,7 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
     if defaults is not None:
         # What may be given several times would otherwise be added to the default.
         own = replace(defaults, **{f.name: f.default for f in known if f.name in typed})
-        config = _parsed(config_class, argv, prog, default=own)
+        config = parse(config_class, argv, prog, default=own)
     object.__setattr__(config, _TYPED, typed)  # beside the fields: no part of the configuration's value
     found: Config = config
     return found
@@ -134,17 +144,6 @@ def is_given(config: Any, name: str) -> bool:
         return name in typed
     default = next(field.default for field in fields(config) if field.name == name)
     return bool(getattr(config, name) != default)
-
-
-def _parsed(config_class: type[Config], argv: Sequence[str], prog: str, **options: Any) -> Config:
-    shown = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(shown):
-            return tyro.cli(config_class, args=list(argv), prog=prog, config=_MARKERS, **options)
-    except SystemExit as exit_:
-        if exit_.code in (0, None):
-            raise
-        raise InputError(f"{_first_paragraph(shown.getvalue())} (see {prog} --help)") from None
 
 
 def _first_paragraph(box: str) -> str:

@@ -8,7 +8,10 @@ line and exit with code 2 (:mod:`bracket_env.command`); library users can catch 
 from __future__ import annotations
 
 import operator
-from typing import Any
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+Choice = TypeVar("Choice")
 
 
 class InputError(ValueError):
@@ -19,6 +22,17 @@ def quote(value: object, limit: int = 60) -> str:
     """``repr`` of a value on one line, cut to ``limit`` characters so that an error never floods the terminal."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def check_choice(what: str, value: object, known: Collection[Choice]) -> Choice:
+    """``value`` itself.
+
+    Raises:
+        InputError: it is none of the ``known`` ones, which are listed; ``what`` is the option's name.
+    """
+    if value not in known:
+        raise InputError(f"unknown {what} {quote(value)}: use one of {', '.join(map(str, known))}")
+    return value  # type: ignore[return-value]
 
 
 def whole_number(value: Any) -> int | None:

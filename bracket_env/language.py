@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 
 from bracket_env.errors import InputError, quote
 
@@ -116,11 +117,7 @@ class BracketLanguage:
     def depth(self, prefix: str) -> int:
         """The largest number of brackets open at once. Raises as :meth:`open_stack`."""
         self.open_stack(prefix)
-        height = deepest = 0
-        for symbol in prefix:
-            height += 1 if symbol in self.closer_of else -1
-            deepest = max(deepest, height)
-        return deepest
+        return max(accumulate(1 if symbol in self.closer_of else -1 for symbol in prefix), default=0)
 
     def closer_distances(self, word: str) -> list[int]:
         """For every closer of ``word``, from left to right, how many symbols back its opener stands.

@@ -43,10 +43,25 @@ prefix or one for each member. `right_actions()` gives every member's right acti
 sequence as well.
 """
 
+NEW = """\
+## A new environment
+
+A new environment is one task file and one line. The task, a subclass of `bracket_env.Task`, says which episodes a
+stream has (`draw`), which one is set by hand (`by_hand`), and whatever is not as in `CloseEnv`: what is seen (`see`,
+`observation_space`), what an action does to the mask (`effects`), how an episode is told (`infos`, `render`). Its
+docstring is the page. Where the right actions are no fixed list, `is_right` and `a_right_action` find them in the
+episode's arrays. `bracket_env/tasks/close.py` and `instruct.py` are to be copied; the line, which registers the ids and
+makes both kinds of environment, stands in `bracket_env/envs/registry.py` or in a package of your own:
+
+    MyEnv, MyVectorEnv = bracket_env.environments("My", MyTask, {"mine/My-v0": {}}, __name__)
+
+Seeds, autoreset modes, masks, time limits, states and frames come with it.
+"""
+
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, settings_table(), environment(CloseEnv), environment(InstructEnv), VECTOR])
+    return "\n".join([HEAD, settings_table(), environment(CloseEnv), environment(InstructEnv), VECTOR, NEW])
 
 
 def settings_table() -> str:

@@ -10,22 +10,11 @@ import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
 
 from bracket_env.envs.episodes import Episode, LoneEpisode
-from bracket_env.errors import InputError
+from bracket_env.errors import InputError, check_choice
 from bracket_env.tasks.task import Rows, Task
 
 _BLOCK = 64  # cases drawn ahead; item i of a stream is the same however many are drawn at once
 RENDER_MODES = ["ansi", "human", "rgb_array"]
-
-
-def check_render_mode(render_mode: str | None) -> str | None:
-    """``render_mode`` itself.
-
-    Raises:
-        InputError: there is no such mode.
-    """
-    if render_mode is not None and render_mode not in RENDER_MODES:
-        raise InputError(f"unknown render_mode {render_mode!r}: use one of {', '.join(RENDER_MODES)}")
-    return render_mode
 
 
 @final
@@ -44,7 +33,7 @@ class TaskEnv(gym.Env[Any, np.int64]):
 
     def __init__(self, task: Task, *, render_mode: str | None = None) -> None:
         self.task = task
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES)
         self.observation_space = task.observation_space()
         self.action_space = task.action_space()
         self._episode = Episode(task) if task.by_tables else LoneEpisode(task)

@@ -18,8 +18,8 @@ from gymnasium.vector.utils import batch_space
 
 from bracket_env.envs.case_queue import CaseQueue
 from bracket_env.envs.episodes import Episodes, check_state
-from bracket_env.envs.task_env import TaskEnv, check_render_mode
-from bracket_env.errors import InputError, quote, whole_number
+from bracket_env.envs.task_env import RENDER_MODES, TaskEnv
+from bracket_env.errors import InputError, check_choice, quote, whole_number
 from bracket_env.tasks.task import Rows, Task
 
 Stepped = tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]
@@ -75,10 +75,13 @@ class TaskVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         self.max_episode_steps = (
             None if max_episode_steps is None else _at_least_one("max_episode_steps", max_episode_steps)
         )
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES)
         self.task = task
         self.num_envs = n
-        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        meant = [mode for mode in AutoresetMode if autoreset_mode in (mode, mode.value, mode.name)]
+        if not meant:
+            check_choice("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
+        self.autoreset_mode = meant[0]
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space = task.observation_space()
         self.single_action_space = task.action_space()
@@ -288,14 +291,6 @@ def _at_least_one(name: str, given: object) -> int:
     if number is None or number < 1:
         raise InputError(f"{name} must be an integer of at least 1, not {quote(given)}")
     return number
-
-
-def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
-    for member in AutoresetMode:
-        if mode in (member, member.name, member.value):
-            return member
-    names = ", ".join(member.value for member in AutoresetMode)
-    raise InputError(f"unknown autoreset_mode {quote(mode)}: use one of {names}")
 
 
 def _checked_seeds(given: Any, n: int) -> list[int | None]:

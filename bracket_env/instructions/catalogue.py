@@ -25,7 +25,7 @@ from importlib.resources import files
 from itertools import product
 from typing import Any, Literal, get_args
 
-from bracket_env.errors import InputError, quote
+from bracket_env.errors import InputError, check_choice, quote
 from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Meaning, Part, check_part, in_part
 
 Spoken = Literal["en", "ja"]
@@ -101,8 +101,7 @@ def choose_instructions(
     """
     check_part("sentences", sentences)
     check_part("meanings", meanings)
-    if language not in (*get_args(Spoken), "all"):
-        raise InputError(f"unknown language {quote(language)}: use one of {', '.join(get_args(Spoken))}, all")
+    check_choice("language", language, (*get_args(Spoken), "all"))
     return tuple(
         i
         for i in INSTRUCTIONS

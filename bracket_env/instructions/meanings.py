@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Literal, get_args
 
-from bracket_env.errors import InputError, quote
+from bracket_env.errors import check_choice
 from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
 
 Order = Literal["nesting", "queue"]
@@ -124,9 +124,7 @@ def check_part(name: str, part: object) -> Part:
     Raises:
         InputError: not one of ``train``, ``unseen``, ``all``; ``name`` is the option's.
     """
-    if part not in get_args(Part):
-        raise InputError(f"unknown {name} {quote(part)}: use one of {', '.join(get_args(Part))}")
-    return part  # type: ignore[return-value]
+    return check_choice(name, part, get_args(Part))
 
 
 def in_part(part: Part, *, unseen: bool) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bracket_env.cases import Case
-from bracket_env.errors import InputError, quote
+from bracket_env.errors import check_choice
 from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
 from bracket_env.random_streams import key
 from bracket_env.sampling.distributions import CountedWalk, CutWalk, ShapeDistribution
@@ -114,6 +114,4 @@ def get_setting(setting: str) -> Setting:
     Raises:
         InputError: no such setting (the known ids are listed).
     """
-    if setting not in SETTINGS:
-        raise InputError(f"unknown setting {quote(setting)}: use one of {', '.join(SETTINGS)}")
-    return SETTINGS[setting]
+    return SETTINGS[check_choice("setting", setting, SETTINGS)]

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from bracket_env.errors import InputError, quote
+from bracket_env.errors import check_choice
 from bracket_env.random_streams import MASK64, bits, key, mix64, subkey
 
 Split = Literal["train", "validation", "test", "all"]
@@ -27,9 +27,7 @@ def check_split(split: str) -> Split:
     Raises:
         InputError: not one of ``train``, ``validation``, ``test``, ``all``.
     """
-    if split not in SPLITS:
-        raise InputError(f"unknown split {quote(split)}: use one of {', '.join(SPLITS)}")
-    return split
+    return check_choice("split", split, SPLITS)
 
 
 def split_of(prefix: str) -> Split:

@@ -28,7 +28,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
 
 from bracket_env.cases import Case
-from bracket_env.errors import InputError, quote, whole_number
+from bracket_env.errors import InputError, check_choice, quote, whole_number
 from bracket_env.random_streams import key
 from bracket_env.rendering.cells import Plan
 from bracket_env.sampling.settings import Setting
@@ -78,10 +78,8 @@ class Task(ABC):
         penalty: float,
         max_answer: int | None,
     ) -> None:
-        if on_mistake not in get_args(OnMistake):
-            raise InputError(f"unknown on_mistake {quote(on_mistake)}: use one of {', '.join(get_args(OnMistake))}")
-        if reward not in get_args(RewardKind):
-            raise InputError(f"unknown reward {quote(reward)}: use one of {', '.join(get_args(RewardKind))}")
+        self.on_mistake = check_choice("on_mistake", on_mistake, get_args(OnMistake))
+        self.reward = check_choice("reward", reward, get_args(RewardKind))
         number = isinstance(penalty, int | float | np.number) and not isinstance(penalty, bool)
         if not number or not 0 <= penalty < float("inf"):
             raise InputError(f"penalty must be a finite number of at least 0, not {quote(penalty)}")
@@ -91,8 +89,7 @@ class Task(ABC):
             raise InputError(
                 f"max_answer must be an integer of at least {self.most} ({setting.id}), not {quote(max_answer)}"
             )
-        self.setting, self.on_mistake, self.reward = setting, on_mistake, reward
-        self.penalty, self.max_answer = float(penalty), given
+        self.setting, self.penalty, self.max_answer = setting, float(penalty), given
         self.sampler = setting.sampler(split=split, pairs=pairs)
         self.tokenizer: BracketTokenizer = self.sampler.tokenizer
         self.n_pairs = len(self.sampler.language.pairs)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bracket_env.cases import Case
+from bracket_env.errors import InputError
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.check import base_of, check_adaptation
 from supervised.adapt.options import PROG, Adapt
@@ -51,7 +52,13 @@ def adapt(config: Adapt, command: Sequence[str], console: Console | None = None)
         console: where progress and tables go, standard output by default.
     """
     if config.export_transformers is not None:
-        export_transformers(config, console or Console())
+        if config.base is None:
+            raise InputError("--export-transformers writes a trained run: name it")
+        base, target = RunFolder.open(config.base, root=config.runs_dir), Path(config.export_transformers)
+        export_transformers(base, target)
+        (console or Console()).print(
+            f"{target}: the {base.config.architecture} of {base.path} for transformers", markup=False
+        )
         return None
     if config.adapters is not None:
         score_adapters(config, console or Console())

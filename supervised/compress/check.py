@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 
 from bracket_env.errors import InputError
 from bracket_env.sampling.settings import Setting, get_setting
-from supervised.compress.fine_tuning import cases_seen, data_options
 from supervised.compress.onnx.export import check_exportable, check_packages
 from supervised.compress.options import Compress
 from supervised.compress.quantization import check_int8
@@ -19,6 +18,7 @@ from supervised.options.ranges import check_output, flag, refuse_idle, require, 
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import WEIGHTS, RunFolder, checked_path, free_name
 from supervised.runs.sentences import refuse_conditioned
+from supervised.train.further import cases_seen, data_options
 
 _MOST = {"distill_steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**6, "threads": 1024}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from bracket_env.cases import Case
@@ -18,7 +19,9 @@ from bracket_env.sampling.settings import Setting
 from bracket_env.scores.report import percent, score_table
 from bracket_env.scores.scoring import Estimate, Scores, score
 from supervised.compress.matrices import weight_matrices
+from supervised.learning.display import print_line
 from supervised.models import SequenceModel
+from supervised.runs.folder import WEIGHTS
 from supervised.runs.solver import ModelSolver
 
 LONGEST_OF = 10  # times as many cases are drawn as the longest of them are taken
@@ -139,9 +142,25 @@ def measured(
     return rows, cases
 
 
-def score_columns(rows: Sequence[Row], title: str) -> Table:
-    """What the models answer right, for people."""
-    return score_table([row.scores for row in rows], title, extra={"longest": [percent(row.longest) for row in rows]})
+def show(before: Row, after: Row, setting: Setting, n: int, console: Console) -> list[str]:
+    """Print what the two models answer right, how large and how fast they are, and what the columns mean.
+
+    Args:
+        n: how many test cases they answered.
+
+    Returns:
+        The warnings, which are printed too.
+    """
+    rows = [before, after]
+    longest = {"longest": [percent(row.longest) for row in rows]}
+    console.print(score_table([row.scores for row in rows], f"{setting.id}, test split", extra=longest))
+    print_line(console, f"longest: exact match on the {n:,} longest of {LONGEST_OF * n:,} cases of the test split")
+    console.print(size_columns(rows))
+    print_line(console, f"kB: of {WEIGHTS}; ms: one prefix alone; prefixes/s: in batches of {_BATCH}; on the CPU")
+    warnings = slowdowns(before, after)
+    for sentence in warnings:
+        print_line(console, f"warning: {sentence}")
+    return warnings
 
 
 def size_columns(rows: Sequence[Row]) -> Table:

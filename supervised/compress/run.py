@@ -19,16 +19,8 @@ from bracket_env.random_streams import key
 from bracket_env.tokenizer import BracketTokenizer
 from supervised.compress.check import Plan, check
 from supervised.compress.distillation import AnsweredBatches, Distillation
-from supervised.compress.fine_tuning import Examination, Onward, cases_seen, train_further, training_options
-from supervised.compress.measure import (
-    LONGEST_OF,
-    Candidate,
-    measured,
-    score_columns,
-    size_columns,
-    slowdowns,
-    sparsity,
-)
+from supervised.compress.fine_tuning import train_further
+from supervised.compress.measure import Candidate, measured, show, sparsity
 from supervised.compress.onnx.check import compare
 from supervised.compress.onnx.export import export
 from supervised.compress.options import Compress
@@ -37,15 +29,17 @@ from supervised.compress.quantization import quantized_weights
 from supervised.compress.structured import remove_units
 from supervised.data.batches import Batches, StreamSource
 from supervised.learning.devices import choose_device
+from supervised.learning.display import print_line
+from supervised.learning.figures import completion_figures
 from supervised.models import SequenceModel
+from supervised.options.groups import Optimiser, Training
 from supervised.runs.config import RunConfig
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import WEIGHTS, RunFolder
 from supervised.runs.loading import load, load_best, model_of
 from supervised.runs.solver import ModelSolver
 from supervised.runs.weights import pack, unpack
-from supervised.train.examples import train_examples
-from supervised.train.options import Train
+from supervised.train.further import cases_seen, further_examples
 
 _MASK_EVERY = 10  # steps between two new masks of a gradual pruning
 
@@ -81,8 +75,7 @@ class _Compression:
         self.record = plan.source.best_metadata()
         self.model: SequenceModel = load_best(plan.source, device=self.device, floats=True)
         self.tokenizer = BracketTokenizer(plan.run.language)
-        validation = plan.setting.evaluation_cases("validation", config.eval_cases, pairs=plan.pairs)
-        self.examination = Examination(validation, self.tokenizer, plan.run.masked)
+        self.validation = plan.setting.evaluation_cases("validation", config.eval_cases, pairs=plan.pairs)
         self.steps: list[dict[str, Any]] = []
         self.log: list[dict[str, Any]] = []
 
@@ -109,7 +102,7 @@ class _Compression:
             folder = self._written(plan.name, packed, model_of(self.run, stored), floats, command)
         if config.onnx is not None and onnx is not None:
             write_bytes(config.onnx, onnx)
-            self._say(f"{config.onnx}: {len(onnx) / 1000:.1f} kB")
+            self._print(f"{config.onnx}: {len(onnx) / 1000:.1f} kB")
         return folder
 
     def _distil(self) -> None:
@@ -122,25 +115,13 @@ class _Compression:
         torch.manual_seed(key(config.seed, "supervised/weights") >> 1)
         student = self.run.build().to(self.device)
         size = sum(p.numel() for p in student.parameters())
-        self._say(f"distilling {self.plan.source.name} into a {self.run.architecture} of {size:,} parameters")
-        options = Train(
-            setting=self.run.setting,
-            pairs=self.run.pairs,
-            steps=config.distill_steps,
-            learning_rate=config.learning_rate or Train.learning_rate,
-            seed=config.seed,
-            **self._shared(config.distill_steps),
-        )
-        log = train_further(
-            student,
-            options,
-            AnsweredBatches(prompts, teacher, self.tokenizer, masked=masked),
-            Distillation(teacher, temperature=config.distill_temperature, masked=masked),
-            self.examination,
-            self.console,
-        )
+        self._print(f"distilling {self.plan.source.name} into a {self.run.architecture} of {size:,} parameters")
+        options = Training(**self._training(config.distill_steps), seed=config.seed)
+        answered = AnsweredBatches(prompts, teacher, self.tokenizer, masked=masked)
+        objective = Distillation(teacher, temperature=config.distill_temperature, masked=masked)
+        log = train_further(student, options, answered, objective, self._figures, self.console)
         self.model = student
-        self._did("distil", log, steps=config.distill_steps, temperature=config.distill_temperature)
+        self._note("distil", log, steps=config.distill_steps, temperature=config.distill_temperature)
 
     def _prune(self, share: float) -> None:
         """Zeros in the model, or a smaller one in its place, and fine-tuning."""
@@ -149,8 +130,8 @@ class _Compression:
             self.model, self.run = remove_units(self.model.cpu(), self.run, share)
             self.model.to(self.device)
             size = sum(p.numel() for p in self.model.parameters())
-            self._say(f"{share:.0%} of the units removed: {size:,} parameters left")
-            self._did("remove units", self._fine_tuned(steps) if steps else [], share=share, steps=steps)
+            self._print(f"{share:.0%} of the units removed: {size:,} parameters left")
+            self._note("remove units", self._fine_tuned(steps) if steps else [], share=share, steps=steps)
             return
         scope, schedule = config.prune_scope or "global", config.prune_schedule or "gradual"
         masks = Masks(self.model)
@@ -162,42 +143,44 @@ class _Compression:
             else:
                 masks.apply()
 
-        self._say(f"pruning {share:.0%} of the weights, {schedule}, {scope}, with {steps:,} steps of fine-tuning")
+        self._print(f"pruning {share:.0%} of the weights, {schedule}, {scope}, with {steps:,} steps of fine-tuning")
         log = self._fine_tuned(steps, after_step, until) if steps else []
         if not steps:
             masks.prune(share, scope)
-        self._did("prune", log, sparsity=share, scope=scope, schedule=schedule, steps=steps)
+        self._note("prune", log, sparsity=share, scope=scope, schedule=schedule, steps=steps)
 
     def _fine_tuned(self, steps: int, after_step: Any = lambda step: None, ready_at: int = 0) -> list[dict[str, float]]:
         """Train the model on what comes after the cases that the run was trained on."""
-        data = self.run.options["training"]
-        trained = training_options(self.run, data)
-        options = training_options(
-            self.run,
-            data,
-            **self._shared(steps),
-            steps=steps,
-            learning_rate=self.config.learning_rate or trained.learning_rate,
-        )
         seen = cases_seen(self.plan.source.config)
-        examples, objective = train_examples(options, self.run)
-        batches, look = Onward(examples, -(-seen // self.config.batch_size)), self.examination
+        options, batches, objective = further_examples(self.run, seen, self._training(steps))
         return train_further(
-            self.model, options, batches, objective, look, self.console, after_step=after_step, ready_at=ready_at
+            self.model,
+            options,
+            batches,
+            objective,
+            self._figures,
+            self.console,
+            after_step=after_step,
+            ready_at=ready_at,
         )
 
-    def _shared(self, steps: int) -> dict[str, Any]:
+    def _training(self, steps: int) -> dict[str, Any]:
         """Options that both kinds of training have."""
         config = self.config
-        shared: dict[str, Any] = {"batch_size": config.batch_size, "eval_every": config.eval_every}
-        return shared | {"warmup_steps": min(Train.warmup_steps, steps // 10), "precision": "fp32"}
+        rate = {} if config.learning_rate is None else {"learning_rate": config.learning_rate}
+        shared = {"steps": steps, "batch_size": config.batch_size, "eval_every": config.eval_every, **rate}
+        return shared | {"warmup_steps": min(Optimiser.warmup_steps, steps // 10), "precision": "fp32"}
+
+    def _figures(self, model: SequenceModel) -> dict[str, float]:
+        """Of freely decoded answers to the validation cases."""
+        return completion_figures(ModelSolver(model, self.tokenizer, masked=self.run.masked), self.validation)
 
     def _packed(self) -> bytes:
         """The content of the weights' file."""
         quantizer = self.config.quantize
         if quantizer is None:
             return pack(self.model.state_dict(), {})
-        self._did("quantize", [], method=quantizer)
+        self._note("quantize", [], method=quantizer)
         compute = "int8" if quantizer == "int8-dynamic" else "float"
         return pack(self.model.state_dict(), quantized_weights(self.model), compute)  # type: ignore[arg-type]
 
@@ -208,7 +191,7 @@ class _Compression:
         prefixes = [case.prefix for case in cases]
         agreement = compare(data, model, self.tokenizer, prefixes, masked=self.run.masked)
         agreement.require()
-        self._say(
+        self._print(
             f"onnxruntime and torch give the same answer to all {agreement.cases:,} test cases; "
             f"their logits differ by at most {agreement.largest_difference:.1e}"
         )
@@ -228,7 +211,7 @@ class _Compression:
             Candidate(name, new, floats, len(packed)),
         ]
         (before, after), cases = measured(candidates, plan.setting, plan.pairs, self.run.language, config.eval_cases)
-        figures = self.examination.figures(model)
+        figures = self._figures(model)
         metadata = {
             "exact": figures["exact"],
             "share": figures["share"],
@@ -249,23 +232,16 @@ class _Compression:
             write_evaluation_result(folder.path / "evaluation_result.txt", cases, after.scores.answers)
 
         folder = RunFolder.create(name, self.run, command, root=config.runs_dir, replace=config.force, fill=fill)
-        self.console.print(score_columns([before, after], f"{plan.setting.id}, test split"))
-        n = config.eval_cases
-        self._say(f"longest: exact match on the {n:,} longest of {LONGEST_OF * n:,} cases of the test split")
-        self.console.print(size_columns([before, after]))
-        self._say(f"kB: of {WEIGHTS}; ms: one prefix alone; prefixes/s: in batches of 256; on the CPU")
-        warnings = slowdowns(before, after)
-        for sentence in warnings:
-            self._say(f"warning: {sentence}")
+        warnings = show(before, after, plan.setting, config.eval_cases, self.console)
         if config.json is not None:
             rows = {"setting": plan.setting.id, "rows": [before.to_json(), after.to_json()], "warnings": warnings}
             write_json(config.json, rows)
         return folder
 
-    def _did(self, step: str, log: Sequence[dict[str, float]], **figures: Any) -> None:
+    def _note(self, step: str, log: Sequence[dict[str, float]], **figures: Any) -> None:
         """Note a step and the evaluations of its training."""
         self.steps.append({"step": step, "architecture": self.run.architecture, **figures})
         self.log += [{"phase": step, **entry} for entry in log]
 
-    def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def _print(self, text: str) -> None:
+        print_line(self.console, text)

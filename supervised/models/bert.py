@@ -121,7 +121,7 @@ class BERTEncoder(HuggingFaceEncoder[Written], BidirectionalEncoder[Written]):
     def select(self, state: Written, rows: Tensor) -> Written:
         return Written(state.ids.index_select(0, rows), state.lengths.index_select(0, rows))
 
-    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def raw_attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Where the MASK after each position looks. What it spends on itself is shared out among the others."""
         positions = torch.arange(ids.shape[1], device=ids.device).expand(len(ids), -1).flatten()
         masked, visible = self._mask(ids.repeat_interleave(ids.shape[1], 0), positions + 1)

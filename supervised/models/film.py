@@ -99,7 +99,7 @@ class FiLMEncoder(Encoder[ConditionedState]):
     def select(self, state: ConditionedState, rows: Tensor) -> ConditionedState:
         return ConditionedState(self.inner.select(state.inner, rows), state.condition[rows])
 
-    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
+    def attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
         return self.inner.attention(ids, lengths)
 
     def _condition(self, rows: int) -> Tensor:

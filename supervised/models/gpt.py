@@ -68,7 +68,7 @@ class GPTEncoder(HuggingFaceEncoder[KVCache]):
     def select(self, state: KVCache, rows: Tensor) -> KVCache:
         return state.select(rows)
 
-    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def raw_attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
         check_fits(ids.shape[1], self.max_length)
         return head_weights(self.gpt2, ids)
 

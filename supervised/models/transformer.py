@@ -156,7 +156,7 @@ class TransformerEncoder(Encoder[KVCache]):
     def select(self, state: KVCache, rows: Tensor) -> KVCache:
         return state.select(rows)
 
-    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def raw_attention(self, ids: Tensor, lengths: Tensor) -> Tensor:
         self._check_fits(ids.shape[1])
         positions = torch.arange(ids.shape[1], device=ids.device)[None]
         x, mask, turn = self._embed(ids, positions), self._mask(positions, positions, None), self._turn(positions)

@@ -13,42 +13,34 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bracket_env.atomic import new_folder
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import SPECIAL_NAMES, BracketTokenizer
-from supervised.adapt.options import Adapt
 from supervised.models import ENCODERS
 from supervised.models.parts.hugging_face import HuggingFaceEncoder, import_transformers
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
 
 
-def export_transformers(config: Adapt, console: Console) -> None:
-    """Write the encoder of ``config.base`` into the folder ``config.export_transformers``.
+def export_transformers(run: RunFolder, target: Path) -> None:
+    """Write the encoder of a run into a new folder.
 
     Raises:
-        InputError: no run is named, its architecture is none of transformers', or the folder exists or cannot be made.
+        InputError: the run's architecture is none of transformers', or the folder exists or cannot be made.
     """
-    if config.base is None or config.export_transformers is None:
-        raise InputError("--export-transformers writes a trained run: name it")
-    run = RunFolder.open(config.base, root=config.runs_dir)
     exportable = [arch for arch, encoder in ENCODERS.items() if issubclass(encoder, HuggingFaceEncoder)]
     if run.config.architecture not in exportable:
         raise InputError(
             f"{run.path} is of architecture {run.config.architecture}, which transformers does not have: "
             f"only {' and '.join(exportable)} can be exported"
         )
-    target = Path(config.export_transformers)
     if os.path.exists(target):
         raise InputError(f"{target} exists: choose another folder for --export-transformers")
     inner: Any = load_best(run, floats=True).encoder.pretrained
     with new_folder(target, "cannot make") as beside:
         inner.save_pretrained(beside)
         bracket_tokenizer(run.config.language).save_pretrained(beside)
-    console.print(f"{target}: the {run.config.architecture} of {run.path} for transformers", markup=False)
 
 
 def bracket_tokenizer(language: BracketLanguage) -> Any:

@@ -168,7 +168,7 @@ class Encoder(nn.Module, ABC, Generic[State]):
         was_training = self.training
         self.eval()
         try:
-            weights = self._attention(ids[:, :columns], lengths)
+            weights = self.raw_attention(ids[:, :columns], lengths)
         finally:
             self.train(was_training)
         if weights is None:
@@ -177,7 +177,7 @@ class Encoder(nn.Module, ABC, Generic[State]):
         missing = ids.shape[1] - columns
         return functional.pad(weights.masked_fill(padding[:, :, None], 0.0), (0, missing, 0, missing))
 
-    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
+    def raw_attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
         """:meth:`attention` of ids ``(B, T)`` as long as the longest row; anything finite in the padding's rows."""
         return None
 

@@ -204,7 +204,7 @@ class RecurrentEncoder(Encoder[RecurrentState]):
         cells = tuple(cell.index_select(1, rows) for cell in state.cells)
         return RecurrentState(cells, None if state.memory is None else state.memory.select(rows))
 
-    def _attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
+    def raw_attention(self, ids: Tensor, lengths: Tensor) -> Tensor | None:
         return None if self.attend is None else self.attend.weights(self._states(ids, lengths))
 
     def unit_groups(self) -> Groups:

@@ -22,7 +22,6 @@ from bracket_env.sampling.settings import get_setting
 from supervised.compress import check as plan
 from supervised.compress import measure
 from supervised.compress.__main__ import main
-from supervised.compress.fine_tuning import cases_seen
 from supervised.compress.measure import LONGEST_OF, Candidate, longest_cases, measured, slowdowns
 from supervised.compress.options import PROG, Compress
 from supervised.compress.run import compress
@@ -35,6 +34,7 @@ from supervised.predict import main as predict
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load, load_best
 from supervised.train.check import check
+from supervised.train.further import cases_seen
 from supervised.train.options import Train
 from supervised.train.run import train
 from supervised.transfer.transplant import initialise_from

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import BracketTokenizer
-from supervised.adapt.options import Adapt
 from supervised.models import build_model
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
@@ -151,9 +148,7 @@ def test_an_exported_run_comes_back_as_it_was(arch: str, tmp_path: Path) -> None
     config = check(Train(arch=arch, setting=TINY, width=8, heads=2, layers=1))  # type: ignore[arg-type]
     run = RunFolder.create("run", config, ["train"], root=tmp_path)
     run.save_best(config.build(), {"best_loss": 1.0})
-    shown = Console(file=StringIO(), width=200)
-    asked = Adapt(base="run", runs_dir=str(tmp_path), export_transformers=str(tmp_path / "out"))
-    export_transformers(asked, shown)
+    export_transformers(run, tmp_path / "out")
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     assert tokenizer("([])", add_special_tokens=False)["input_ids"] == BracketTokenizer(config.language).encode("([])")
     source = read_pretrained(str(tmp_path / "out"))
@@ -163,16 +158,14 @@ def test_an_exported_run_comes_back_as_it_was(arch: str, tmp_path: Path) -> None
     ids = torch.tensor([[1, 5, 7, 2]])
     assert torch.allclose(again.encoder(ids), load_best(run).encoder(ids), atol=1e-5)
     with pytest.raises(InputError, match="exists: choose another folder"):
-        export_transformers(asked, shown)
+        export_transformers(run, tmp_path / "out")
 
 
 def test_only_models_of_transformers_are_exported(tmp_path: Path) -> None:
     config = check(Train(setting=TINY, units=4, embedding_size=3))
-    RunFolder.create("run", config, ["train"], root=tmp_path)
+    run = RunFolder.create("run", config, ["train"], root=tmp_path)
     with pytest.raises(InputError, match="only gpt and bert can be exported"):
-        export_transformers(
-            Adapt(base="run", runs_dir=str(tmp_path), export_transformers=str(tmp_path / "out")), Console()
-        )
+        export_transformers(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from bracket_env.command import run
 from bracket_env.sampling.settings import get_setting
-from supervised.options.groups import Seed, Task
+from supervised.options.groups import Seed, TaskOptions
 
 PROG = "python -m supervised.dataset"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeDataset(Seed, Task):
+class MakeDataset(Seed, TaskOptions):
     """Write training and test cases of a task to a new folder in three forms (original, preprocessed, tokenize)."""
 
     out: str

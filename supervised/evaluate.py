@@ -17,7 +17,7 @@ from bracket_env.instructions.meanings import Meaning
 from bracket_env.language import BracketLanguage
 from bracket_env.scores.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
 from bracket_env.scores.scoring import COLUMNS, Solver
-from supervised.options.groups import ConditionedSentence, Machine, RunsDir
+from supervised.options.groups import ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import check_output, refuse_idle, require_whole
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PROG = "python -m supervised.evaluate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Machine, ConditionedSentence, RunsDir):
+class Evaluate(Machine, ConditionedOptions, RunsDir):
     """Score runs beside the yardsticks: oracle, counters, n-grams, uniform.
 
     Without --cases the cases are drawn from the test split of the setting: no run has seen their prefixes. Those of

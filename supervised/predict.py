@@ -12,7 +12,7 @@ import tyro
 from bracket_env.atomic import write_json
 from bracket_env.command import run
 from bracket_env.errors import InputError
-from supervised.options.groups import ConditionedSentence, Machine, RunsDir
+from supervised.options.groups import ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import require, require_whole
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ PROG = "python -m supervised.predict"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predict(Machine, ConditionedSentence, RunsDir):
+class Predict(Machine, ConditionedOptions, RunsDir):
     """Complete prefixes with a trained run.
 
     With prefixes, prints one completion a line; without, asks for prefixes until the end of the input.

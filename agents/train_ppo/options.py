@@ -13,16 +13,16 @@ from supervised.options.groups import (
     ArchitectureName,
     InitFrom,
     ParamsFile,
-    Sentence,
+    SentenceOptions,
     Stopping,
-    Task,
+    TaskOptions,
 )
 
 PROG = "python -m agents.train_ppo"
 
 
 @dataclass(frozen=True)
-class TrainPPO(Masked, PPOOptions, Stopping, Architecture, Sentence, Task, ParamsFile, InitFrom):
+class TrainPPO(Masked, PPOOptions, Stopping, Architecture, SentenceOptions, TaskOptions, ParamsFile, InitFrom):
     """Train a PPO agent to close brackets.
 
     Writes a run folder (weights, metrics, checkpoint, plot) and prints how the best model does on unseen cases of the

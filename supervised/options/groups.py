@@ -2,7 +2,7 @@
 
 A command is a frozen dataclass that inherits the groups it needs, and a function takes the group it needs:
 
-    class Train(Machine, Stopping, Optimiser, Architecture, Sentence, Task, RunName):  ...
+    class Train(Machine, Stopping, Optimiser, Architecture, SentenceOptions, TaskOptions, RunName):  ...
     def trainer(optimiser: Optimiser): ...                                              trainer(config)
 
 Fields stand in the help from the last base to the first. A command that wants another default says ``steps: int = 500``
@@ -74,7 +74,7 @@ class ParamsFile:
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskOptions:
     """Which brackets, which prefixes."""
 
     setting: str = DEFAULT_SETTING
@@ -97,7 +97,7 @@ class TrainingCases:
 
 
 @dataclass(frozen=True)
-class SentenceEncoder:
+class EncoderOptions:
     """What reads sentences."""
 
     ncl_encoder: str = "default"
@@ -106,7 +106,7 @@ class SentenceEncoder:
 
 
 @dataclass(frozen=True)
-class Sentence(SentenceEncoder):
+class SentenceOptions(EncoderOptions):
     """What is said about the answers."""
 
     instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
@@ -118,7 +118,7 @@ class Sentence(SentenceEncoder):
 
 
 @dataclass(frozen=True)
-class ConditionedSentence:
+class ConditionedOptions:
     """What a model is asked for that was trained with ``--conditioned``."""
 
     instruction: str | None = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from supervised.options.groups import Architecture, InitFrom, Task, Training
+from supervised.options.groups import Architecture, InitFrom, TaskOptions, Training
 
 PROG = "python -m supervised.pretrain"
 
 
 @dataclass(frozen=True)
-class Pretrain(Training, Architecture, Task, InitFrom):
+class Pretrain(Training, Architecture, TaskOptions, InitFrom):
     """Train a model on unlabelled balanced words of the train split.
 
     Nothing in a word says where an answer begins; all the same, the words show which closer ends which bracket. Writes

@@ -7,11 +7,11 @@ from typing import Literal
 
 import tyro
 
-from supervised.options.groups import Device, EvaluationCases, Output, Seed, Task, TimeLimit
+from supervised.options.groups import Device, EvaluationCases, Output, Seed, TaskOptions, TimeLimit
 
 
 @dataclass(frozen=True)
-class StudyOptions(Output, Device, Seed, EvaluationCases, TimeLimit, Task):
+class StudyOptions(Output, Device, Seed, EvaluationCases, TimeLimit, TaskOptions):
     """How a study is run, whatever it tunes."""
 
     name: str | None = None

@@ -10,8 +10,8 @@ from supervised.options.groups import (
     InitFrom,
     Loss,
     ParamsFile,
-    Sentence,
-    Task,
+    SentenceOptions,
+    TaskOptions,
     Training,
     TrainingCases,
 )
@@ -20,7 +20,7 @@ PROG = "python -m supervised.train"
 
 
 @dataclass(frozen=True)
-class Train(Training, Loss, Architecture, Sentence, TrainingCases, Task, ParamsFile, InitFrom):
+class Train(Training, Loss, Architecture, SentenceOptions, TrainingCases, TaskOptions, ParamsFile, InitFrom):
     """Train a supervised model to close brackets.
 
     Writes a run folder (weights, metrics, checkpoint, plot, every answer) and prints how the best model does on unseen

@@ -12,7 +12,7 @@ from typing import Any
 from optuna.trial import BaseTrial
 
 from supervised.models import ENCODERS
-from supervised.options.groups import Loss, Optimiser, Sentence
+from supervised.options.groups import Loss, Optimiser, SentenceOptions
 
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "none": ("none",),
@@ -52,6 +52,6 @@ def default_params(arch: str) -> dict[str, Any]:
         "batch_size": Optimiser.batch_size,
         "weight_decay": Optimiser.weight_decay,
         "label_smoothing": Loss.label_smoothing,
-        "ncl_weight": Sentence.ncl_weight,
+        "ncl_weight": SentenceOptions.ncl_weight,
         "augment": "none",
     }

@@ -2,13 +2,15 @@
 # make test    set up, run the tests
 # make check   set up, ruff and mypy
 # make slow    the tests that take minutes
+# make house   the measures of the house (CONTRIBUTING.md)
+# make map     draw docs/code_map.md anew
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: train test check slow clean
+.PHONY: train test check slow house map clean
 .NOTPARALLEL:
 
 train: $(READY)
@@ -19,6 +21,12 @@ test: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow
+
+house: $(READY)
+	@PYTHONPATH=tests/helpers $(BIN)/python -m house
+
+map: $(READY)
+	PYTHONPATH=tests/helpers $(BIN)/python -m house --draw
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from house import commands, graphs, privacy
+from house.drawing import DRAWN, PAGE, drawing
 from house.measures import MEASURES, Measure, table
 from house.reading import House, read
 from house.statements import documented, statements
@@ -29,6 +30,11 @@ def test_the_table_has_a_line_for_each_measure() -> None:
     lines = table(ROOT).splitlines()
     assert {measure.name for measure in MEASURES} < {line.split(" |")[0].strip() for line in lines}
     assert len({line.index("|") for line in lines}) == 1
+
+
+def test_the_code_map_is_drawn_from_the_code() -> None:
+    [drawn] = DRAWN.findall((ROOT / PAGE).read_text("utf-8"))
+    assert drawn == drawing(ROOT), "run make map"
 
 
 # A house that breaks every law

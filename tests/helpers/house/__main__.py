@@ -1,9 +1,13 @@
-"""Print every measure of the house beside its limit."""
+"""Print every measure of the house beside its limit; with ``--draw`` write the drawn part of docs/code_map.md."""
 
 import sys
 from pathlib import Path
 
+from house.drawing import redraw
 from house.measures import table
 
 if __name__ == "__main__":
-    print(table(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else Path.cwd()))
+    if sys.argv[1:] == ["--draw"]:
+        redraw(Path.cwd())
+    else:
+        print(table(Path(*sys.argv[1:]).resolve()))

@@ -108,8 +108,7 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
         own = replace(defaults, **{f.name: f.default for f in known if f.name in typed})
         config = parse(config_class, argv, prog, default=own)
     object.__setattr__(config, _TYPED, typed)  # beside the fields: no part of the configuration's value
-    found: Config = config
-    return found
+    return config
 
 
 def current_names(config_class: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,8 +132,7 @@ def typed_options(config: object) -> frozenset[str] | None:
 
     A copy (``dataclasses.replace``) is made by no command line.
     """
-    typed: frozenset[str] | None = getattr(config, _TYPED, None)
-    return typed
+    return getattr(config, _TYPED, None)
 
 
 def is_given(config: Any, name: str) -> bool:

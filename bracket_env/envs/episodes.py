@@ -40,8 +40,7 @@ class Episodes:
     """
 
     def __init__(self, task: Task, n: int, limit: int | None = None) -> None:
-        self.task = task
-        self.limit = limit
+        self.task, self.limit = task, limit
         self.rows: Rows = {
             **task.blank(n),
             "written": np.zeros(n, dtype=np.int64),
@@ -204,8 +203,7 @@ class LoneEpisode:
     @property
     def mask(self) -> np.ndarray:
         """int8 ``(actions,)``: what is possible now."""
-        mask: np.ndarray = self._episodes.masks()[0].view(np.int8)
-        return mask
+        return self._episodes.masks()[0].view(np.int8)
 
     def begin(self, rows: Rows, i: int) -> None:
         """Start row ``i``."""

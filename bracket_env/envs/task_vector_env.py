@@ -76,8 +76,7 @@ class TaskVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             None if max_episode_steps is None else _at_least_one("max_episode_steps", max_episode_steps)
         )
         self.render_mode = None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES)
-        self.task = task
-        self.num_envs = n
+        self.task, self.num_envs = task, n
         meant = [mode for mode in AutoresetMode if autoreset_mode in (mode, mode.value, mode.name)]
         if not meant:
             check_choice("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])

@@ -56,10 +56,7 @@ class Instruction:
 
 @cache
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        files("bracket_env.instructions").joinpath("sentences.json").read_text(encoding="utf-8")
-    )
-    return data
+    return json.loads(files("bracket_env.instructions").joinpath("sentences.json").read_text(encoding="utf-8"))
 
 
 def _instructions(meaning: Meaning) -> list[Instruction]:

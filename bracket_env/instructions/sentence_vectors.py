@@ -108,5 +108,4 @@ def read_vectors(path: str | os.PathLike[str], sentences: Sequence[str]) -> np.n
         raise InputError(f"{name}: vectors must be finite float32 numbers, not {vectors.dtype}")
     if np.abs(np.linalg.norm(vectors, axis=1) - 1.0).max() > _TOLERANCE:
         raise InputError(f"{name}: the vectors' rows are not of length one")
-    found: np.ndarray = vectors[[row_of[sentence] for sentence in sentences]]
-    return found
+    return vectors[[row_of[sentence] for sentence in sentences]]

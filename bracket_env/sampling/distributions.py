@@ -147,11 +147,8 @@ class CutWalk(ShapeDistribution):
                 f"no such walk: max_depth {max_depth}, max_steps {max_steps}, p_open {p_open}, "
                 f"word_length {word_length}, max_cut {max_cut}"
             )
-        self.max_depth = max_depth
-        self.max_steps = max_steps
-        self.p_open = p_open
-        self.word_length = word_length
-        self.max_cut = max_cut
+        self.max_depth, self.max_steps, self.p_open = max_depth, max_steps, p_open
+        self.word_length, self.max_cut = word_length, max_cut
         self.max_length = word_length[1] - 1
         self.words = 1
 
@@ -280,9 +277,7 @@ class CountedWalk(ShapeDistribution):
             raise InputError(f"closers must lie between 0 and {min(max_depth, high)}, not {closers}")
         if closers is not None and low == high and (closers[0] != closers[1] or (low - closers[0]) % 2):
             raise InputError(f"a prefix of {low} symbols cannot leave {closers} open: both are even or both odd")
-        self.lengths = lengths
-        self.max_depth = max_depth
-        self.closers = closers
+        self.lengths, self.max_depth, self.closers = lengths, max_depth, closers
         self.max_length = lengths[1]
         self.words = 2 + self.max_length
 

@@ -67,9 +67,7 @@ class PrefixSampler:
         if types not in ("independent", "alternating"):
             raise InputError(f"unknown type rule {types!r}: use independent or alternating")
         self.tokenizer = BracketTokenizer(language)
-        self.language = language
-        self.distribution = distribution
-        self.types = types
+        self.language, self.distribution, self.types = language, distribution, types
         self._split = SplitFilter(split, [None] * FIRST_SYMBOL + list("".join(language.pairs)), distribution.max_length)
         self._dress = _Dresser(distribution, len(language.pairs), types, self.tokenizer.dtype)
         self._words = distribution.words + self._dress.words
@@ -150,8 +148,7 @@ class _Dresser:
     """
 
     def __init__(self, distribution: ShapeDistribution, k: int, types: TypeRule, dtype: np.dtype) -> None:
-        self.distribution = distribution
-        self.k = k
+        self.distribution, self.k = distribution, k
         self.alternating = types == "alternating" and k > 1
         self.dtype = dtype
         self.base = k * (k - 1) if self.alternating else k

@@ -119,8 +119,7 @@ class UniformRandom:
     """
 
     def __init__(self, language: BracketLanguage, seed: int = 0) -> None:
-        self.language = language
-        self.seed = seed
+        self.language, self.seed = language, seed
 
     def complete(self, prefixes: Sequence[str]) -> list[str]:
         """A random run of closers for each prefix, at most ``len(prefix) + 1`` of them."""
@@ -168,8 +167,7 @@ class NGram:
     def __init__(self, language: BracketLanguage, n: int) -> None:
         if n < 1:
             raise InputError(f"an n-gram has n of at least 1, not {n}")
-        self.language = language
-        self.n = n
+        self.language, self.n = language, n
         self._answer_token: dict[str, str] = {}
         self._closer_row: dict[str, np.ndarray] = {}
 

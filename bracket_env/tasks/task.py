@@ -217,8 +217,7 @@ class Task(ABC):
 
     def is_right(self, rows: Rows, table: np.ndarray, acts: np.ndarray) -> np.ndarray:
         """Which of the actions ``(n,)`` are right, no mistake made before; ``table``: those of the answer table."""
-        right: np.ndarray = acts == table
-        return right
+        return acts == table
 
     def a_right_action(self, rows: Rows, table: np.ndarray) -> np.ndarray:
         """For each episode one action that is right, no mistake made before; ``table`` as in :meth:`is_right`."""

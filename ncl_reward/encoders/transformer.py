@@ -39,9 +39,7 @@ class TransformerEncoder:
     def __init__(self, name: str, folder: Path, *, languages: frozenset[str] | None = None) -> None:
         for module in ("transformers", "torch"):
             package_version(module, module)
-        self.name = name
-        self.languages = languages
-        self._folder = folder
+        self.name, self.languages, self._folder = name, languages, folder
         self.dim, self.version = _describe(folder)
 
     def encode(self, sentences: Sequence[str]) -> np.ndarray:

@@ -79,8 +79,7 @@ class Pool:
     def __init__(self, words: Words, pairs: int, max_length: int) -> None:
         self.words = words.take(np.argsort(words.length, kind="stable"))
         self.longest_answer = int((words.length - words.cut).max())
-        self.pairs = pairs
-        self.max_length = max_length
+        self.pairs, self.max_length = pairs, max_length
 
     def fitting(self, room: np.ndarray, word: np.ndarray) -> Words:
         """For each row one of the words of at most ``room`` ``(n,)`` symbols, or the empty word if there is none."""

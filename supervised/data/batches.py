@@ -101,8 +101,7 @@ class FixedSource(Source):
     def __init__(self, cases: EncodedCases, seed: int) -> None:
         if not len(cases.ids):
             raise InputError("the data set is empty")
-        self._cases = cases
-        self._seed = seed
+        self._cases, self._seed = cases, seed
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
 
     def items(self, first: int, count: int) -> EncodedCases:
@@ -183,9 +182,7 @@ class Batches:
     """
 
     def __init__(self, source: Source, batch_size: int, seed: int) -> None:
-        self._source = source
-        self.batch_size = batch_size
-        self._seed = seed
+        self._source, self.batch_size, self._seed = source, batch_size, seed
         self._bucket: tuple[int, EncodedCases | None, np.ndarray] = (-1, None, np.empty(0))
 
     def __getitem__(self, step: int) -> EncodedCases:

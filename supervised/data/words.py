@@ -36,8 +36,7 @@ class WordSource(Source):
     """
 
     def __init__(self, sampler: PrefixSampler, seed: int) -> None:
-        self._sampler = sampler
-        self._seed = seed
+        self._sampler, self._seed = sampler, seed
         self._most = sampler.distribution.max_length + sampler.distribution.max_depth
         symbols = [None] * FIRST_SYMBOL + list("".join(sampler.language.pairs))
         self._train = SplitFilter("train", symbols, self._most)
@@ -144,9 +143,7 @@ class MaskedBatches:
     """
 
     def __init__(self, batches: Batches, vocab_size: int, seed: int) -> None:
-        self._batches = batches
-        self._vocab_size = vocab_size
-        self._seed = seed
+        self._batches, self._vocab_size, self._seed = batches, vocab_size, seed
 
     def __getitem__(self, step: int) -> MaskedWords:
         return mask_words(self._batches[step], key(self._seed, "supervised/mask", step), self._vocab_size)

@@ -40,8 +40,7 @@ class Display:
     ) -> None:
         self.console = console or Console()
         self._unit, self._per_step, self._shares = unit, per_step, shares
-        self.total = total
-        self._start = start
+        self.total, self._start = total, start
         self._began = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.completed:>9,.0f} / {task.total:,.0f} steps"),

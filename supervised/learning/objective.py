@@ -37,9 +37,7 @@ class TokenLoss(nn.Module):
 
     def __init__(self, model: SequenceModel, *, everywhere: bool, label_smoothing: float = 0.0) -> None:
         super().__init__()
-        self.model = model
-        self.everywhere = everywhere
-        self.label_smoothing = label_smoothing
+        self.model, self.everywhere, self.label_smoothing = model, everywhere, label_smoothing
 
     def forward(self, ids: Tensor, lengths: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
         """Summed nats; arguments as for :meth:`predict`."""
@@ -139,8 +137,7 @@ class NextToken(Objective[EncodedCases]):
     """The next token of cases; arguments as for :class:`TokenLoss`."""
 
     def __init__(self, *, everywhere: bool, label_smoothing: float = 0.0) -> None:
-        self.everywhere = everywhere
-        self.label_smoothing = label_smoothing
+        self.everywhere, self.label_smoothing = everywhere, label_smoothing
 
     def loss(self, model: SequenceModel) -> TokenLoss:
         return TokenLoss(model, everywhere=self.everywhere, label_smoothing=self.label_smoothing)
@@ -166,15 +163,3 @@ class MaskedTokens(Objective[MaskedWords]):
         columns: list[Any] = [batch.ids.astype(np.int64), batch.length, rows, positions]
         columns.append(batch.targets[rows, positions].astype(np.int64))
         return tuple(torch.as_tensor(column, device=device) for column in columns)
-
-
-def objective_of(loss: str, label_smoothing: float = 0.0) -> Objective[Any]:
-    """What the options of a command ask for.
-
-    Args:
-        loss: ``answer``, ``all`` or ``masked``.
-        label_smoothing: of the first two.
-    """
-    if loss == "masked":
-        return MaskedTokens()
-    return NextToken(everywhere=loss == "all", label_smoothing=label_smoothing)

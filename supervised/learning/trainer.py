@@ -61,11 +61,8 @@ class Trainer:
         *,
         seed: int,
     ) -> None:
-        self.options = options
-        self.batches = batches
-        self.accelerator = accelerator
-        self.objective = objective
-        self._seed = seed
+        self.options, self.batches, self.accelerator = options, batches, accelerator
+        self.objective, self._seed = objective, seed
         groups = parameter_groups(model, options.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
         self._loss, self.optimizer = accelerator.prepare(self.objective.loss(model), optimizer)
@@ -168,8 +165,7 @@ class Trainer:
         self.step, self.rollbacks = saved.state["step"], saved.state["rollbacks"]
         self.micro_batch = saved.state["micro_batch"]
         self.loss_sum, self.loss_steps = saved.state["loss_sum"], saved.state["loss_steps"]
-        extra: dict[str, Any] = saved.state["extra"]
-        return extra
+        return saved.state["extra"]
 
     def resume(self, path: Path) -> dict[str, Any]:
         """:meth:`restore` from a checkpoint file.

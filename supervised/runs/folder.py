@@ -38,8 +38,7 @@ class RunFolder:
     """One run on disk. Use :meth:`create` for a new one and :meth:`open` for one that is there."""
 
     def __init__(self, path: Path, config: RunConfig) -> None:
-        self.path = path
-        self.config = config
+        self.path, self.config = path, config
 
     @property
     def name(self) -> str:

@@ -46,9 +46,7 @@ class ModelSolver:
         temperature: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
-        self.masked = masked
+        self.model, self.tokenizer, self.masked = model, tokenizer, masked
         self.temperature = temperature
         self._generator = torch.Generator(self.device).manual_seed(key(seed, "supervised/sampling") >> 1)
         self.closer_probabilities = self._closer_probabilities if everywhere else None

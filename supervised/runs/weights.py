@@ -93,8 +93,7 @@ def unpack(data: bytes) -> Stored:
 def entries(data: bytes) -> dict[str, str]:
     """The own entries of a safetensors file. Its form (a length, then JSON) was checked by whoever read the tensors."""
     size = int.from_bytes(data[:8], "little")
-    found: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-    return found
+    return json.loads(data[8 : 8 + size]).get("__metadata__", {})
 
 
 def _decoded(stored: Mapping[str, Tensor], header: Mapping[str, str]) -> Stored:

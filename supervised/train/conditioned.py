@@ -89,8 +89,7 @@ class ConditionedBatches:
     def __init__(self, batch_size: int, vectors: np.ndarray, seed: int) -> None:
         self._task = InstructTask(split="train", encoder=NO_SENTENCE)
         self._prefixes = Batches(StreamSource(INSTRUCT.sampler(split="train"), seed), batch_size, seed)
-        self._vectors = vectors
-        self._seed = seed
+        self._vectors, self._seed = vectors, seed
 
     def __getitem__(self, step: int) -> ConditionedCases:
         cases = self._prefixes[step]

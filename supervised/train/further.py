@@ -28,8 +28,7 @@ class LaterBatches:
         self._batches, self._first = batches, first
 
     def __getitem__(self, step: int) -> EncodedCases:
-        cases: EncodedCases = self._batches[self._first + step]
-        return cases
+        return self._batches[self._first + step]
 
 
 def data_options(run: RunConfig) -> dict[str, Any]:
@@ -46,8 +45,7 @@ def data_options(run: RunConfig) -> dict[str, Any]:
 def cases_seen(run: RunConfig) -> int:
     """How many training cases a run has had; what comes after them is new to it."""
     data = data_options(run)
-    seen: int = run.options.get("cases_seen", data.get("steps", 0) * data.get("batch_size", 0))
-    return seen
+    return run.options.get("cases_seen", data.get("steps", 0) * data.get("batch_size", 0))
 
 
 def further_examples(

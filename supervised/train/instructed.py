@@ -158,12 +158,10 @@ class InstructedBatches:
     ) -> None:
         self.rules = rules
         self.objective = Instructed(labels, weight)
-        self._labelled = labelled
-        self._unlabelled = unlabelled
+        self._labelled, self._unlabelled = labelled, unlabelled
         self._effective = effective(rules)
         self._pairs = len(language.pairs)
-        self._batch_size = batch_size
-        self._weight = weight
+        self._batch_size, self._weight = batch_size, weight
         self._everywhere = labels.everywhere
         self._seed = seed
         self._stream = np.array([key(seed, "ncl/answers")], dtype=np.uint64)

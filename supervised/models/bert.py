@@ -171,7 +171,7 @@ def _append(ids: Tensor, lengths: Tensor, token: Tensor | int) -> Tensor:
 def _bert(config: HuggingFaceConfig, vocab_size: int) -> Any:
     """Raises InputError for the configuration of another type."""
     if config.transformers is not None:
-        return described_model(config, vocab_size, "bert", BERTEncoder.types)
+        return described_model(config.transformers, vocab_size, "bert", BERTEncoder.types)
     transformers = import_transformers()
     return transformers.BertModel(
         transformers.BertConfig(

@@ -106,7 +106,7 @@ class GPTEncoder(HuggingFaceEncoder[KVCache]):
 def _gpt2(config: HuggingFaceConfig, vocab_size: int) -> Any:
     """Raises InputError for the configuration of another type."""
     if config.transformers is not None:
-        return described_model(config, vocab_size, "gpt", GPTEncoder.types)
+        return described_model(config.transformers, vocab_size, "gpt", GPTEncoder.types)
     transformers = import_transformers()
     return transformers.GPT2Model(
         transformers.GPT2Config(

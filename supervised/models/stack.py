@@ -33,20 +33,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from supervised.models.parts.base import Encoder, EncoderConfig
+from supervised.models.parts.base import Encoder, EncoderConfig, Trial
 from supervised.models.parts.checks import check_positions, longest
 from supervised.models.parts.forms import Form, StateForm
 from supervised.models.parts.linked_stack import LinkedStacks
 from supervised.models.parts.soft_stack import operation_shares, stack_tops
-
-if TYPE_CHECKING:
-    from optuna.trial import BaseTrial
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class StackConfig(EncoderConfig):
     """Share of features dropped between layers and after the last one, in training."""
 
     @classmethod
-    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+    def suggest(cls, trial: Trial, prefix: str = "") -> dict[str, Any]:
         return {
             "layers": trial.suggest_int(f"{prefix}layers", 1, 2),
             "units": trial.suggest_int(f"{prefix}units", 16, 256, log=True),

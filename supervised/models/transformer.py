@@ -20,7 +20,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self, cast, get_args
+from typing import Any, Self, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -28,15 +28,12 @@ from torch.nn import functional
 
 from bracket_env.errors import InputError
 from supervised.models.parts.attending import AttentionConfig, KVCache
-from supervised.models.parts.base import Encoder
+from supervised.models.parts.base import Encoder, Trial
 from supervised.models.parts.checks import check_choice, check_fits, check_whole, longest
 from supervised.models.parts.forms import Prefix
 from supervised.models.parts.prefix_attention import attention_weights
 from supervised.models.parts.units import Groups, Place
 from supervised.options.groups import Positions
-
-if TYPE_CHECKING:
-    from optuna.trial import BaseTrial
 
 Turn = tuple[Tensor, Tensor]
 _INIT_STD = 0.02
@@ -92,7 +89,7 @@ class TransformerConfig(AttentionConfig):
         return given.get("positions") == "learned"
 
     @classmethod
-    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+    def suggest(cls, trial: Trial, prefix: str = "") -> dict[str, Any]:
         return {
             **super().suggest(trial, prefix),
             "mlp_ratio": trial.suggest_categorical(f"{prefix}mlp_ratio", [2, 4]),

@@ -17,20 +17,17 @@ follows from the two embeddings, which do not change with length or depth; the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from supervised.models.parts.base import Encoder, EncoderConfig
+from supervised.models.parts.base import Encoder, EncoderConfig, Trial
 from supervised.models.parts.checks import check_positions
 from supervised.models.parts.prefix_tree import prefix_tree
 from supervised.models.parts.shift_reduce import Tops, forest, is_opener, shift_reduce
-
-if TYPE_CHECKING:
-    from optuna.trial import BaseTrial
 
 # At full size a state unlike those of training outvotes the embeddings: models trained on CloseDeep then got up to 39 %
 # of shallow words of 400 to 1000 symbols wrong, and none at a tenth.
@@ -49,7 +46,7 @@ class TreeConfig(EncoderConfig):
     """Share of features dropped in training."""
 
     @classmethod
-    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+    def suggest(cls, trial: Trial, prefix: str = "") -> dict[str, Any]:
         return {
             "units": trial.suggest_int(f"{prefix}units", 16, 256, log=True),
             "embedding_size": trial.suggest_int(f"{prefix}embedding_size", 8, 64, log=True),

@@ -27,6 +27,7 @@ from supervised.runs.config import RunConfig
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load_best
 from supervised.transfer.lora import NEVER, WidenedHead, adapter_weights, add_adapter, digest, use_adapter
+from supervised.transfer.pretrained import one_line
 from supervised.transfer.transplant import initialise_from
 
 FOLDER, WEIGHTS, CONFIG, BASE = "adapter", "adapter_model.safetensors", "adapter_config.json", "base.json"
@@ -177,8 +178,7 @@ def _load(model: SequenceModel, name: str, folder: Path) -> None:
         )
         _put(model, name, weights)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"the adapter {folder} is damaged or does not fit: {reason}") from None
+        raise InputError(f"the adapter {folder} is damaged or does not fit: {one_line(error)}") from None
 
 
 def _put(model: SequenceModel, name: str, weights: Mapping[str, Tensor]) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,14 +31,12 @@ from bracket_env.language import BracketLanguage
 from bracket_env.tokenizer import FIRST_SYMBOL
 from ncl_reward.encoders.transformer import minilm_folder, model_folder
 from supervised.models import SequenceModel
-from supervised.models.parts.hugging_face import import_transformers
-from supervised.transfer.pretrained import PACKAGED, single_characters
+from supervised.transfer.pretrained import PACKAGED, UNREADABLE, load_folder, one_line, single_characters
 from supervised.transfer.symbols import likeness
 
 PREFIX = "lm:"
 NEAREST = 3
 SYMBOLS_FILE = "symbols.json"
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -176,17 +174,10 @@ def _read(folder: Path, name: str) -> tuple[dict[str, int], np.ndarray]:
     Raises:
         InputError: files that are missing or not those of a language model.
     """
-    transformers: Any = import_transformers()
-    transformers.utils.logging.disable_progress_bar()
-    from safetensors import SafetensorError
-
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = transformers.AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
+        tokenizer, model = load_folder(folder)
         table = model.get_input_embeddings().weight.detach().numpy()
         known = single_characters(tokenizer)
-    except (*_UNREADABLE, SafetensorError) as error:
-        raise InputError(f"--tokenizer {name} holds no language model: {' '.join(str(error).split())[:200]}") from None
+    except UNREADABLE as error:
+        raise InputError(f"--tokenizer {name} holds no language model: {one_line(error)}") from None
     return {symbol: i for symbol, i in known.items() if i < len(table)}, table

@@ -17,7 +17,6 @@ The head is new. Weights are read from safetensors only; nothing is unpickled an
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +43,11 @@ _SPECIAL = (
     ("mask_token", "unk_token", "eos_token"),
 )
 """For PAD, BOS, SEP, EOS and MASK: which of a tokenizer's special tokens it starts from, the first that there is."""
-_UNREADABLE = (
+UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError,
     StrictDataclassError,
 )  # fmt: skip
+"""What transformers raises where a folder does not hold what it should."""
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "decoder_start_token_id")
 _DROPOUTS = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout",
@@ -84,8 +84,8 @@ def read_pretrained(name: str, dropout: float = 0.0) -> Pretrained:
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         kind = str(config.model_type)
-    except _UNREADABLE as error:
-        raise InputError(f"{folder / 'config.json'} describes no model: {_one_line(error)}") from None
+    except UNREADABLE as error:
+        raise InputError(f"{folder / 'config.json'} describes no model: {one_line(error)}") from None
     architecture, encoder = _made_of(kind, name)
     described = config.to_diff_dict() | {"model_type": kind}
     described = {key: value for key, value in described.items() if key not in (*_NOT_THE_MODEL, *_IDS)}
@@ -116,6 +116,15 @@ def _made_of(kind: str, name: str) -> tuple[str, type[HuggingFaceEncoder[Any]]]:
     raise InputError(f"{name} is of type {quote(kind)}, which cannot take brackets: types that can are {types}")
 
 
+def load_folder(folder: Path) -> tuple[Any, Any]:
+    """The tokenizer and the model that a folder of transformers holds. Raises some of :data:`UNREADABLE`."""
+    transformers = import_transformers()
+    transformers.utils.logging.disable_progress_bar()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    options = {"local_files_only": True, "use_safetensors": True, "dtype": torch.float32}
+    return tokenizer, transformers.AutoModel.from_pretrained(folder, **options)
+
+
 def transfer(source: Pretrained, model: SequenceModel, language: BracketLanguage) -> dict[str, str]:
     """Overwrite a fresh model's encoder with the weights of the source.
 
@@ -128,15 +137,10 @@ def transfer(source: Pretrained, model: SequenceModel, language: BracketLanguage
     Raises:
         InputError: weights or a tokenizer that cannot be read, or that do not fit.
     """
-    transformers = import_transformers()
-    transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
-        loaded = transformers.AutoModel.from_pretrained(
-            source.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-    except _UNREADABLE as error:
-        raise InputError(f"cannot load the model {source.name}: {_one_line(error)}") from None
+        tokenizer, loaded = load_folder(source.folder)
+    except UNREADABLE as error:
+        raise InputError(f"cannot load the model {source.name}: {one_line(error)}") from None
     inner: Any = model.encoder.pretrained
     table = loaded.get_input_embeddings().weight.detach()
     starts = nearest_symbols("".join(language.pairs), known := single_characters(tokenizer))
@@ -187,10 +191,6 @@ def _special_rows(tokenizer: Any) -> list[int]:
     return found
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What went wrong, short enough for a terminal."""
     return " ".join(str(error).split())[:200]
-
-
-def tokens_and_starts(starts: dict[str, str], pairs: Sequence[str]) -> str:
-    """``( ) 【 as [ 】 as ]``: which brackets were known, and what the others started from."""
-    return " ".join(s if starts[s] == s else f"{s} as {starts[s]}" for s in "".join(pairs))

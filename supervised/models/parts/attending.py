@@ -6,14 +6,11 @@ The rows of a state are of unequal length.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
-from supervised.models.parts.base import EncoderConfig
-
-if TYPE_CHECKING:
-    from optuna.trial import BaseTrial
+from supervised.models.parts.base import EncoderConfig, Trial
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class AttentionConfig(EncoderConfig):
     """Attention heads; must divide the width."""
 
     @classmethod
-    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+    def suggest(cls, trial: Trial, prefix: str = "") -> dict[str, Any]:
         """Heads always divide the width: it is drawn as heads times head size."""
         heads = trial.suggest_categorical(f"{prefix}heads", [1, 2, 4, 8])
         return {

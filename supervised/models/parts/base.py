@@ -15,9 +15,9 @@ What an architecture can do stands on its encoder's class and on its config's, a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +27,21 @@ from supervised.models.parts.checks import check_flag, check_positions, check_sh
 from supervised.models.parts.forms import Form
 from supervised.models.parts.units import Groups
 
-if TYPE_CHECKING:
-    from optuna.trial import BaseTrial
-
 State = TypeVar("State")
 _CHECKS = {int: check_whole, float: check_share, bool: check_flag}
+
+
+class Trial(Protocol):
+    """What draws an architecture's options while tuning: each method one parameter. Optuna's trials do."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """A whole number; ``log``: every doubling is as likely as any other."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """A number."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """One of the choices."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class EncoderConfig:
         return False
 
     @classmethod
-    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+    def suggest(cls, trial: Trial, prefix: str = "") -> dict[str, Any]:
         """The options that tuning draws: its search space. The others keep their defaults.
 
         Args:

@@ -131,17 +131,18 @@ def is_conv1d(module: nn.Module) -> bool:
     return type(module).__name__ == "Conv1D"
 
 
-def described_model(config: HuggingFaceConfig, vocab_size: int, arch: str, types: Sequence[str]) -> Any:
-    """A ``PreTrainedModel`` with fresh weights and another vocabulary, as ``config.transformers`` describes it.
+def described_model(text: str, vocab_size: int, arch: str, types: Sequence[str]) -> Any:
+    """A ``PreTrainedModel`` with fresh weights and another vocabulary.
 
     Args:
+        text: its configuration as JSON, with ``model_type``.
         arch: of the encoder that it is for.
         types: that the architecture can be made of.
 
     Raises:
         InputError: transformers is not installed, or refuses the configuration; or one of another type.
     """
-    values = _described(config.transformers)
+    values = _described(text)
     kind = values.pop("model_type")
     if kind not in types:
         raise InputError(f"{arch} is made of {', '.join(types)}, not of {kind}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -20,15 +20,12 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from supervised.models.parts.attending import KVCache
-from supervised.models.parts.base import Encoder, EncoderConfig
+from supervised.models.parts.base import Encoder, EncoderConfig, Trial
 from supervised.models.parts.checks import check_positions, longest
 from supervised.models.parts.forms import Form, StateForm
 from supervised.models.parts.prefix_attention import PrefixAttention
 from supervised.models.parts.prefix_tree import prefix_tree
 from supervised.models.parts.units import Groups, Place
-
-if TYPE_CHECKING:
-    from optuna.trial import BaseTrial
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class RecurrentConfig(EncoderConfig):
     """Whether each state looks back at all states before it."""
 
     @classmethod
-    def suggest(cls, trial: BaseTrial, prefix: str = "") -> dict[str, Any]:
+    def suggest(cls, trial: Trial, prefix: str = "") -> dict[str, Any]:
         return {
             "layers": trial.suggest_int(f"{prefix}layers", 1, 3),
             "units": trial.suggest_int(f"{prefix}units", 16, 256, log=True),

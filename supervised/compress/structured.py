@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bracket_env.errors import InputError
 from supervised.models import ENCODERS, SequenceModel, check_params
-from supervised.models.parts.units import Place
+from supervised.models.parts.base import Place
 from supervised.runs.config import RunConfig
 
 

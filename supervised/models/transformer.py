@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Self, cast, get_args
 
 import torch
@@ -28,14 +27,13 @@ from torch.nn import functional
 
 from bracket_env.errors import InputError
 from supervised.models.parts.attending import AttentionConfig, KVCache
-from supervised.models.parts.base import Encoder, Trial
+from supervised.models.parts.base import Encoder, Groups, Place, Trial
 from supervised.models.parts.checks import check_choice, check_fits, check_whole, longest
 from supervised.models.parts.forms import Prefix
+from supervised.models.parts.positions import Turn, alibi_slopes, rotate, rotation
 from supervised.models.parts.prefix_attention import attention_weights
-from supervised.models.parts.units import Groups, Place
 from supervised.options.groups import Positions
 
-Turn = tuple[Tensor, Tensor]
 _INIT_STD = 0.02
 
 
@@ -256,37 +254,6 @@ class _Block(nn.Module):
         parts = parts.permute(2, 0, 3, 1, 4)  # (3, B, heads, T, head size)
         query, key = parts[:2] if turn is None else rotate(parts[:2], turn)
         return query, key, parts[2]
-
-
-def rotation(positions: Tensor, size: int) -> Turn:
-    """RoPE's angles, positions ``(..., T)`` times 10000^(-2i/size), as cosines and sines ``(..., T, size / 2)``."""
-    angle = positions[..., None] * _frequency(size, positions.device)
-    return angle.cos(), angle.sin()
-
-
-@cache
-def _frequency(size: int, device: torch.device) -> Tensor:
-    """``(size / 2,)``: RoPE's angles a position."""
-    with torch.inference_mode(False):  # what is made in inference mode could not be trained with later
-        return 10_000.0 ** (-torch.arange(0, size, 2, device=device) / size)
-
-
-def rotate(x: Tensor, turn: Turn) -> Tensor:
-    """RoPE: ``x`` ``(..., T, size)`` with features 2i, 2i+1 turned by the i-th angle of :func:`rotation`."""
-    cos, sin = (part.to(x.dtype) for part in turn)
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
-
-
-def alibi_slopes(heads: int) -> Tensor:
-    """``(heads,)``: for n = 2^k heads the geometric sequence 2^(-8/n), 2^(-16/n), ..., 2^-8.
-
-    Any other number takes the sequence for the power of two below it, then every second slope for the one above, as
-    the authors' code does.
-    """
-    below = 2 ** (heads.bit_length() - 1)
-    exponents = [8 * i / below for i in range(1, below + 1)] + [4 * i / below for i in range(1, 2 * below, 2)]
-    return 2.0 ** -torch.tensor(exponents[:heads])
 
 
 def _initialise(module: nn.Module) -> None:

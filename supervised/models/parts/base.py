@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +25,22 @@ from torch.nn import functional
 
 from supervised.models.parts.checks import check_flag, check_positions, check_share, check_whole, longest
 from supervised.models.parts.forms import Form
-from supervised.models.parts.units import Groups
 
 State = TypeVar("State")
 _CHECKS = {int: check_whole, float: check_share, bool: check_flag}
+
+
+class Place(NamedTuple):
+    """Where units that go together lie in a weight: along ``axis``, as ``blocks`` blocks of units of ``span`` each."""
+
+    weight: str
+    axis: int
+    blocks: int = 1
+    span: int = 1
+
+
+Groups = Mapping[str, list[Place]]
+"""The places of each group's units, by the group's name. All its places hold the same number of units."""
 
 
 class Trial(Protocol):

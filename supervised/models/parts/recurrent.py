@@ -20,12 +20,11 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from supervised.models.parts.attending import KVCache
-from supervised.models.parts.base import Encoder, EncoderConfig, Trial
+from supervised.models.parts.base import Encoder, EncoderConfig, Groups, Place, Trial
 from supervised.models.parts.checks import check_positions, longest
 from supervised.models.parts.forms import Form, StateForm
 from supervised.models.parts.prefix_attention import PrefixAttention
 from supervised.models.parts.prefix_tree import prefix_tree
-from supervised.models.parts.units import Groups, Place
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from bracket_env.errors import InputError
 from supervised.models import build_model
-from supervised.models.transformer import alibi_slopes, rotate, rotation
+from supervised.models.parts.positions import alibi_slopes, rotate, rotation
 
 
 @pytest.mark.parametrize("positions", ["rope", "alibi", "learned", "none"])

@@ -135,8 +135,8 @@ class Episode:
     """
 
     def __init__(self, task: Task) -> None:
-        self._task = task
-        self._end = task.end
+        self._end, self._max_answer = task.end, task.max_answer
+        self._see = None if type(task).see is Task.see else task.see  # a call less for tasks that show the tokens
         self._ids = task.action_ids.tolist()
         self._rewards = task.rewards.tolist()
         self._mistake_rewards = task.mistake_rewards.tolist()
@@ -146,12 +146,14 @@ class Episode:
 
     def begin(self, rows: Rows, i: int) -> None:
         """Start row ``i``."""
-        row = {name: column[i] for name, column in rows.items()}
-        self._row, self._tokens = row, row["obs"].copy()
-        self._cursor = int(row["cursor"])
-        self._answer = row["answer"][: row["needed"]].tolist()
-        self._unmatched = row["unmatched"].tolist()
-        self.mask = np.array([count > 0 for count in self._unmatched], dtype=np.int8)
+        self._began = rows, i
+        self._row = {} if self._see is None else {name: column[i] for name, column in rows.items()}
+        self._tokens = rows["obs"][i].copy()
+        self._cursor = rows["cursor"].item(i)
+        self._answer = rows["answer"][i].tolist()[: rows["needed"].item(i)]
+        unmatched = rows["unmatched"][i]
+        self._unmatched = unmatched.tolist()
+        self.mask = (unmatched > 0).view(np.int8)
         self._written = 0
         self._right = self.live = True
         self.returned = 0.0
@@ -169,17 +171,20 @@ class Episode:
         self._written = written = written + 1
         self.returned += reward
         for i, change in self._effects[act]:
-            self._unmatched[i] = left = self._unmatched[i] + change
-            self.mask[i] = left > 0
+            before = self._unmatched[i]
+            self._unmatched[i] = left = before + change
+            if (left > 0) != (before > 0):
+                self.mask[i] = left > 0
         ends = act >= self._end
         terminated = ends or not (right or self._goes_on)
-        truncated = not terminated and written >= self._task.max_answer
+        truncated = not terminated and written >= self._max_answer
         self.live = not (terminated or truncated)
         return reward, terminated, truncated, right and ends
 
     def observe(self) -> Any:
         """What is seen now."""
-        return self._task.see(self._tokens.copy(), self._row)
+        tokens = self._tokens.copy()
+        return tokens if self._see is None else self._see(tokens, self._row)
 
     @property
     def right_action(self) -> int | None:
@@ -188,8 +193,9 @@ class Episode:
 
     def rows(self) -> Rows:
         """The episode as rows of one, as far as a renderer asks."""
-        now = {**self._row, "obs": self._tokens, "written": self._written, "returns": self.returned}
-        return {name: np.array([value]) for name, value in now.items()}
+        rows, i = self._began
+        now = {"obs": self._tokens, "written": self._written, "returns": self.returned}
+        return {name: column[i : i + 1] for name, column in rows.items()} | {k: np.array([v]) for k, v in now.items()}
 
 
 @final

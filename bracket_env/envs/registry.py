@@ -30,12 +30,12 @@ class Maker(Generic[Env]):
         self.__doc__ = task.__doc__
         self.metadata: dict[str, Any] = vars(kind)["metadata"]  # where Gymnasium looks for render modes
         self._kind, self._task = kind, task
-        of_task = [*inspect.signature(task).parameters.values()]
         _, *own = inspect.signature(kind).parameters.values()
-        # Python wants what has a place first.
-        takes = sorted([*own[:1], *of_task, *own[1:]], key=lambda parameter: parameter.kind)
-        self.__signature__ = inspect.Signature(takes)
-        self._of_task = {parameter.name for parameter in of_task}
+        of_task = [*inspect.signature(task).parameters.values()]
+        places = [option for option in (*own, *of_task) if option.kind is not option.KEYWORD_ONLY]
+        names = [option for option in (*of_task, *own) if option.kind is option.KEYWORD_ONLY]
+        self.__signature__ = inspect.Signature([*places, *names])
+        self._of_task = {option.name for option in of_task}
 
     def __call__(self, *args: Any, **options: Any) -> Env:
         given = self.__signature__.bind(*args, **options).arguments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from operator import index
 from typing import Any, final
 
 import gymnasium as gym
@@ -96,7 +96,7 @@ class TaskEnv(gym.Env[Any, np.int64]):
         if not episode.live:
             raise ResetNeeded("the episode has not begun or is over: call reset() before step()")
         try:
-            act = operator.index(action)
+            act = index(action)
         except TypeError:
             raise InvalidAction(f"an action is an integer, not {action!r}") from None
         if not 0 <= act <= self._last_action:

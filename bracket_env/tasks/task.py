@@ -261,9 +261,9 @@ class Task(ABC):
 
     def case(self, rows: Rows, i: int) -> Case:
         """The prefix of an episode and its right answer."""
-        prefix = rows["obs"][i, 1 : rows["cursor"][i] - 1]
-        closers = self.action_ids[rows["answer"][i, : rows["needed"][i] - 1]]
-        return Case(self.tokenizer.spell(prefix.tolist()), self.tokenizer.spell(closers.tolist()))
+        prefix = rows["obs"][i].tolist()[1 : rows["cursor"].item(i) - 1]
+        answer = rows["answer"][i].tolist()[: rows["needed"].item(i) - 1]
+        return Case(self.tokenizer.spell(prefix), "".join(map(self.sampler.language.closers.__getitem__, answer)))
 
     def plan(self, rows: Rows, i: int) -> Plan | None:
         """The right answer for the renderers; ``None``: the completion."""

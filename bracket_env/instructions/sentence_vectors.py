@@ -20,6 +20,7 @@ import io
 import os
 import zipfile
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,16 +54,22 @@ def vectors_of(encoder: str | os.PathLike[str], sentences: Sequence[str], known:
 
 def hash_vectors(sentences: Sequence[str], dim: int = HASH_DIM) -> np.ndarray:
     """The built-in encoder: ``(n, dim)`` float32, rows of length one."""
-    vectors = np.zeros((len(sentences), dim))
-    for row, sentence in zip(vectors, sentences, strict=True):
-        text = f"\2{sentence.casefold()}\3"
-        for size in range(1, _MOST_CHARACTERS + 1):
-            for start in range(len(text) - size + 1):
-                gram = text[start : start + size]
-                for feature in (gram, f"{2 * start // len(text)}\0{gram}"):
-                    word = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
-                    row[word % dim] += 1.0 if word >> 63 else -1.0
+    vectors = np.array([_hashed_grams(sentence, dim) for sentence in sentences]).reshape(len(sentences), dim)
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@lru_cache(maxsize=4096)  # every environment reads the same sentences
+def _hashed_grams(sentence: str, dim: int) -> np.ndarray:
+    """Signed counts of the sentence's character n-grams, as they are and with the half that they begin in."""
+    counts = np.zeros(dim)
+    text = f"\2{sentence.casefold()}\3"
+    for size in range(1, _MOST_CHARACTERS + 1):
+        for start in range(len(text) - size + 1):
+            gram = text[start : start + size]
+            for feature in (gram, f"{2 * start // len(text)}\0{gram}"):
+                word = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
+                counts[word % dim] += 1.0 if word >> 63 else -1.0
+    return counts
 
 
 def write_vectors(path: str | os.PathLike[str], sentences: Sequence[str], vectors: np.ndarray, encoder: str) -> None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.common import (
+    Archs,
     SeededGridOptions,
+    Settings,
     by_seed,
     command,
     median_worst,
@@ -43,13 +45,11 @@ class ArchitectureJob:
 
 
 @dataclass(frozen=True)
-class Architectures(SeededGridOptions):
+class Architectures(Settings, Archs, SeededGridOptions):
     """Exact match of every architecture by number of labels, and on CloseDeep and CloseBigBench."""
 
     archs: tuple[str, ...] = ARCHITECTURES
-    """Which architectures."""
     settings: tuple[str, ...] = ("Close", "CloseDeep", "CloseBigBench")
-    """Which tasks."""
     labels: tuple[str, ...] = LABELS
     """Data set sizes on Close; the other tasks are trained from a stream."""
 

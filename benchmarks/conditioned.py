@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from benchmarks.common import GridOptions, by_seed, command, median_worst, publish, quiet_runs, run_grid, table
+from benchmarks.common import Arms, GridOptions, by_seed, command, median_worst, publish, quiet_runs, run_grid, table
 
 Arm = Literal["default", "default+hash", "hash", "none", "shuffled"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -36,11 +36,10 @@ class ConditionedJob:
 
 
 @dataclass(frozen=True)
-class Conditioned(GridOptions):
+class Conditioned(Arms, GridOptions):
     """Exact match under seen sentences, unseen paraphrases and unseen combinations of meanings."""
 
     arms: tuple[Arm, ...] = ARMS
-    """Which arms."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Which seeds."""
 

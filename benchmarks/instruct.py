@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 from rich.table import Table
 
 from benchmarks.common import (
+    Budget,
     GridOptions,
     Result,
     command,
@@ -56,13 +57,12 @@ class InstructJob:
 
 
 @dataclass(frozen=True)
-class InstructOptions(GridOptions):
+class InstructOptions(Budget, GridOptions):
     """PPO on instructed brackets: seen sentences, unseen ones, unseen combinations, beside controls."""
 
     vectors: tuple[Vectors, ...] = ARMS
     """Which encoders."""
     total_timesteps: int = 1_000_000
-    """Environment steps of a run."""
 
 
 def jobs(config: InstructOptions) -> list[InstructJob]:

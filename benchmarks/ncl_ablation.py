@@ -27,7 +27,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from benchmarks.common import (
+    Arms,
+    Augmented,
     SeededGridOptions,
+    Settings,
     by_seed,
     command,
     median_worst,
@@ -74,17 +77,11 @@ class NCLJob:
 
 
 @dataclass(frozen=True)
-class NCLAblation(SeededGridOptions):
+class NCLAblation(Augmented, Settings, Arms, SeededGridOptions):
     """Exact match by sentences, labels and augmentation, beside the controls."""
 
     arms: tuple[Arm, ...] = ARMS
-    """Which arms."""
     settings: tuple[Literal["Close", "CloseDeep"], ...] = ("Close", "CloseDeep")
-    """Which tasks."""
-    labels: tuple[int, ...] = (30, 300)
-    """How many labelled cases."""
-    augment: tuple[bool, ...] = (False, True)
-    """Without augmentation, with it, or both."""
     curve: tuple[int, ...] = (0, 100, 1000, 3000)
     """Further numbers of labels, for none, none with augmentation and all sentences."""
     plot: str | None = None

@@ -27,6 +27,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from rich.table import Table
 
 from benchmarks.common import (
+    Arms,
+    Budget,
+    CurvePlot,
     GridOptions,
     Result,
     command,
@@ -45,7 +48,6 @@ from benchmarks.common.plots import learning_curves, panels, save
 from bracket_env.sampling.settings import get_setting
 
 if TYPE_CHECKING:
-    from agents.train_ppo.options import TrainPPO
     from agents.train_ppo.shaping import Shape
 
 SENTENCES = {
@@ -76,23 +78,18 @@ class NCLRewardJob:
 
 
 @dataclass(frozen=True)
-class NCLRewardOptions(GridOptions):
+class NCLRewardOptions(CurvePlot, Budget, Arms, GridOptions):
     """Sparse CloseDeep with and without sentences in the reward, beside controls: steps to 50 and 90 % success."""
 
     arms: tuple[Arm, ...] = ARMS
-    """Which arms."""
     encoder: Literal["gru", "tree"] = "gru"
     """The network; tree is given the structure, so that only finding the reward is left to learn."""
-    total_timesteps: int = 400_000
-    """Environment steps of a run."""
     weight: float = 0.3
     """--ncl-weight: what one violation costs."""
     base: float = 0.5
     """--ncl-base: the potential of an answer without a violation."""
     mask: bool = True
     """Whether syntactically impossible actions are forbidden; what is left to find then is the order and the END."""
-    plot: str | None = None
-    """Draw the curves into this PNG."""
 
 
 def jobs(config: NCLRewardOptions) -> list[NCLRewardJob]:
@@ -108,7 +105,7 @@ def work(job: NCLRewardJob) -> dict[str, Any]:
     """Train once; the curve and the final scores."""
     with quiet_runs("benchmarks.ncl_reward") as runs:
         run_folder = runs.train_ppo(
-            shape=partial(shape_of, job),
+            shape=shape_of(job),
             setting=job.setting,
             arch=job.encoder,
             on_mistake="continue",
@@ -124,33 +121,30 @@ def work(job: NCLRewardJob) -> dict[str, Any]:
         return {"curve": curve(run_folder, "timesteps", "seconds", "exact"), **runs.test_figures()}
 
 
-def shape_of(job: NCLRewardJob, config: TrainPPO) -> Shape | None:
+def shape_of(job: NCLRewardJob) -> Shape | None:
     """The reward of the arms without sentences; ``None`` leaves it to the sentences."""
-    from agents.train_ppo.check import check
-    from agents.train_ppo.shaping import shaping, stated
+    from agents.train_ppo.options import TrainPPO
     from benchmarks.common.controls import LengthReward
     from bracket_env.random_streams import below, bits, key
-    from ncl_reward.reward.potential import Potential
-    from ncl_reward.reward.shaping import VectorNCLReward
-    from ncl_reward.rules.bracket_rules import BRACKET_RULES
+    from ncl_reward import BRACKET_RULES, Potential, VectorNCLReward, make_encoder, state_rules
 
+    language, gamma = get_setting(job.setting).language(), TrainPPO.gamma
     if job.arm == "base":
-        pairs = len(get_setting(job.setting).pairs)
-        return partial(VectorNCLReward, potential=Potential((), pairs, base=job.base), gamma=config.gamma)
+        potential = Potential((), len(language.pairs), base=job.base)
+        return partial(VectorNCLReward, potential=potential, gamma=gamma)
     if job.arm == "length":
-        return partial(LengthReward, weight=job.weight, base=job.base, gamma=config.gamma)
-    if job.arm != "random":
+        return partial(LengthReward, weight=job.weight, base=job.base, gamma=gamma)
+    if job.arm != "random" or job.weight == 0:
         return None
-    right = replace(config, instruction=SENTENCES["right"])
-    task, _ = check(right)
-    rules = stated(right, task.language, None)
+    rules = state_rules(SENTENCES["right"], make_encoder(), language, BRACKET_RULES)
     others = sorted(set(BRACKET_RULES) - {rule.rule.name for rule in rules})
     stream = key(job.seed, "benchmarks/ncl_reward/random")
-    drawn = [
+    drawn = tuple(
         replace(rule, rule=BRACKET_RULES[others.pop(below(bits(stream, i), len(others)))])
         for i, rule in enumerate(rules)
-    ]
-    return shaping(right, task.language, drawn)
+    )
+    potential = Potential(drawn, len(language.pairs), job.weight, job.base)
+    return partial(VectorNCLReward, potential=potential, gamma=gamma)
 
 
 def rows(results: Sequence[Result]) -> list[dict[str, Any]]:

@@ -16,7 +16,17 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.common import GridOptions, by_seed, command, median_worst, publish, quiet_runs, run_grid, table
+from benchmarks.common import (
+    Augmented,
+    GridOptions,
+    by_seed,
+    command,
+    median_worst,
+    publish,
+    quiet_runs,
+    run_grid,
+    table,
+)
 from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 
 PAIR = "『』"
@@ -41,13 +51,8 @@ class NewPairJob:
 
 
 @dataclass(frozen=True)
-class NewPair(GridOptions):
+class NewPair(Augmented, GridOptions):
     """Exact match on cases with a pair that no label shows; seed 0, with --full 0 to 4."""
-
-    labels: tuple[int, ...] = (30, 300)
-    """How many labelled cases."""
-    augment: tuple[bool, ...] = (False, True)
-    """Without augmentation, with it, or both."""
 
 
 def jobs(config: NewPair) -> list[NewPairJob]:

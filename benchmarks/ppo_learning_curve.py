@@ -16,8 +16,10 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.common import (
+    CurvePlot,
     GridOptions,
     Result,
+    Settings,
     command,
     curve,
     figures,
@@ -58,15 +60,11 @@ class PPOJob:
 
 
 @dataclass(frozen=True)
-class LearningCurve(GridOptions):
+class LearningCurve(CurvePlot, Settings, GridOptions):
     """Learning curves of PPO on Close and CloseDeep, seeds 0-4: steps and seconds to 90, 95, 99 % exact."""
 
     agents: tuple[str, ...] = ("gru", "gru-mask", "transformer", "stock")
     """Which agents."""
-    settings: tuple[str, ...] = ("Close", "CloseDeep")
-    """Which tasks."""
-    plot: str | None = None
-    """Draw the curves into this PNG."""
 
 
 def jobs(config: LearningCurve) -> list[PPOJob]:

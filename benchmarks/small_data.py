@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from benchmarks.common import (
     GridOptions,
+    Labels,
+    Settings,
     by_seed,
     command,
     median_worst,
@@ -63,13 +65,11 @@ class SmallDataJob:
 
 
 @dataclass(frozen=True)
-class SmallData(GridOptions):
+class SmallData(Labels, Settings, GridOptions):
     """Exact match from 30, 100 and 300 labels with augmentation, pre-training, both and neither; an ablation at 300."""
 
     settings: tuple[Task, ...] = ("Close", "CloseDeep")
-    """Which tasks."""
     labels: tuple[int, ...] = LABELS
-    """How many labelled cases."""
     ablation: tuple[Task, ...] = ("Close",)
     """Tasks on which each augmentation is taken alone and left out, at 300 labels (with --full all of them)."""
 

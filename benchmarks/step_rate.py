@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
+from benchmarks.common import JsonOption
 from bracket_env.atomic import write_text
 from bracket_env.command import run
 from bracket_env.envs.registry import CloseEnv, CloseVectorEnv, InstructVectorEnv
@@ -44,7 +45,7 @@ from ncl_reward.rules.rule import Slots, StatedRule
 
 
 @dataclass(frozen=True)
-class StepRate:
+class StepRate(JsonOption):
     """Measure steps a second, beside CartPole, DummyVecEnv, SyncVectorEnv and a memory copy."""
 
     num_envs: int = 4096
@@ -57,8 +58,6 @@ class StepRate:
     """Time of one round of one row."""
     rounds: int = 5
     """Rounds; the best counts."""
-    json: str | None = None
-    """Write the rows to this file."""
 
 
 Measure = Callable[[float], tuple[int, float]]  # seconds to spend -> steps done, seconds they took

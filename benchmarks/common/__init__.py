@@ -26,7 +26,21 @@ Beside these names stand :mod:`~benchmarks.common.plots` and what several benchm
 
 from benchmarks.common.grid import GridOptions, SeededGridOptions, code_version, run_grid
 from benchmarks.common.quiet import QuietRuns, curve, figures, quiet_runs
-from benchmarks.common.report import JsonOption, command, publish, table, table_console, task_name
+from benchmarks.common.report import (
+    Archs,
+    Arms,
+    Augmented,
+    Budget,
+    CurvePlot,
+    JsonOption,
+    Labels,
+    Settings,
+    command,
+    publish,
+    table,
+    table_console,
+    task_name,
+)
 from benchmarks.common.seeds import (
     Result,
     by_seed,
@@ -40,11 +54,18 @@ from benchmarks.common.seeds import (
 from benchmarks.common.timing import TimingOptions, best_of
 
 __all__ = [
+    "Archs",
+    "Arms",
+    "Augmented",
+    "Budget",
+    "CurvePlot",
     "GridOptions",
     "JsonOption",
+    "Labels",
     "QuietRuns",
     "Result",
     "SeededGridOptions",
+    "Settings",
     "TimingOptions",
     "best_of",
     "by_seed",

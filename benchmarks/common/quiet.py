@@ -113,17 +113,16 @@ class QuietRuns:
 
         return self._made(train, TrainInstruct(**self._with_places(options, name="run")))
 
-    def train_ppo(self, shape: Callable[[Any], Any] | None = None, **options: Any) -> RunFolder:
+    def train_ppo(self, shape: Callable[..., Any] | None = None, **options: Any) -> RunFolder:
         """``agents.train_ppo``.
 
         Args:
-            shape: from the options, what shapes the reward; None leaves it to the sentences.
+            shape: puts another reward around the environment than the sentences do.
         """
         from agents.train_ppo.options import TrainPPO
         from agents.train_ppo.run import train
 
-        config = TrainPPO(**self._with_places(options, name="run"))
-        return self._made(train, config, shape=None if shape is None else shape(config))
+        return self._made(train, TrainPPO(**self._with_places(options, name="run")), shape=shape)
 
     def told(self) -> Any:
         """What ``--json`` said of the last run."""

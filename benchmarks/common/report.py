@@ -26,6 +26,62 @@ class JsonOption:
     """Write the rows to this file."""
 
 
+@dataclass(frozen=True)
+class Arms:
+    """What is compared; a benchmark says which arms it has."""
+
+    arms: tuple[str, ...] = ()
+    """Which arms."""
+
+
+@dataclass(frozen=True)
+class Archs:
+    """Which networks are compared."""
+
+    archs: tuple[str, ...] = ("gru", "lstm", "transformer")
+    """Which architectures."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """On which tasks."""
+
+    settings: tuple[str, ...] = ("Close", "CloseDeep")
+    """Which tasks."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """From how many labels."""
+
+    labels: tuple[int, ...] = (30, 300)
+    """How many labelled cases."""
+
+
+@dataclass(frozen=True)
+class Augmented(Labels):
+    """And whether more are made of them."""
+
+    augment: tuple[bool, ...] = (False, True)
+    """Without augmentation, with it, or both."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long agents play."""
+
+    total_timesteps: int = 400_000
+    """Environment steps of a run."""
+
+
+@dataclass(frozen=True)
+class CurvePlot:
+    """A picture of learning curves."""
+
+    plot: str | None = None
+    """Draw the curves into this PNG."""
+
+
 def command(options: type[Config], main: Callable[[Config], object], name: str) -> NoReturn:
     """Parse the command line, call ``main`` with the options, and exit.
 

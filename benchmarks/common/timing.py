@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.common.report import JsonOption
+from benchmarks.common.report import Archs, JsonOption
 
 if TYPE_CHECKING:
     from supervised.learning.trainer import Trainer
 
 
 @dataclass(frozen=True)
-class TimingOptions(JsonOption):
+class TimingOptions(Archs, JsonOption):
     """Options of what times training steps."""
 
-    archs: tuple[str, ...] = ("gru", "lstm", "transformer")
-    """Which architectures."""
     steps: int = 16
     """Steps of a round."""
     rounds: int = 5

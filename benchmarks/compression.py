@@ -126,13 +126,10 @@ def work(job: CompressionJob) -> dict[str, Any]:
 
 def _exported(path: Path, setting: str) -> dict[str, Any] | None:
     """How far the ONNX file of a run agrees with it on 1000 test cases; None without the packages."""
-    from bracket_env.errors import InputError
-    from bracket_env.sampling.settings import get_setting
-    from bracket_env.tokenizer import BracketTokenizer
+    from bracket_env import BracketTokenizer, InputError, get_setting
     from supervised.compress.onnx.check import compare
     from supervised.compress.onnx.export import check_packages, export
-    from supervised.runs.folder import RunFolder
-    from supervised.runs.loading import load_best
+    from supervised.runs import RunFolder, load_best
 
     try:
         check_packages()

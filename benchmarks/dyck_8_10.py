@@ -38,17 +38,14 @@ from benchmarks.common import (
     table,
 )
 from benchmarks.common.depth_walk import DepthWalk
-from bracket_env.cases import Case
-from bracket_env.errors import InputError, quote
+from bracket_env import Case, Estimate, InputError, get_setting, quote, score
 from bracket_env.random_streams import key
 from bracket_env.sampling.sampler import PrefixSampler
-from bracket_env.sampling.settings import get_setting
-from bracket_env.scores.scoring import Estimate, score
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from supervised.runs.solver import ModelSolver
+    from supervised.runs import ModelSolver
 
 SETTING = get_setting("bracket/CloseDyck8x10-v0")
 DISTANCES = ((1, 50), (51, 100), (101, 200), (201, 400), (401, None))
@@ -132,7 +129,7 @@ def jobs(config: Dyck) -> list[DyckJob]:
 
 def work(job: DyckJob) -> dict[str, Any]:
     """Train once; exact match and closing of the best model on every test."""
-    from supervised.runs.loading import load
+    from supervised.runs import load
 
     with quiet_runs("benchmarks.dyck_8_10") as runs:
         run_folder = runs.train(

@@ -54,9 +54,8 @@ from benchmarks.common.range_map import (
     range_name,
     seconds_a_symbol,
 )
-from bracket_env.errors import InputError, quote
+from bracket_env import SETTINGS, InputError, Setting, get_setting, quote
 from bracket_env.sampling.distributions import CountedWalk
-from bracket_env.sampling.settings import SETTINGS, Setting, get_setting
 
 SHORT = Setting(
     "bracket/CloseShort-v0",
@@ -169,7 +168,7 @@ def _job(recipe: Recipe, seed: int) -> RangeJob:
 
 def work(job: RangeJob) -> dict[str, Any]:
     """Train once; the share of exact answers in every cell and the seconds a symbol at every length."""
-    from supervised.runs.loading import load
+    from supervised.runs import load
 
     SETTINGS[SHORT.id] = SHORT  # in this worker process only: the task is no environment
     with quiet_runs("benchmarks.length_range") as runs:

@@ -45,7 +45,7 @@ from benchmarks.common import (
     table,
 )
 from benchmarks.common.plots import learning_curves, panels, save
-from bracket_env.sampling.settings import get_setting
+from bracket_env import get_setting
 
 if TYPE_CHECKING:
     from agents.train_ppo.shaping import Shape

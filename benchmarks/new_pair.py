@@ -27,7 +27,7 @@ from benchmarks.common import (
     run_grid,
     table,
 )
-from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
+from bracket_env import DEFAULT_SETTING, get_setting
 
 PAIR = "『』"
 INTRODUCED = "『 is closed by 』."
@@ -68,8 +68,8 @@ def jobs(config: NewPair) -> list[NewPairJob]:
 
 def work(job: NewPairJob) -> dict[str, Any]:
     """Train once; the best model on cases with the pair."""
-    from bracket_env.scores.scoring import score
-    from supervised.runs.loading import load
+    from bracket_env import score
+    from supervised.runs import load
 
     setting = get_setting(DEFAULT_SETTING)
     with quiet_runs("benchmarks.new_pair") as runs:

@@ -27,7 +27,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 
 from benchmarks.common import GridOptions, command, median_worst, publish, run_grid, table
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage
 from bracket_env.random_streams import key
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules

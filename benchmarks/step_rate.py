@@ -31,13 +31,18 @@ from rich.table import Table
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from benchmarks.common import JsonOption
+from bracket_env import (
+    DEFAULT_SETTING,
+    CloseEnv,
+    CloseVectorEnv,
+    InstructVectorEnv,
+    TaskEnv,
+    TaskVectorEnv,
+    get_setting,
+)
 from bracket_env.atomic import write_text
 from bracket_env.command import run
-from bracket_env.envs.registry import CloseEnv, CloseVectorEnv, InstructVectorEnv
-from bracket_env.envs.task_env import TaskEnv
-from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import VectorNCLReward
 from ncl_reward.rules.bracket_rules import BRACKET_RULES

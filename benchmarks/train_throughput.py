@@ -32,10 +32,9 @@ def main(config: Throughput) -> None:
     import torch
 
     from benchmarks.common.bare_layers import LAYERS, BareLayers, forward_backward
-    from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
-    from bracket_env.tokenizer import BracketTokenizer
+    from bracket_env import DEFAULT_SETTING, BracketTokenizer, get_setting
     from supervised.learning.objective import TokenLoss, loss_inputs
-    from supervised.runs.solver import ModelSolver
+    from supervised.runs import ModelSolver
 
     torch.set_num_threads(1)
     setting = get_setting(DEFAULT_SETTING)

@@ -115,7 +115,7 @@ def work(job: TransferJob) -> dict[str, Any]:
 
 def pretrained_model(job: TransferJob, runs: QuietRuns) -> str:
     """What ``--pretrained`` is given: the packaged BERT, or the GPT of this seed, made if it is not there yet."""
-    from bracket_env.errors import InputError
+    from bracket_env import InputError
 
     if job.model == "bert":
         return "bert"

@@ -136,11 +136,9 @@ def _adapt(job: WarmStartJob, shared: dict[str, Any]) -> dict[str, Any]:
 
 def _scores(run_folder: Path, setting_id: str, *, old_pairs: bool = False) -> dict[str, Any]:
     """Exact match on 1000 test cases, and on those of them that have the new pair."""
-    from bracket_env.sampling.settings import get_setting
-    from bracket_env.scores.scoring import score
+    from bracket_env import get_setting, score
     from supervised.options.checks import custom_pairs
-    from supervised.runs.folder import RunFolder
-    from supervised.runs.loading import load
+    from supervised.runs import RunFolder, load
 
     config, setting = RunFolder.open(run_folder).config, get_setting(setting_id)
     pairs = setting.pairs if old_pairs else config.pairs

@@ -10,11 +10,9 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from bracket_env import SETTINGS
+from bracket_env import SETTINGS, Setting, TaskEnv
 from bracket_env.atomic import write_text
 from bracket_env.envs.registry import CloseEnv, InstructEnv, Maker
-from bracket_env.envs.task_env import TaskEnv
-from bracket_env.sampling.settings import Setting
 from bracket_env.scores.shortcuts import tally_completion
 
 PAGE = Path(__file__).with_name("environments.md")

@@ -15,11 +15,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from bracket_env import BracketLanguage, get_setting
+from bracket_env import BracketLanguage, Solver, get_setting, score, yardsticks
 from bracket_env.command import run_script
 from bracket_env.scores.report import score_table
-from bracket_env.scores.scoring import Solver, score
-from bracket_env.scores.solvers import yardsticks
 
 
 class ShortStack:

@@ -20,8 +20,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from bracket_env import InputError
 from bracket_env.command import run_script
-from bracket_env.errors import InputError
 
 Policy = Callable[[gym.Env, dict[str, Any]], int]
 

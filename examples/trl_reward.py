@@ -18,9 +18,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bracket_env import BracketLanguage, get_setting
+from bracket_env import BracketLanguage, get_setting, share_answered
 from bracket_env.command import run_script
-from bracket_env.scores.scoring import share_answered
 
 LANGUAGE = BracketLanguage()
 QUESTION = "Close every open bracket in the right order and write nothing else: "

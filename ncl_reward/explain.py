@@ -9,9 +9,9 @@ from typing import Any
 
 import tyro
 
+from bracket_env import DEFAULT_SETTING, get_setting
 from bracket_env.atomic import write_json
 from bracket_env.command import run
-from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
 from ncl_reward.encoders.encoders import DEFAULT_ENCODER, SentenceEncoder, make_encoder
 from ncl_reward.grounding.stated import Grounded, contradictions, ground, understands
 from ncl_reward.reading.sentence import Sentence, parse_sentence

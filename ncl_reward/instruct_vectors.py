@@ -24,11 +24,8 @@ from typing import Any
 import gymnasium as gym
 import tyro
 
+from bracket_env import InputError, InstructEnv, InstructVectorEnv, TaskEnv, TaskVectorEnv
 from bracket_env.command import run
-from bracket_env.envs.registry import InstructEnv, InstructVectorEnv
-from bracket_env.envs.task_env import TaskEnv
-from bracket_env.envs.task_vector_env import TaskVectorEnv
-from bracket_env.errors import InputError
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.sentence_vectors import write_vectors
 from ncl_reward.encoders.encoders import DEFAULT_ENCODER, make_encoder

@@ -11,10 +11,7 @@ from ncl_reward.lazy_names import lazy_names
 if TYPE_CHECKING:
     from supervised.data.dataset_folder import generate_dataset, read_dataset
     from supervised.models import ENCODERS, Encoder, EncoderConfig, SequenceModel, build_model, decode
-    from supervised.runs.config import RunConfig
-    from supervised.runs.folder import RunFolder
-    from supervised.runs.loading import load, load_best
-    from supervised.runs.solver import ModelSolver
+    from supervised.runs import ModelSolver, RunConfig, RunFolder, load, load_best
     from supervised.study.best_trial import BestTrial, best_from_database
 
 __all__ = [

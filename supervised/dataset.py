@@ -6,8 +6,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+from bracket_env import get_setting
 from bracket_env.command import run
-from bracket_env.sampling.settings import get_setting
 from supervised.options.groups import Seed, TaskOptions
 
 PROG = "python -m supervised.dataset"

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from bracket_env.cases import read_cases
+from bracket_env import BracketLanguage, InputError, quote, read_cases
 from bracket_env.command import run
-from bracket_env.errors import InputError, quote
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.meanings import Meaning
-from bracket_env.language import BracketLanguage
 from bracket_env.scores.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
 from bracket_env.scores.scoring import COLUMNS, Solver
 from supervised.options.groups import ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import check_output, refuse_idle, require_whole
 
 if TYPE_CHECKING:
-    from supervised.runs.folder import RunFolder
+    from supervised.runs import RunFolder
 
 PROG = "python -m supervised.evaluate"
 
@@ -60,8 +58,7 @@ def main(config: Evaluate) -> None:
 
     from supervised.learning.devices import prepare_machine
     from supervised.learning.report import evaluate_solvers, print_structure_note
-    from supervised.runs.folder import RunFolder
-    from supervised.runs.loading import load
+    from supervised.runs import RunFolder, load
     from supervised.runs.sentences import setting_of
 
     if not config.runs:

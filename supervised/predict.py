@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from bracket_env import InputError
 from bracket_env.atomic import write_json
 from bracket_env.command import run
-from bracket_env.errors import InputError
 from supervised.options.groups import ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import require, require_whole
 
 if TYPE_CHECKING:
-    from supervised.runs.solver import ModelSolver
+    from supervised.runs import ModelSolver
 
 PROG = "python -m supervised.predict"
 
@@ -43,7 +43,7 @@ class Predict(Machine, ConditionedOptions, RunsDir):
 def main(config: Predict) -> None:
     """Predict as configured."""
     from supervised.learning.devices import prepare_machine
-    from supervised.runs.loading import load
+    from supervised.runs import load
 
     require("temperature", config.temperature, "from 0 to 1000", lambda v: 0 <= v <= 1000)
     require_whole("samples", config.samples, 1, 10**6)
@@ -88,7 +88,7 @@ def _show_attention(solver: ModelSolver, prefix: str) -> None:
     import torch
     from rich.console import Console
 
-    from bracket_env.tokenizer import EOS, SPECIAL_NAMES
+    from bracket_env import EOS, SPECIAL_NAMES
     from supervised.models.attention_map import attention_map
 
     tokenizer = solver.tokenizer

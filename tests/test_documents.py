@@ -14,11 +14,8 @@ import pytest
 from paths import ROOT
 from typed_commands import quickly, quickly_script
 
-from bracket_env import SETTINGS, BracketLanguage, Case
-from bracket_env.cases import read_cases
+from bracket_env import SETTINGS, BracketLanguage, Case, InputError, read_cases, share_answered
 from bracket_env.command import parse
-from bracket_env.errors import InputError
-from bracket_env.scores.scoring import share_answered
 
 README, JAPANESE = ROOT / "README.md", ROOT / "README.ja.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.sb3.options import PPOOptions
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.options.ranges import check_output, require, require_whole
 
 # The most of each count; what is far beyond any machine is a slip of the hand.

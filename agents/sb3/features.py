@@ -16,7 +16,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from bracket_env.tokenizer import PAD, BracketTokenizer
+from bracket_env import PAD, BracketTokenizer
 from supervised.models import SequenceModel, build_model
 
 # The logit of a token that no action writes. Finite, so that losses over it stay finite.

@@ -18,7 +18,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from bracket_env.tokenizer import PAD
+from bracket_env import PAD
 from supervised.models import build_model
 from supervised.models.film import FiLMBlock
 

@@ -15,7 +15,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from agents.sb3.features import initialise_heads
 from agents.sb3.options import PPOOptions
 from agents.sb3.vec_adapter import VectorEnvAdapter
-from bracket_env.errors import InputError
+from bracket_env import InputError
 
 Algorithm = TypeVar("Algorithm", bound=OnPolicyAlgorithm)
 _SHARED = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")

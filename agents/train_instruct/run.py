@@ -22,16 +22,14 @@ from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_instruct.options import TrainInstruct
 from agents.train_instruct.scores import Act, Told, best_without_sentence, play
+from bracket_env import INSTRUCT, Estimate, InputError
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import current_names
 from bracket_env.envs.instruct_vector import InstructVectorEnv
-from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Part
 from bracket_env.random_streams import keyed_seeds
-from bracket_env.sampling.settings import INSTRUCT
 from bracket_env.sampling.splits import Split
 from bracket_env.scores.report import percent
-from bracket_env.scores.scoring import Estimate
 from ncl_reward.instruct_vectors import cached_instruct_vectors
 from supervised.learning.devices import choose_device
 from supervised.learning.display import Display
@@ -39,9 +37,8 @@ from supervised.learning.interrupt import GracefulInterrupt
 from supervised.learning.stopping import Record
 from supervised.models import check_params
 from supervised.options.ranges import require, require_whole
+from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.runs.checkpoint import copy_into
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder, free_name
 
 POLICY = "policy.safetensors"
 TESTS: dict[str, tuple[Part, Part]] = {  # name: sentences, meanings

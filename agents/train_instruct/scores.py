@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bracket_env.envs.task_vector_env import TaskVectorEnv
+from bracket_env import Estimate, TaskVectorEnv
 from bracket_env.instructions.catalogue import Instruction
 from bracket_env.instructions.meanings import Meaning
 from bracket_env.random_streams import below, bits, key, keyed_seeds
-from bracket_env.scores.scoring import Estimate
 from bracket_env.tasks.instruct import InstructTask
 
 Act = Callable[[dict[str, np.ndarray]], np.ndarray]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from agents.sb3.checks import check_ppo
 from agents.train_ppo.options import TrainPPO
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from bracket_env.tasks.close import CloseTask
 from supervised.options.checks import check_stopping
 from supervised.options.ranges import require
-from supervised.runs.config import RunConfig
-from supervised.runs.resuming import new_run
+from supervised.runs import RunConfig, new_run
 
 
 def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:

@@ -18,13 +18,12 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from agents.sb3 import checkpoint
 from agents.sb3.features import as_sequence_model
 from agents.sb3.learner import not_finite
-from bracket_env.cases import Case
+from bracket_env import Case
 from supervised.learning.display import Display
 from supervised.learning.figures import completion_figures
 from supervised.learning.interrupt import GracefulInterrupt
 from supervised.learning.stopping import Observer, Record, best_first
-from supervised.runs.folder import RunFolder
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, RunFolder
 
 # The others may be undefined in good health: the variance explained of equal returns, say.
 _LOSSES = ("train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss")

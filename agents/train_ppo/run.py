@@ -20,9 +20,9 @@ from agents.train_ppo.check import check
 from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
+from bracket_env import BracketTokenizer
 from bracket_env.envs.vector import CloseVectorEnv
 from bracket_env.random_streams import keyed_seeds
-from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.reward.shaping import check_discount
 from supervised.data.sources import evaluation_cases
 from supervised.learning.devices import choose_device
@@ -34,10 +34,7 @@ from supervised.learning.stopping import Observer, Record
 from supervised.options.durations import format_duration
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder, free_name
-from supervised.runs.resuming import to_resume
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, RunConfig, RunFolder, free_name, to_resume
 from supervised.transfer.transplant import initialise_from, with_architecture
 
 

@@ -15,15 +15,14 @@ from gymnasium.vector import VectorEnv
 from rich.console import Console
 
 from agents.train_ppo.options import TrainPPO
-from bracket_env.envs.task_vector_env import TaskVectorEnv
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, TaskVectorEnv
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import VectorNCLReward
 from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
 from ncl_reward.rules.rule import StatedRule
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunFolder
 from supervised.runs.rules_file import read_rules, rules_table, write_rules
 
 Shape = Callable[[TaskVectorEnv], VectorEnv[Any, Any, Any]]

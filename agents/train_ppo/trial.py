@@ -13,8 +13,7 @@ from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
 from bracket_env.command import current_names
 from supervised.learning.stopping import Observer
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunConfig, RunFolder
 
 DEFAULTS: Mapping[str, Any] = asdict(TrainPPO())
 """Every option of the command."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from agents.sb3.learner import DivergedError
 from agents.train_ppo.trial import DEFAULTS, run_trial, trial_config, trial_options
 from agents.tune.options import PROG, TunePPO
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from ncl_reward.reading.sentence import check_sentences
 from supervised.learning.stopping import Observer
 from supervised.models import ENCODERS

@@ -16,7 +16,7 @@ from rich.table import Table
 from benchmarks.common.plots import panels, save
 from benchmarks.common.report import table, task_name
 from benchmarks.common.seeds import median_worst
-from bracket_env.errors import InputError
+from bracket_env import InputError
 
 Row = dict[str, Any]
 SPARSITIES = (0.5, 0.8, 0.9, 0.95)

@@ -10,7 +10,7 @@ import torch
 from gymnasium.vector import VectorWrapper
 from torch import Tensor
 
-from bracket_env.envs.task_vector_env import TaskVectorEnv
+from bracket_env import TaskVectorEnv
 from supervised.train.instructed import Instructed, InstructedLoss
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from bracket_env.random_streams import below
 from bracket_env.sampling.distributions import ShapeDistribution, Shapes, Words, shapes_from_steps
 

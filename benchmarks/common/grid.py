@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from benchmarks.common.report import JsonOption
-from bracket_env.errors import InputError
+from bracket_env import InputError
 
 Job = TypeVar("Job")
 CODE = ("bracket_env", "ncl_reward", "supervised", "agents")

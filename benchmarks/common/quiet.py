@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from supervised.runs.folder import RunFolder
+    from supervised.runs import RunFolder
 
 
 @contextmanager

@@ -16,11 +16,9 @@ import numpy as np
 
 from benchmarks.common.depth_walk import DepthWalk
 from benchmarks.common.plots import panels, save
-from bracket_env.cases import Case
-from bracket_env.language import BracketLanguage
+from bracket_env import EOS, BracketLanguage, BracketTokenizer, Case
 from bracket_env.random_streams import below, bits, key
 from bracket_env.sampling.sampler import PrefixSampler
-from bracket_env.tokenizer import EOS, BracketTokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,12 +16,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from bracket_env.cases import Case
+from bracket_env import BracketTokenizer, Case, Scores, get_setting, score
 from bracket_env.envs.scalar import CloseEnv
 from bracket_env.random_streams import keyed_seeds
-from bracket_env.sampling.settings import get_setting
-from bracket_env.scores.scoring import Scores, score
-from bracket_env.tokenizer import BracketTokenizer
 
 N_ENVS = 8
 

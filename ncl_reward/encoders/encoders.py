@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from ncl_reward.encoders.transformer import (
     TransformerEncoder,
     minilm_folder,

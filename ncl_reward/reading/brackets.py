@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError, quote
 from ncl_reward.reading.words import language_of
 
 KNOWN_PAIRS = (

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError, quote
 from ncl_reward.book import english_words
 from ncl_reward.reading import durations
 from ncl_reward.reading.brackets import masked, mentions, named_pairs

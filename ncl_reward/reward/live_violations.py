@@ -20,8 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import FIRST_SYMBOL, PAD, SEP
+from bracket_env import FIRST_SYMBOL, PAD, SEP, InputError
 from ncl_reward.reward.potential import Potential
 
 _MOST_OPEN = 62  # bits of an int64 beside its sign, and one to spare for 2**open - 1

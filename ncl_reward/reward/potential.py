@@ -21,9 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import FIRST_SYMBOL
+from bracket_env import FIRST_SYMBOL, BracketLanguage, InputError, quote
 from ncl_reward.encoders.encoders import SentenceEncoder
 from ncl_reward.grounding.stated import state_rules
 from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule

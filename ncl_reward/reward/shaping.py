@@ -32,7 +32,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from ncl_reward.reward.live_violations import LiveViolations
 from ncl_reward.reward.potential import Potential, check_pairs
 

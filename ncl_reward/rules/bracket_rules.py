@@ -33,7 +33,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from bracket_env.tokenizer import EOS, FIRST_SYMBOL
+from bracket_env import EOS, FIRST_SYMBOL
 from ncl_reward.rules.bracket_state import NOTHING, BracketInputs, BracketState
 from ncl_reward.rules.rule import Domain, Rule, Slots, Target, target_of
 

@@ -26,8 +26,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import FIRST_SYMBOL, SEP
+from bracket_env import FIRST_SYMBOL, SEP, InputError
 
 NOTHING = -1
 

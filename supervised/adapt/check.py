@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from bracket_env.errors import InputError, quote
-from bracket_env.sampling.settings import DEFAULT_SETTING, get_setting
+from bracket_env import DEFAULT_SETTING, InputError, get_setting, quote
 from supervised.adapt.options import Adapt
 from supervised.models import check_params
 from supervised.models.params import longest_input
 from supervised.options.checks import check_loss, check_training, check_training_cases, fixed_size
 from supervised.options.ranges import flag, require, require_whole
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunConfig, RunFolder
 from supervised.runs.sentences import refuse_conditioned
 from supervised.transfer.lora import check_adaptable
 from supervised.transfer.pretrained import Pretrained, read_pretrained

@@ -12,9 +12,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, Case, InputError
 from supervised.adapt.check import base_of, check_adaptation
 from supervised.adapt.options import PROG, Adapt
 from supervised.adapt.scores import score_adapters
@@ -27,11 +25,7 @@ from supervised.learning.objective import NextToken, Objective
 from supervised.learning.report import report_old_task, report_scores
 from supervised.learning.session import run_session
 from supervised.models import SequenceModel
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import WEIGHTS as MODEL_WEIGHTS
-from supervised.runs.folder import RunFolder
-from supervised.runs.resuming import to_resume
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, RunConfig, RunFolder, WEIGHTS as MODEL_WEIGHTS, to_resume
 from supervised.transfer.adapter_files import FOLDER, Base, base_digest, copy_head, save_adapter, widened
 from supervised.transfer.adapter_files import WEIGHTS as ADAPTER_WEIGHTS
 from supervised.transfer.export import export_transformers

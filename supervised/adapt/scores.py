@@ -7,17 +7,13 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
+from bracket_env import BracketTokenizer, InputError, get_setting, score
 from bracket_env.scores.report import score_table, write_json
-from bracket_env.scores.scoring import score
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.options import Adapt
 from supervised.data.sources import evaluation_cases
 from supervised.learning.devices import choose_device
 from supervised.options.checks import check_training, custom_pairs
-from supervised.runs.folder import RunFolder
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, RunFolder
 from supervised.transfer.adapter_files import adapter_folder, answering, read_base, with_adapters
 from supervised.transfer.lora import adapters_off
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, replace
 
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import Setting, get_setting
+from bracket_env import InputError, Setting, get_setting
 from supervised.compress.onnx.export import check_exportable, check_packages
 from supervised.compress.options import Compress
 from supervised.compress.quantization import check_int8
@@ -15,8 +14,7 @@ from supervised.data.dataset_folder import read_dataset
 from supervised.models.params import architecture_params, given_sizes, longest_input
 from supervised.options.checks import custom_pairs
 from supervised.options.ranges import check_output, flag, refuse_idle, require, require_whole
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import WEIGHTS, RunFolder, checked_path, free_name
+from supervised.runs import WEIGHTS, RunConfig, RunFolder, checked_path, free_name
 from supervised.runs.sentences import refuse_conditioned
 from supervised.train.further import cases_seen, data_options
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.functional import one_hot
 
-from bracket_env.tokenizer import EOS, FIRST_SYMBOL, PAD, BracketTokenizer
+from bracket_env import EOS, FIRST_SYMBOL, PAD, BracketTokenizer
 from supervised.data.batches import EncodedCases, TrainingBatches
 from supervised.learning.objective import LossInputs, Objective, loss_inputs
 from supervised.models import SequenceModel, decode

@@ -13,16 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bracket_env.cases import Case
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import Setting
+from bracket_env import BracketLanguage, Case, Estimate, Scores, Setting, score
 from bracket_env.scores.report import percent, score_table
-from bracket_env.scores.scoring import Estimate, Scores, score
 from supervised.compress.matrices import weight_matrices
 from supervised.learning.display import print_line
 from supervised.models import SequenceModel
-from supervised.runs.folder import WEIGHTS
-from supervised.runs.solver import ModelSolver
+from supervised.runs import WEIGHTS, ModelSolver
 
 LONGEST_OF = 10  # times as many cases are drawn as the longest of them are taken
 ROUNDS, SINGLES = 5, 20

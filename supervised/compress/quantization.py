@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.compress.matrices import output_axes, weight_matrices
 from supervised.models import ENCODERS, SequenceModel
 from supervised.runs.weights import Quantized

@@ -13,10 +13,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from bracket_env import BracketTokenizer, InputError
 from bracket_env.atomic import write_bytes, write_json
-from bracket_env.errors import InputError
 from bracket_env.random_streams import key
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.compress.check import Plan, check
 from supervised.compress.distillation import AnsweredBatches, Distillation
 from supervised.compress.fine_tuning import train_further
@@ -33,11 +32,8 @@ from supervised.learning.display import print_line
 from supervised.learning.figures import completion_figures
 from supervised.models import SequenceModel
 from supervised.options.groups import Optimiser, Training
-from supervised.runs.config import RunConfig
+from supervised.runs import WEIGHTS, ModelSolver, RunConfig, RunFolder, load, load_best, model_of
 from supervised.runs.evaluation_result import write_evaluation_result
-from supervised.runs.folder import WEIGHTS, RunFolder
-from supervised.runs.loading import load, load_best, model_of
-from supervised.runs.solver import ModelSolver
 from supervised.runs.weights import pack, unpack
 from supervised.train.further import cases_seen, further_examples
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from torch import Tensor
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models import ENCODERS, SequenceModel, check_params
 from supervised.models.parts.base import Place
-from supervised.runs.config import RunConfig
+from supervised.runs import RunConfig
 
 
 def check_removable(architecture: str) -> None:

@@ -26,10 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bracket_env import BOS, EOS, FIRST_SYMBOL, PAD, SEP, BracketTokenizer, Setting
 from bracket_env.random_streams import bits, key, subkey
-from bracket_env.sampling.settings import Setting
 from bracket_env.sampling.splits import SplitFilter
-from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, SEP, BracketTokenizer
 from supervised.data.batches import EncodedCases, Source
 
 TRIES = 4  # one in five prefixes is in another split, so one item in 600 stays as it was

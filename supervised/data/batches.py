@@ -17,11 +17,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
+from bracket_env import FIRST_SYMBOL, BracketTokenizer, Case, InputError
 from bracket_env.random_streams import bits, key, subkey
 from bracket_env.sampling.sampler import PrefixSampler
-from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 
 BUCKET_BATCHES = 8  # batches drawn together and sorted by length
 

@@ -15,13 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from bracket_env import BracketLanguage, BracketTokenizer, Case, InputError, Setting, read_cases
 from bracket_env.atomic import new_folder
-from bracket_env.cases import Case, read_cases
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import Setting
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.dataset_forms import SEPARATOR, dataset_forms
 
 Progress = Callable[[int], object]

@@ -16,9 +16,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bracket_env import BOS, EOS, SEP, BracketTokenizer, Case
 from bracket_env.case_formats import WRITERS
-from bracket_env.cases import Case
-from bracket_env.tokenizer import BOS, EOS, SEP, BracketTokenizer
 
 SEPARATOR = ",\n"
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, BracketTokenizer, Case, InputError, get_setting, quote
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import get_setting
 from bracket_env.sampling.splits import Split, split_of
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.augmentation import AugmentedSource
 from supervised.data.batches import FixedSource, Source, StreamSource, TranslatedSource, encode_cases
 from supervised.data.dataset_folder import read_dataset
 from supervised.options.checks import chosen_augmentations, custom_pairs, fixed_size
 from supervised.options.groups import TrainingCases
-from supervised.runs.config import RunConfig
+from supervised.runs import RunConfig
 
 
 def evaluation_cases(run: RunConfig, split: Split, n: int) -> list[Case]:

@@ -14,11 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bracket_env.errors import InputError
+from bracket_env import FIRST_SYMBOL, MASK, PAD, InputError
 from bracket_env.random_streams import below, bits, key, subkey
 from bracket_env.sampling.sampler import PrefixSampler, SampledBatch
 from bracket_env.sampling.splits import SplitFilter
-from bracket_env.tokenizer import FIRST_SYMBOL, MASK, PAD
 from supervised.data.batches import Batches, EncodedCases, Source
 
 MAX_ATTEMPTS = 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.options.groups import Machine
 from supervised.options.ranges import check_output, require_whole
 

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import one_hot
 
-from bracket_env.cases import Case
-from bracket_env.scores.scoring import share_answered
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, Case, share_answered
 from supervised.data.batches import encode_cases
 from supervised.learning.objective import loss_inputs
 from supervised.models import SequenceModel
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver
 
 _BATCH = 1024
 

@@ -14,7 +14,7 @@ from supervised.data.batches import TrainingBatches
 from supervised.learning.objective import Objective
 from supervised.learning.stopping import Figures, Rank, best_first
 from supervised.models import SequenceModel
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunFolder
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bracket_env.tokenizer import PAD
+from bracket_env import PAD
 from supervised.data.batches import EncodedCases
 from supervised.data.words import MaskedWords
 from supervised.models import BidirectionalEncoder, SequenceModel

@@ -7,21 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import Setting, get_setting
+from bracket_env import BracketLanguage, Case, InputError, Scores, Setting, Solver, get_setting, score, yardsticks
 from bracket_env.scores.report import score_table, write_json
-from bracket_env.scores.scoring import Scores, Solver, score
-from bracket_env.scores.solvers import yardsticks
 from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
 from supervised.learning.lesson import Outcome
 from supervised.models import ENCODERS
 from supervised.options.checks import custom_pairs
+from supervised.runs import DEFAULT_ROOT, RunFolder, load
 from supervised.runs.evaluation_result import write_evaluation_result
-from supervised.runs.folder import DEFAULT_ROOT, RunFolder
-from supervised.runs.loading import load
 
 _YARDSTICK_CASES = 5000  # training cases that the n-gram yardsticks are fitted on
 

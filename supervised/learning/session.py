@@ -12,8 +12,8 @@ from accelerate.utils import broadcast_object_list
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
+from bracket_env import InputError
 from bracket_env.atomic import write_bytes
-from bracket_env.errors import InputError
 from bracket_env.random_streams import key
 from supervised.learning.devices import choose_device
 from supervised.learning.display import Display, print_line
@@ -26,8 +26,7 @@ from supervised.learning.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.options.durations import format_duration
 from supervised.options.groups import Training
 from supervised.options.ranges import check_output
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder, free_name
+from supervised.runs import RunConfig, RunFolder, free_name
 
 CHECKPOINT = "supervised.safetensors"
 

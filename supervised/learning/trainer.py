@@ -20,7 +20,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from bracket_env.random_streams import key
 from supervised.data.batches import TrainingBatches
 from supervised.learning.objective import Objective

@@ -12,7 +12,7 @@ from dataclasses import fields
 from importlib import import_module
 from typing import Any, get_args
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from supervised.models.decoding import decode
 from supervised.models.parts.base import BidirectionalEncoder, Encoder, EncoderConfig, SequenceModel
 from supervised.models.parts.checks import check_whole

@@ -26,8 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import MASK
+from bracket_env import MASK, InputError
 from supervised.models.parts.base import BidirectionalEncoder
 from supervised.models.parts.checks import check_fits, check_positions, longest
 from supervised.models.parts.hugging_face import (

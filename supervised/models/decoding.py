@@ -10,8 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import EOS, FIRST_SYMBOL, BracketTokenizer
+from bracket_env import EOS, FIRST_SYMBOL, BracketTokenizer, InputError
 from supervised.models.parts.base import SequenceModel
 
 

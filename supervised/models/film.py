@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models.parts.base import Encoder, SequenceModel
 
 

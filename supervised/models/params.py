@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import Setting
+from bracket_env import InputError, Setting
 from supervised.models import check_params, encoder_class
 from supervised.options.groups import Sizes
 from supervised.options.ranges import require_whole

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models.parts.attending import AttentionConfig, KVCache
 from supervised.models.parts.base import Encoder, Groups, Place, Trial
 from supervised.models.parts.checks import check_choice, check_fits, check_whole, longest

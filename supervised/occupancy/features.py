@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.occupancy.homes.record import PowerRecord, is_weekend
 
 WINDOWS = (1.0, 4.0)  # hours

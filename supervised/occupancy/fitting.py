@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from bracket_env.random_streams import key
 from ncl_reward.grounding.hour_targets import Targets
 from supervised.occupancy.homes.record import UNKNOWN

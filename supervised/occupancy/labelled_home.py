@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from bracket_env.random_streams import key
 from ncl_reward.rules.power_rules import PowerInputs, quiet_level
 from supervised.occupancy.features import base_watts, features

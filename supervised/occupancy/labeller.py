@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from supervised.models.gru import GRUEncoder
 from supervised.models.parts.base import Encoder
 from supervised.models.parts.recurrent import RecurrentConfig

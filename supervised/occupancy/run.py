@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from bracket_env import BracketLanguage, InputError, quote
 from bracket_env.atomic import write_text
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules
 from ncl_reward.rules.power_rules import POWER_RULES, PowerRule

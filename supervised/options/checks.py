@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
-from bracket_env.errors import InputError, quote
-from bracket_env.sampling.settings import Setting
+from bracket_env import InputError, Setting, quote
 from supervised.options.durations import parse_duration
 from supervised.options.groups import AugmentationName, Loss, Optimiser, Stopping, Training, TrainingCases
 from supervised.options.ranges import flag, require, require_whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(sec|s|min|m|h|d)")

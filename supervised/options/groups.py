@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 
 import tyro
 
-from bracket_env.sampling.settings import DEFAULT_SETTING
+from bracket_env import DEFAULT_SETTING
 from supervised.options.params_file import read_params
 
 ArchitectureName = Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"]

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
+from bracket_env import InputError, quote
 from bracket_env.command import current_names, parse
-from bracket_env.errors import InputError, quote
 
 Config = TypeVar("Config")
 # Which run it is, and where its things go, is for the command line to say.

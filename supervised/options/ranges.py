@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+from bracket_env import InputError, quote
 from bracket_env.command import typed_options
-from bracket_env.errors import InputError, quote
 
 
 def flag(name: str) -> str:

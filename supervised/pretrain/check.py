@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bracket_env.errors import InputError, quote
-from bracket_env.sampling.settings import get_setting
+from bracket_env import InputError, get_setting, quote
 from supervised.models import ENCODERS, BidirectionalEncoder
 from supervised.options.checks import check_training, fixed_size
 from supervised.pretrain.options import Pretrain
-from supervised.runs.config import RunConfig
-from supervised.runs.resuming import new_run
+from supervised.runs import RunConfig, new_run
 
 
 def check(config: Pretrain) -> RunConfig:

@@ -11,12 +11,10 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from bracket_env import BOS, EOS, FIRST_SYMBOL, BracketTokenizer, Case, get_setting
 from bracket_env.atomic import write_text
-from bracket_env.cases import Case
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import get_setting
 from bracket_env.sampling.splits import Split
-from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, BracketTokenizer
 from supervised.data.batches import Batches, EncodedCases, FixedSource, Source, TrainingBatches
 from supervised.data.sources import evaluation_cases
 from supervised.data.words import MaskedBatches, MaskedWords, WordSource, mask_words
@@ -29,10 +27,7 @@ from supervised.models import SequenceModel
 from supervised.options.checks import custom_pairs, fixed_size
 from supervised.pretrain.check import check
 from supervised.pretrain.options import PROG, Pretrain
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
-from supervised.runs.resuming import to_resume
+from supervised.runs import RunConfig, RunFolder, load_best, to_resume
 from supervised.transfer.transplant import fresh_model
 
 _BATCH = 256

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.runs.weights import entries
 
 

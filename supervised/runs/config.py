@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketLanguage, BracketTokenizer, InputError, quote
 from supervised.models import SequenceModel, build_model, check_params
 from supervised.runs.sentences import is_conditioned, with_sentences
 

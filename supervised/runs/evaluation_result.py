@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bracket_env import Case, share_answered
 from bracket_env.atomic import write_text
-from bracket_env.cases import Case
-from bracket_env.scores.scoring import share_answered
 
 
 def write_evaluation_result(path: Path, cases: Sequence[Case], answers: Sequence[str]) -> None:

@@ -24,8 +24,8 @@ from typing import Any
 
 import safetensors.torch
 
+from bracket_env import InputError, quote
 from bracket_env.atomic import new_folder, write_bytes, write_json, write_text
-from bracket_env.errors import InputError, quote
 from supervised.models import SequenceModel
 from supervised.runs.config import RESUMABLE, RunConfig
 

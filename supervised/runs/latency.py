@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from bracket_env.sampling.settings import get_setting
+from bracket_env import get_setting
 from supervised.runs.folder import RunFolder
 from supervised.runs.loading import load
 

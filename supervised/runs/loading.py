@@ -6,8 +6,7 @@ from pathlib import Path
 
 import torch
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, InputError
 from ncl_reward.reading.sentence import parse_sentence
 from supervised.models import SequenceModel
 from supervised.runs.config import RunConfig

@@ -6,10 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
+from bracket_env import BracketLanguage, InputError, Setting
 from bracket_env.command import current_names, is_given
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import Setting
 from supervised.models.params import architecture_params, longest_input
 from supervised.options.groups import InitFrom, Resume, Sizes
 from supervised.options.ranges import flag

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from bracket_env import BracketLanguage, InputError
 from bracket_env.atomic import write_json
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
 from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
 from ncl_reward.rules.rule import Slots, StatedRule
 

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from bracket_env.errors import InputError
+from bracket_env import EOS, INSTRUCT, BracketTokenizer, InputError, Setting, get_setting
 from bracket_env.instructions.sentence_vectors import HASH, HASH_DIM, NO_SENTENCE, hash_vectors, vectors_of
-from bracket_env.sampling.settings import INSTRUCT, Setting, get_setting
-from bracket_env.tokenizer import EOS, BracketTokenizer
 from ncl_reward.encoders.encoders import make_encoder
 from supervised.models import SequenceModel, decode
 from supervised.models.film import ConditionedModel, FiLMEncoder

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from bracket_env import EOS, PAD, SEP, BracketTokenizer
 from bracket_env.random_streams import key
-from bracket_env.tokenizer import EOS, PAD, SEP, BracketTokenizer
 from supervised.models import SequenceModel, decode
 from supervised.models.decoding import CountMask
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bracket_env import InputError
 from bracket_env.atomic import new_folder, write_json, write_text
-from bracket_env.errors import InputError
 from supervised.runs.folder import METADATA, RunFolder
 from supervised.study.best_trial import BestTrial, best_from_database
 from supervised.study.study import OPTIONS

@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from supervised.study.storages import find_location, one_line, open_storage, shown
 
 # Of several objectives the first one decides, then the second. Values that are not finite have no value in the column.

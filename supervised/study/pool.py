@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 import optuna
 from optuna.trial import TrialState
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.learning.interrupt import GracefulInterrupt
 from supervised.study.storages import one_line
 from supervised.study.study import counted

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bracket_env.scores.scoring import Scores
+from bracket_env import Scores
 from supervised.learning.display import print_line
 from supervised.options.durations import format_duration
 from supervised.study.best_trial import best_trials

@@ -15,9 +15,8 @@ from typing import Any
 import optuna
 from rich.console import Console
 
+from bracket_env import InputError, get_setting, quote
 from bracket_env.atomic import write_json
-from bracket_env.errors import InputError, quote
-from bracket_env.sampling.settings import get_setting
 from bracket_env.scores.report import score_table, scores_json
 from supervised.learning.devices import choose_device
 from supervised.learning.display import print_line
@@ -26,9 +25,9 @@ from supervised.learning.report import evaluate_solvers
 from supervised.options.checks import custom_pairs
 from supervised.options.durations import parse_duration
 from supervised.options.ranges import check_output
+from supervised.runs import load as load_run
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import METADATA, RunFolder, free_name
-from supervised.runs.loading import load as load_run
 from supervised.study.best_files import DEFAULT_MODEL, MODEL, PARAMS, keep_model, refresh
 from supervised.study.best_trial import BestTrial, best_trials, rank
 from supervised.study.plots import plot_history, plot_importances, plot_pareto, plot_slices

@@ -28,8 +28,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from bracket_env import InputError, quote
 from bracket_env.atomic import write_text
-from bracket_env.errors import InputError, quote
 
 SQLITE, JOURNAL, URL = "optuna.db", "journal.log", "storage_url.txt"
 HEARTBEAT_SECONDS, GRACE_SECONDS = 60, 300

@@ -24,9 +24,8 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, get_setting, quote
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import get_setting
 from supervised.options.durations import parse_duration
 from supervised.options.ranges import require_whole
 from supervised.runs.resuming import merged

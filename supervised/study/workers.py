@@ -24,7 +24,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.learning.interrupt import GracefulInterrupt
 from supervised.study.storages import GRACE_SECONDS, on_server, one_line, without_heartbeat
 from supervised.study.study import (

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import INSTRUCT, get_setting
+from bracket_env import INSTRUCT, BracketLanguage, InputError, get_setting, quote
 from supervised.options.checks import check_loss, check_training, check_training_cases, fixed_size
 from supervised.options.ranges import flag, require, require_whole
-from supervised.runs.config import RunConfig
-from supervised.runs.resuming import new_run
+from supervised.runs import RunConfig, new_run
 from supervised.train.options import Train
 
 # Options that have no place beside --conditioned.

@@ -26,27 +26,22 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from bracket_env import FIRST_SYMBOL, INSTRUCT, BracketTokenizer, Case, Estimate
 from bracket_env.atomic import write_text
-from bracket_env.cases import Case
 from bracket_env.instructions.catalogue import Instruction, choose_instructions
 from bracket_env.instructions.meanings import Part
 from bracket_env.instructions.sentence_vectors import NO_SENTENCE
 from bracket_env.random_streams import below, bits, key, subkey
-from bracket_env.sampling.settings import INSTRUCT
 from bracket_env.scores.report import interval, percent
-from bracket_env.scores.scoring import Estimate
 from bracket_env.tasks.instruct import InstructTask
-from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 from supervised.data.batches import Batches, EncodedCases, StreamSource, TrainingBatches, encode_cases
 from supervised.learning.figures import answer_shares
 from supervised.learning.lesson import Lesson, Outcome
 from supervised.learning.objective import LossInputs, NextToken, Objective, TokenLoss
 from supervised.models import SequenceModel
 from supervised.models.film import ConditionedModel
-from supervised.runs.config import RunConfig
+from supervised.runs import RunConfig, RunFolder, load_best
 from supervised.runs.evaluation_result import write_evaluation_result
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
 from supervised.runs.sentences import complete_conditioned, sentence_vectors
 from supervised.train.options import PROG, Train
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, BracketTokenizer, InputError, get_setting
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import BracketTokenizer
 from ncl_reward.grounding.evidence import MOST_EVIDENCE
 from supervised.data.batches import (
     Batches,
@@ -23,7 +20,7 @@ from supervised.data.batches import (
 from supervised.data.sources import fixed_cases, training_source
 from supervised.learning.objective import NextToken, Objective
 from supervised.options.checks import fixed_size
-from supervised.runs.config import RunConfig
+from supervised.runs import RunConfig
 from supervised.train.instructed import instructed_batches
 from supervised.train.options import Train
 

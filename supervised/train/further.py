@@ -9,7 +9,7 @@ from typing import Any
 from supervised.data.batches import EncodedCases, TrainingBatches
 from supervised.learning.objective import Objective
 from supervised.options.groups import Training
-from supervised.runs.config import RunConfig
+from supervised.runs import RunConfig
 from supervised.train.examples import train_examples
 from supervised.train.options import Train
 

@@ -20,10 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bracket_env.language import BracketLanguage
+from bracket_env import PAD, BracketLanguage, get_setting
 from bracket_env.random_streams import key, subkey
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import PAD
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.modified import DrawnAnswers, draw_answers
 from ncl_reward.grounding.stated import effective, state_rules

@@ -8,9 +8,7 @@ from typing import Any, final
 
 from rich.console import Console
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, Case, InputError
 from supervised.data.batches import TrainingBatches
 from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
@@ -19,10 +17,8 @@ from supervised.learning.lesson import Lesson, Outcome
 from supervised.learning.objective import Objective
 from supervised.learning.report import report_old_task, report_scores
 from supervised.models import SequenceModel
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
+from supervised.runs import ModelSolver, RunConfig, RunFolder
 from supervised.runs.rules_file import Rules, rule_weights, rules_table, write_rules
-from supervised.runs.solver import ModelSolver
 from supervised.train.examples import train_examples
 from supervised.train.instructed import InstructedBatches
 from supervised.train.options import PROG, Train

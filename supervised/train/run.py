@@ -11,9 +11,7 @@ from supervised.learning.session import run_session
 from supervised.learning.stopping import Observer
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
-from supervised.runs.resuming import to_resume
+from supervised.runs import RunConfig, RunFolder, to_resume
 from supervised.train.check import check
 from supervised.train.conditioned import ConditionedLesson
 from supervised.train.instructed import with_introduced_pairs

@@ -8,8 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from supervised.learning.stopping import Observer
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunConfig, RunFolder
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.train.run import train

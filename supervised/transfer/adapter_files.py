@@ -18,14 +18,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from bracket_env import BracketLanguage, BracketTokenizer, InputError, quote
 from bracket_env.atomic import write_bytes, write_json, write_text
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
+from supervised.runs import RunConfig, RunFolder, load_best
 from supervised.transfer.lora import NEVER, WidenedHead, adapter_weights, add_adapter, digest, use_adapter
 from supervised.transfer.pretrained import one_line
 from supervised.transfer.transplant import initialise_from

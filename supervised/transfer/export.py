@@ -13,14 +13,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from bracket_env import SPECIAL_NAMES, BracketLanguage, BracketTokenizer, InputError
 from bracket_env.atomic import new_folder
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import SPECIAL_NAMES, BracketTokenizer
 from supervised.models import ENCODERS
 from supervised.models.parts.hugging_face import HuggingFaceEncoder, import_transformers
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
+from supervised.runs import RunFolder, load_best
 
 
 def export_transformers(run: RunFolder, target: Path) -> None:

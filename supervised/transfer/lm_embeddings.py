@@ -25,10 +25,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from bracket_env import FIRST_SYMBOL, BracketLanguage, InputError, quote
 from bracket_env.atomic import write_json
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import FIRST_SYMBOL
 from ncl_reward.encoders.transformer import minilm_folder, model_folder
 from supervised.models import SequenceModel
 from supervised.transfer.pretrained import PACKAGED, UNREADABLE, load_folder, one_line, single_characters

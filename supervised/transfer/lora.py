@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from supervised.models import ENCODERS, SequenceModel
 from supervised.models.parts.hugging_face import is_conv1d
 

@@ -26,9 +26,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor
 
-from bracket_env.errors import InputError, quote
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import SPECIAL_NAMES
+from bracket_env import SPECIAL_NAMES, BracketLanguage, InputError, quote
 from ncl_reward.encoders.transformer import minilm_folder, model_folder
 from supervised.models import ENCODERS, SequenceModel
 from supervised.models.parts.hugging_face import HuggingFaceEncoder, import_transformers, position_offset

@@ -11,14 +11,11 @@ from typing import Any, TypeVar
 
 import torch
 
+from bracket_env import BracketTokenizer, InputError, quote
 from bracket_env.command import is_given
-from bracket_env.errors import InputError, quote
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.models import SequenceModel
 from supervised.options.groups import InitFrom
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
+from supervised.runs import RunConfig, RunFolder, load_best
 from supervised.runs.sentences import refuse_conditioned
 from supervised.transfer.symbols import nearest_pairs
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from optuna.trial import BaseTrial
 from rich.console import Console
 
-from bracket_env.sampling.settings import get_setting
+from bracket_env import get_setting
 from ncl_reward.reading.sentence import check_sentences
 from supervised.data.dataset_folder import MOST_CASES, generate_dataset
 from supervised.learning.stopping import Observer

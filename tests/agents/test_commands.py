@@ -13,11 +13,9 @@ import pytest
 import torch
 from typed_commands import quickly, typed
 
+from bracket_env import get_setting
 from bracket_env.cases import Case, WriteFormat, write_cases
-from bracket_env.sampling.settings import get_setting
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
+from supervised.runs import RunConfig, RunFolder, load
 
 SETTING = "bracket/CloseTiny-v0"
 TRAIN = [

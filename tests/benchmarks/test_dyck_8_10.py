@@ -10,10 +10,7 @@ import pytest
 
 from benchmarks import dyck_8_10
 from benchmarks.dyck_8_10 import DISTANCES, SETTING, TESTS, Dyck, DyckJob, distance_name, jobs, measure, rows, work
-from bracket_env.cases import make_case
-from bracket_env.errors import InputError
-from bracket_env.sampling.splits import split_of
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, InputError, make_case, split_of
 
 LANGUAGE = SETTING.language()
 

@@ -26,13 +26,9 @@ from benchmarks.common.range_map import (
     seconds_a_symbol,
 )
 from benchmarks.length_range import RECIPES, SHORT, LengthRange, RangeJob, jobs, rows, work
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import SETTINGS
-from bracket_env.sampling.splits import split_of
+from bracket_env import SETTINGS, BracketLanguage, InputError, split_of
 from supervised.models import build_model
-from supervised.runs.loading import load
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, load
 from supervised.train.options import Train
 from supervised.train.run import train
 

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bracket_env import BracketLanguage, Case, InputError, make_case, read_cases, write_cases
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.case_formats import READERS, WRITERS
-from bracket_env.cases import Case, make_case, read_cases, write_cases
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
 
 LANGUAGE = BracketLanguage()
 FORMATS = ["jsonl", "bigbench", "array", "text"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from bracket_env.language import DEFAULT_PAIRS, MAX_PAIRS, BracketLanguage
 
 ONE = BracketLanguage(["()"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from bracket_env.language import MAX_PAIRS, BracketLanguage
 from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, MASK, PAD, SEP, BracketTokenizer, closer_id, opener_id
 

@@ -6,7 +6,7 @@ import itertools
 
 from hypothesis import strategies as st
 
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage
 
 
 @st.composite

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import torch
 from optuna.trial import BaseTrial
 
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunConfig, RunFolder
 from supervised.study.problem import Problem, Watch
 from supervised.tune.options import Tune
 

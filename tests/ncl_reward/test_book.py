@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage
 from ncl_reward import book
 from ncl_reward.reading.sentence import parse_sentence
 from ncl_reward.rules.bracket_rules import BRACKET_RULES

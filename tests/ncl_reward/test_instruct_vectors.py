@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from bracket_env import InstructEnv, TaskEnv, TaskVectorEnv
-from bracket_env.errors import InputError
+from bracket_env import InputError, InstructEnv, TaskEnv, TaskVectorEnv
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.sentence_vectors import read_vectors
 from ncl_reward import instruct_vectors

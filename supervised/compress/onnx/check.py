@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, InputError
 from supervised.compress.onnx.export import METADATA_KEY, check_packages
 from supervised.models import Encoder, SequenceModel
 from supervised.models.bert import Written
 from supervised.models.parts.forms import StateForm, initial
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver
 
 LARGEST_DIFFERENCE = 1e-4
 

@@ -20,8 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, SEP
+from bracket_env import BOS, EOS, FIRST_SYMBOL, PAD, SEP, InputError
 from supervised.models import SequenceModel, encoder_class
 from supervised.models.parts.forms import Form, Prefix, initial
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 
 
 def longest(ids: Tensor, lengths: Tensor | None) -> int:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from supervised.models.parts.attending import AttentionConfig
 from supervised.models.parts.base import Encoder, State
 from supervised.models.parts.checks import check_heads

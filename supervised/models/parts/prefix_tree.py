@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models.parts.checks import longest
 
 

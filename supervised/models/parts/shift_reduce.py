@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bracket_env.tokenizer import BOS, FIRST_SYMBOL
+from bracket_env import BOS, FIRST_SYMBOL
 from supervised.models.parts.prefix_tree import PrefixTree
 
 

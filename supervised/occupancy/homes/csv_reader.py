@@ -27,8 +27,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bracket_env import InputError, quote
 from bracket_env.atomic import write_text
-from bracket_env.errors import InputError, quote
 from supervised.occupancy.homes.record import PRESENT, UNKNOWN, PowerRecord
 from supervised.occupancy.homes.resampling import Resampled, Samples, resample
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 
 ABSENT, PRESENT, UNKNOWN = 0, 1, -1
 DAY = 24 * 60

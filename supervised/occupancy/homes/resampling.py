@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.occupancy.homes.record import ABSENT, PRESENT, UNKNOWN, PowerRecord, check_minutes
 
 _GAP = 2.0  # typical steps

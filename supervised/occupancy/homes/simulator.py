@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from bracket_env.errors import InputError, quote
+from bracket_env import InputError, quote
 from bracket_env.random_streams import bits, key
 from supervised.occupancy.homes.appliances import load
 from supervised.occupancy.homes.record import DAY, PowerRecord, check_minutes

@@ -21,8 +21,7 @@ from agents.sb3 import checkpoint
 from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import build
-from bracket_env import atomic
-from bracket_env.errors import InputError
+from bracket_env import InputError, atomic
 
 SMALL: dict[str, Any] = {
     "setting": "bracket/CloseTiny-v0", "n_envs": 6, "n_steps": 8, "batch_size": 24, "n_epochs": 2, "seed": 4,

@@ -16,11 +16,9 @@ from agents.sb3.features import NEVER, EncoderFeatures, as_sequence_model, initi
 from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import build
+from bracket_env import BracketTokenizer, InputError, get_setting
 from bracket_env.envs.scalar import CloseEnv
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import BracketTokenizer
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver
 
 SETTING = "bracket/Close-v0"
 MAX_ANSWER = get_setting(SETTING).max_length + 1

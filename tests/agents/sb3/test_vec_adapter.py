@@ -18,10 +18,9 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
+from bracket_env import InputError, TaskVectorEnv
 from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.task_vector_env import TaskVectorEnv
 from bracket_env.envs.vector import CloseVectorEnv
-from bracket_env.errors import InputError
 
 N = 7
 TINY = "bracket/CloseTiny-v0"

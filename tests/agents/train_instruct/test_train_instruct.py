@@ -22,14 +22,11 @@ from agents.train_instruct import run as instruct_training
 from agents.train_instruct.options import TrainInstruct
 from agents.train_instruct.run import TESTS, check, load_policy, table, train
 from agents.train_instruct.scores import best_without_sentence, play
+from bracket_env import INSTRUCT, Estimate, InputError
 from bracket_env.envs.instruct import InstructEnv
 from bracket_env.envs.instruct_vector import InstructVectorEnv
-from bracket_env.errors import InputError
 from bracket_env.instructions.meanings import MEANINGS, Meaning
-from bracket_env.sampling.settings import INSTRUCT
-from bracket_env.scores.scoring import Estimate
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
+from supervised.runs import RunFolder, load
 
 SMALL: dict[str, Any] = {
     "ncl_encoder": "hash", "n_envs": 64, "n_steps": 4, "batch_size": 64, "n_epochs": 1, "total_timesteps": 1000,
@@ -153,7 +150,7 @@ def test_the_oracle_is_always_right_and_one_meaning_is_right_where_it_is_meant()
 
 def nesting(obs: dict[str, np.ndarray]) -> np.ndarray:
     """Closes what is open, whatever the sentence says."""
-    from bracket_env.tokenizer import BracketTokenizer
+    from bracket_env import BracketTokenizer
 
     tokenizer = BracketTokenizer(INSTRUCT.language())
     actions = []

@@ -12,8 +12,8 @@ import pytest
 from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
+from bracket_env import InputError
 from bracket_env.command import configuration, typed_options
-from bracket_env.errors import InputError
 from supervised.runs.resuming import FREE_ON_RESUME, resumed
 
 NAN, INF = float("nan"), float("inf")

@@ -37,13 +37,9 @@ from agents.train_ppo.check import check
 from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.run import build, train
-from bracket_env import atomic
+from bracket_env import InputError, atomic, get_setting, share_answered
 from bracket_env.command import run
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
-from bracket_env.scores.scoring import share_answered
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
+from supervised.runs import RunFolder, load
 
 # 15 updates of 256 steps; evaluations, and so checkpoints, after 0, 1024, 2048, 3072 and 3840 steps.
 SMALL: dict[str, Any] = {

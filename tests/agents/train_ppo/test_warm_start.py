@@ -16,13 +16,10 @@ from agents.train_ppo.__main__ import main
 from agents.train_ppo.check import check
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.run import build, start_from, train
+from bracket_env import BracketTokenizer, InputError
 from bracket_env.command import run as run_command
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.learning import session
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load, load_best
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, RunFolder, load, load_best
 from supervised.train import lesson
 from supervised.train.check import check as check_supervised
 from supervised.train.options import Train
@@ -114,7 +111,7 @@ def test_an_agent_takes_the_architecture_of_what_it_starts_from(tmp_path: Path) 
 def test_its_first_evaluation_is_that_of_the_model(tmp_path: Path) -> None:
     start = make_run(tmp_path)
     made = agent(tmp_path)
-    from bracket_env.sampling.settings import get_setting
+    from bracket_env import get_setting
 
     cases = get_setting(TINY).evaluation_cases("validation", 20)
     solver = ModelSolver(load_best(start), BracketTokenizer(start.config.language))

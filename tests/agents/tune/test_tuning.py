@@ -23,10 +23,10 @@ from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.trial import trial_config
 from agents.tune.options import TunePPO
 from agents.tune.run import PPOProblem, default_params, sample_ppo_params
+from bracket_env import InputError
 from bracket_env.command import configuration
-from bracket_env.errors import InputError
 from supervised.models import ENCODERS
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunFolder
 from supervised.study.best_files import refresh
 from supervised.study.best_trial import best_from_database
 from supervised.study.storages import new_location

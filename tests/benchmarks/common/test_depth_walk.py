@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.common.depth_walk import DepthWalk, open_chances
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError, split_of
 from bracket_env.random_streams import key
 from bracket_env.sampling.sampler import PrefixSampler
-from bracket_env.sampling.splits import split_of
 
 LANGUAGE = BracketLanguage(("()", "[]"))
 

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks.common import grid
 from benchmarks.common.grid import GridOptions, code_version, config_hash, load_results, run_grid
-from bracket_env.errors import InputError
+from bracket_env import InputError
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,8 @@ from gymnasium.wrappers import TimeLimit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env import CloseEnv, TaskEnv
-from bracket_env.errors import InputError
+from bracket_env import SETTINGS, CloseEnv, InputError, TaskEnv, split_of, yardsticks
 from bracket_env.random_streams import below, bits, key
-from bracket_env.sampling.settings import SETTINGS
-from bracket_env.sampling.splits import split_of
-from bracket_env.scores.solvers import yardsticks
 
 PAREN, LENTIL, BRACE, END = range(4)  # the actions of the default language ()【】{}
 CLOSE, TINY = "bracket/Close-v0", "bracket/CloseTiny-v0"

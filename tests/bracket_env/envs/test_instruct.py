@@ -14,14 +14,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from bracket_env import InstructEnv, InstructVectorEnv
+from bracket_env import DEFAULT_PAIRS, INSTRUCT, InputError, InstructEnv, InstructVectorEnv, split_of
 from bracket_env.envs.task_vector_env import Lazy
-from bracket_env.errors import InputError
 from bracket_env.instructions.catalogue import INSTRUCTIONS, Instruction, choose_instructions, find_instruction
 from bracket_env.instructions.meanings import LANGUAGE, MEANINGS, UNSEEN_MEANINGS, Meaning
-from bracket_env.language import DEFAULT_PAIRS
-from bracket_env.sampling.settings import INSTRUCT
-from bracket_env.sampling.splits import split_of
 from bracket_env.tasks import instruct as instruct_task
 
 PREFIXES = [case.prefix for case in INSTRUCT.sampler().cases(stream=5, n=200)]

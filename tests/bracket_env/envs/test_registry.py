@@ -16,10 +16,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import bracket_env
-from bracket_env import CloseEnv, InstructEnv, TaskEnv, TaskVectorEnv
+from bracket_env import INSTRUCT, SETTINGS, CloseEnv, InstructEnv, TaskEnv, TaskVectorEnv
 from bracket_env.envs.registry import Maker
 from bracket_env.random_streams import below, bits, key
-from bracket_env.sampling.settings import INSTRUCT, SETTINGS
 
 IDS = [*SETTINGS, INSTRUCT.id]
 HEADINGS = [

@@ -15,11 +15,19 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from vector_twins import assert_same_infos, equal_observations, mostly_right
 
-from bracket_env import CloseEnv, CloseVectorEnv, InstructEnv, InstructVectorEnv, TaskEnv, TaskVectorEnv
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import INSTRUCT, SETTINGS
-from bracket_env.sampling.splits import split_of
+from bracket_env import (
+    INSTRUCT,
+    SETTINGS,
+    Case,
+    CloseEnv,
+    CloseVectorEnv,
+    InputError,
+    InstructEnv,
+    InstructVectorEnv,
+    TaskEnv,
+    TaskVectorEnv,
+    split_of,
+)
 
 TINY = "bracket/CloseTiny-v0"
 MODES = list(AutoresetMode)

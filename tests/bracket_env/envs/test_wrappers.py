@@ -11,10 +11,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import TimeLimit
 
-from bracket_env import CloseEnv, CloseVectorEnv, TaskVectorEnv
-from bracket_env.envs.wrappers import MaskObservation, VectorMaskObservation
+from bracket_env import SETTINGS, CloseEnv, CloseVectorEnv, MaskObservation, TaskVectorEnv, VectorMaskObservation
 from bracket_env.random_streams import below, bits, key
-from bracket_env.sampling.settings import SETTINGS
 
 
 @pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")  # that is the point of a wrapper

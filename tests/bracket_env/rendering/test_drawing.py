@@ -8,8 +8,7 @@ from episode_strategies import brute_force_partners, episodes, prefixes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError
 from bracket_env.rendering import cells as cells_module
 from bracket_env.rendering.canvas import FrameLayout
 from bracket_env.rendering.cells import State, episode_cells

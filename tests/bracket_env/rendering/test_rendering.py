@@ -11,8 +11,7 @@ from episode_strategies import brute_force_partners, episodes, prefixes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError
 from bracket_env.rendering import frames as rendering
 from bracket_env.rendering.canvas import BACKGROUND, TEXT, FrameLayout
 from bracket_env.rendering.cells import AFTER_MISTAKE, MISTAKE, PALETTE

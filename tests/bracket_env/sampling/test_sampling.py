@@ -12,14 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BOS, EOS, SEP, BracketLanguage, Case, InputError
 from bracket_env.random_streams import below, bits, key, subkey
 from bracket_env.sampling.distributions import CountedWalk, CutWalk, ShapeDistribution
 from bracket_env.sampling.sampler import PrefixSampler, TypeRule
 from bracket_env.sampling.splits import Split, split_of
-from bracket_env.tokenizer import BOS, EOS, SEP
 
 THREE = BracketLanguage()
 HUNDRED = BracketLanguage([chr(0x4E00 + 2 * i) + chr(0x4E01 + 2 * i) for i in range(100)])

@@ -6,11 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
-from bracket_env.language import DEFAULT_PAIRS
-from bracket_env.sampling.settings import DEFAULT_SETTING, SETTINGS, get_setting
-from bracket_env.sampling.splits import split_of
+from bracket_env import DEFAULT_PAIRS, DEFAULT_SETTING, SETTINGS, Case, InputError, get_setting, split_of
 from bracket_env.scores.shortcuts import needs_stack
 
 # id: pairs, longest prefix, depth

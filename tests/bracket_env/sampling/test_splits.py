@@ -10,12 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
-from bracket_env.language import DEFAULT_PAIRS, BracketLanguage
+from bracket_env import DEFAULT_PAIRS, FIRST_SYMBOL, SETTINGS, BracketLanguage, BracketTokenizer, InputError
 from bracket_env.random_streams import below, bits
-from bracket_env.sampling.settings import SETTINGS
 from bracket_env.sampling.splits import SPLITS, SplitFilter, check_split, split_of
-from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
 
 # Another hash would move prefixes between splits and make every earlier "unseen" a lie.
 FROZEN = {

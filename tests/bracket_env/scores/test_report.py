@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from bracket_env.cases import Case, make_case
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, Case, Estimate, InputError, Scores, make_case, score
 from bracket_env.scores.report import (
     bins,
     by_table,
@@ -27,7 +25,6 @@ from bracket_env.scores.report import (
     write_csv,
     write_json,
 )
-from bracket_env.scores.scoring import Estimate, Scores, score
 from bracket_env.scores.solvers import Counters, Oracle
 
 LANGUAGE = BracketLanguage()

@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.cases import Case, make_case
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, Case, InputError, make_case
 from bracket_env.scores.scoring import COLUMNS, Estimate, Scores, case_facts, score, share_answered
 from bracket_env.scores.shortcuts import needs_stack
 

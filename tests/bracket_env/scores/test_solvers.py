@@ -11,10 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.cases import Case, make_case
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.scores.scoring import Solver, score
+from bracket_env import BracketLanguage, Case, InputError, Solver, make_case, score
 from bracket_env.scores.shortcuts import needs_stack, tally_completion
 from bracket_env.scores.solvers import Counters, NGram, Oracle, RisingCounters, UniformRandom, yardsticks
 

@@ -15,7 +15,7 @@ import pytest
 from encoders_for_tests import HashedWords
 from paths import ROOT
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from ncl_reward.encoders.encoders import CachedEncoder, make_encoder
 from ncl_reward.encoders.transformer import unit_rows
 from ncl_reward.encoders.vector_cache import cache_folder

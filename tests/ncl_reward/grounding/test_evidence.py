@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, get_setting
 from ncl_reward.grounding.evidence import bayes_factor, beta_above
 from ncl_reward.grounding.stated import posterior
 from ncl_reward.rules.bracket_rules import BRACKET_RULES

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError
 from ncl_reward import book
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import Grounded, contradictions, ground

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.language import BracketLanguage
+from bracket_env import EOS, BracketLanguage, BracketTokenizer
 from bracket_env.random_streams import key, subkey
-from bracket_env.tokenizer import EOS, BracketTokenizer
 from ncl_reward.grounding.modified import NEVER, combine, draw_answers, log_q
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from ncl_reward.rules.bracket_state import BracketInputs

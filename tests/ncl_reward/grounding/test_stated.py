@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from encoders_for_tests import HashedWords
 
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage
 from ncl_reward import book
 from ncl_reward.encoders.encoders import CachedEncoder, SentenceEncoder, make_encoder
 from ncl_reward.grounding import head

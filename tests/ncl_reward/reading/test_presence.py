@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage
 from ncl_reward import book
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.head import RULE_NAMES

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError
 from ncl_reward.reading.sentence import (
     MAX_CHARACTERS,
     clauses,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage
 from ncl_reward.reading import words
 from ncl_reward.reading.sentence import parse_sentence
 from ncl_reward.reading.words import MIRRORED, REPEATED, Lexicon, hashed_counts, language_of, shown_order

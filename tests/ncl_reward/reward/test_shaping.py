@@ -15,10 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import ROOT
 
+from bracket_env import InputError, MaskObservation, VectorMaskObservation
 from bracket_env.envs.scalar import CloseEnv
 from bracket_env.envs.vector import CloseVectorEnv
-from bracket_env.envs.wrappers import MaskObservation, VectorMaskObservation
-from bracket_env.errors import InputError
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import NCLReward, VectorNCLReward, check_discount
 from ncl_reward.rules.bracket_rules import BRACKET_RULES

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, InputError
 from bracket_env.tokenizer import SEP, BracketTokenizer, closer_id, opener_id
 from ncl_reward.reward.live_violations import LiveViolations
 from ncl_reward.reward.potential import Potential

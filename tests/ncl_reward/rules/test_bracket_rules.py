@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, SEP, BracketTokenizer
+from bracket_env import BOS, EOS, FIRST_SYMBOL, SEP, BracketLanguage, BracketTokenizer
 from ncl_reward.grounding.modified import NEVER, log_q
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
 from ncl_reward.rules.bracket_state import BracketInputs

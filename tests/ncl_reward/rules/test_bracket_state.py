@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, MASK, SEP, BracketTokenizer
+from bracket_env import BOS, EOS, FIRST_SYMBOL, MASK, SEP, BracketLanguage, BracketTokenizer, InputError
 from ncl_reward.rules.bracket_state import NOTHING, BracketInputs, OpenBrackets
 
 PAIRS = 3

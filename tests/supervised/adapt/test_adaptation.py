@@ -17,9 +17,8 @@ import torch
 from paths import ROOT
 from rich.console import Console
 
+from bracket_env import BracketLanguage, InputError
 from bracket_env.command import run as run_command
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
 from supervised.adapt import run as adaptation
 from supervised.adapt.__main__ import main as adapt_main
 from supervised.adapt.check import check_adaptation
@@ -28,9 +27,7 @@ from supervised.adapt.run import AdaptationLesson, adapt
 from supervised.learning import session
 from supervised.learning.objective import TokenLoss
 from supervised.learning.session import CHECKPOINT
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load, load_best
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, RunFolder, load, load_best
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.transfer.adapter_files import answering, with_adapters

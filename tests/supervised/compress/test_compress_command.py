@@ -15,10 +15,8 @@ import torch
 from rich.console import Console
 from typed_commands import quickly
 
-from bracket_env import atomic
+from bracket_env import InputError, atomic, get_setting
 from bracket_env.command import run
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
 from supervised.compress import check as plan
 from supervised.compress import measure
 from supervised.compress.__main__ import main
@@ -31,8 +29,7 @@ from supervised.learning.schedule import learning_rate
 from supervised.models import SequenceModel
 from supervised.predict import Predict
 from supervised.predict import main as predict
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load, load_best
+from supervised.runs import RunFolder, load, load_best
 from supervised.train.check import check
 from supervised.train.further import cases_seen
 from supervised.train.options import Train

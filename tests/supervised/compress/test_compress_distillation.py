@@ -11,9 +11,8 @@ import torch
 from model_table import make
 from rich.console import Console
 
+from bracket_env import EOS, BracketTokenizer, get_setting
 from bracket_env.random_streams import bits
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import EOS, BracketTokenizer
 from supervised.compress.distillation import AnsweredBatches, Distillation, DistillationLoss
 from supervised.compress.options import Compress
 from supervised.compress.run import compress
@@ -21,7 +20,7 @@ from supervised.data.batches import Batches, EncodedCases, StreamSource
 from supervised.learning.objective import LossInputs
 from supervised.models import SequenceModel
 from supervised.models.decoding import CountMask
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver
 from supervised.train.options import Train
 from supervised.train.run import train
 

@@ -18,19 +18,14 @@ from model_table import MODELS, make
 from paths import ROOT
 from rich.console import Console
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketLanguage, BracketTokenizer, InputError, get_setting
 from supervised.compress.onnx.check import Agreement, OnnxModel, compare
 from supervised.compress.onnx.export import METADATA_KEY, check_exportable, export
 from supervised.compress.options import Compress
 from supervised.compress.run import compress
 from supervised.models import ENCODERS, SequenceModel
 from supervised.models.parts.forms import initial
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
-from supervised.runs.solver import ModelSolver
+from supervised.runs import ModelSolver, RunFolder, load
 from supervised.train.check import check
 from supervised.train.options import Train
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_table import LENGTHS, MODELS, VOCAB, batch, make, valid
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.compress.matrices import weight_matrices
 from supervised.compress.pruning import Masks, cubic_sparsity, smallest
 from supervised.compress.structured import check_removable, place_units, remove_units
 from supervised.models import ENCODERS, SequenceModel, build_model, check_params
-from supervised.runs.config import RunConfig
+from supervised.runs import RunConfig
 
 shares = st.floats(0, 1, allow_nan=False)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model_table import LENGTHS, MODELS, VOCAB, batch, every_model, make, valid
 from torch.nn.utils.rnn import PackedSequence
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.compress.matrices import output_axes, weight_matrices
 from supervised.compress.quantization import check_int8, quantize, quantized_weights
 from supervised.models import ENCODERS, build_model, decode

@@ -16,13 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bracket_env.cases import Case, make_case
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import BracketLanguage, BracketTokenizer, Case, InputError, Setting, get_setting, make_case, split_of
 from bracket_env.random_streams import bits, key, subkey
-from bracket_env.sampling.settings import Setting, get_setting
-from bracket_env.sampling.splits import split_of
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.augmentation import AUGMENTATIONS, AugmentedSource, Pool, Words, cases_of, words_of
 from supervised.data.batches import EncodedCases, FixedSource, encode_cases
 from supervised.learning import session

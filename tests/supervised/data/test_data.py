@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
+from bracket_env import BracketTokenizer, Case, InputError, get_setting, split_of
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import get_setting
-from bracket_env.sampling.splits import split_of
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.data.batches import (
     BUCKET_BATCHES,
     Batches,

@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import get_setting
-from bracket_env.sampling.splits import split_of
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketLanguage, BracketTokenizer, Case, InputError, get_setting, split_of
 from supervised.data import dataset_folder
 from supervised.data.dataset_folder import TEST_FILE, TRAIN_FILE, generate_dataset, read_dataset
 

@@ -7,14 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
+from bracket_env import (
+    BOS,
+    EOS,
+    FIRST_SYMBOL,
+    MASK,
+    PAD,
+    BracketLanguage,
+    BracketTokenizer,
+    InputError,
+    get_setting,
+    split_of,
+)
 from bracket_env.random_streams import key
 from bracket_env.sampling.distributions import CountedWalk
 from bracket_env.sampling.sampler import PrefixSampler
-from bracket_env.sampling.settings import get_setting
-from bracket_env.sampling.splits import split_of
-from bracket_env.tokenizer import BOS, EOS, FIRST_SYMBOL, MASK, PAD, BracketTokenizer
 from supervised.data.batches import Batches, EncodedCases
 from supervised.data.words import MaskedBatches, WordSource, mask_words, words_of_batch
 

@@ -11,9 +11,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from bracket_env.errors import InputError
+from bracket_env import InputError, get_setting
 from bracket_env.random_streams import key
-from bracket_env.sampling.settings import get_setting
 from supervised.data.batches import Batches, StreamSource
 from supervised.learning.objective import NextToken, TokenLoss
 from supervised.learning.trainer import MOST_ROLLBACKS, DivergedError, Trainer, seed_device

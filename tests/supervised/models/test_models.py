@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models import build_model
 
 

@@ -10,9 +10,7 @@ from model_table import LENGTHS, MODELS, VOCAB, batch, every_model, make, valid
 from torch import Tensor
 from torch.nn import functional
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import EOS, BracketTokenizer
+from bracket_env import EOS, BracketLanguage, BracketTokenizer, InputError
 from supervised.models import SequenceModel, build_model, decode
 
 

@@ -11,8 +11,7 @@ import torch
 from model_table import LENGTHS, VOCAB, batch, make
 from torch import Tensor
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import MASK
+from bracket_env import MASK, InputError
 from supervised.models import bert, build_model
 
 both = pytest.mark.parametrize("arch", ["gpt", "bert"])

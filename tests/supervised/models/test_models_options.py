@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_table import MODELS, VOCAB
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models import ENCODERS, build_model, check_params
 
 BAD_OPTIONS = [

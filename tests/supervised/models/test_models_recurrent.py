@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model_table import LENGTHS, batch, make
 from torch import Tensor
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models import build_model
 from supervised.models.parts.prefix_tree import prefix_tree
 

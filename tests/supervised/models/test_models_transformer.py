@@ -12,7 +12,7 @@ from model_table import LENGTHS, VOCAB, batch, make
 from torch import Tensor
 from torch.nn import functional
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.models import build_model
 from supervised.models.parts.positions import alibi_slopes, rotate, rotation
 

@@ -19,15 +19,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from torch import Tensor
 
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import get_setting
+from bracket_env import BracketLanguage, get_setting
 from supervised.models import build_model
 from supervised.models.parts import linked_stack
 from supervised.models.parts.linked_stack import LinkedStacks
 from supervised.models.parts.soft_stack import operation_shares, stack_tops, used_cells
 from supervised.models.stack import StackEncoder
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load, load_best
+from supervised.runs import RunFolder, load, load_best
 from supervised.train.options import Train
 from supervised.train.run import train
 

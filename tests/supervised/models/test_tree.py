@@ -19,9 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from torch import Tensor
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketLanguage, BracketTokenizer, InputError
 from supervised.evaluate import Evaluate
 from supervised.evaluate import main as evaluate
 from supervised.models import build_model
@@ -30,8 +28,7 @@ from supervised.models.parts.shift_reduce import forest
 from supervised.models.tree import TreeEncoder
 from supervised.predict import Predict
 from supervised.predict import main as predict
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
+from supervised.runs import RunFolder, load
 from supervised.train.options import Train
 from supervised.train.run import train
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.occupancy.homes.csv_reader import write_predictions
 from supervised.occupancy.homes.simulator import simulate
 from supervised.occupancy.options import Occupancy

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.occupancy.features import COLUMNS, base_watts, features, trailing_max
 from supervised.occupancy.homes.simulator import simulate
 

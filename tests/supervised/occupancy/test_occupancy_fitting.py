@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from ncl_reward.rules.power_rules import POWER_RULES
 from ncl_reward.rules.rule import Slots, StatedRule
 from supervised.occupancy.answers import network, one_kind, rows, rules_alone, yardsticks

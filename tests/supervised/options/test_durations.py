@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.options.durations import format_duration, parse_duration
 
 

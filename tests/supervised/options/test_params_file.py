@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agents.train_ppo.options import TrainPPO
+from bracket_env import InputError
 from bracket_env.command import configuration, typed_options
-from bracket_env.errors import InputError
 from supervised.options.params_file import options_of, read_params
 from supervised.train.options import PROG, Train
 

@@ -11,8 +11,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
+from bracket_env import InputError, get_setting
 from supervised.learning.trainer import MOST_ROLLBACKS, DivergedError, Trainer
 from supervised.models.params import longest_input
 from supervised.options.checks import custom_pairs, fixed_size

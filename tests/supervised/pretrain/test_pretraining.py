@@ -15,11 +15,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from bracket_env.cases import Case
+from bracket_env import PAD, BracketTokenizer, Case, InputError, get_setting
 from bracket_env.command import run as run_command
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import PAD, BracketTokenizer
 from supervised.data.batches import EncodedCases
 from supervised.data.words import MaskedWords
 from supervised.learning import session
@@ -29,9 +26,7 @@ from supervised.pretrain.__main__ import main
 from supervised.pretrain.check import check as check_pretraining
 from supervised.pretrain.options import PROG, Pretrain
 from supervised.pretrain.run import encode_words, pretrain, word_figures
-from supervised.runs import checkpoint
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
+from supervised.runs import RunFolder, checkpoint, load_best
 from supervised.train.options import Train
 from supervised.train.run import train
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bracket_env.cases import Case
-from bracket_env.errors import InputError
+from bracket_env import Case, InputError
 from supervised.runs.evaluation_result import write_evaluation_result
 
 CASES = [Case("({", "})"), Case("()", ""), Case("((", "))"), Case("【", "】")]

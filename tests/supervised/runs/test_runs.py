@@ -13,13 +13,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from bracket_env import atomic
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import EOS, BracketTokenizer
+from bracket_env import EOS, BracketTokenizer, InputError, atomic
 from supervised.models import SequenceModel
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder, free_name
-from supervised.runs.loading import load, load_best
+from supervised.runs import RunConfig, RunFolder, free_name, load, load_best
 
 CONFIG = RunConfig(
     kind="ppo",

@@ -10,19 +10,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bracket_env.cases import Case, make_case
+from bracket_env import (
+    EOS,
+    PAD,
+    BracketLanguage,
+    BracketTokenizer,
+    Case,
+    InputError,
+    get_setting,
+    make_case,
+    share_answered,
+)
 from bracket_env.envs.scalar import CloseEnv
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import get_setting
-from bracket_env.scores.scoring import share_answered
-from bracket_env.tokenizer import EOS, PAD, BracketTokenizer
 from supervised.learning import figures
 from supervised.learning.figures import answer_loss
 from supervised.models import SequenceModel, build_model
 from supervised.models.decoding import CountMask
+from supervised.runs import ModelSolver
 from supervised.runs import solver as solver_module
-from supervised.runs.solver import ModelSolver
 
 LANGUAGE = BracketLanguage()
 TOKENIZER = BracketTokenizer(LANGUAGE)

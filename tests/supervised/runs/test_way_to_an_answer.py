@@ -8,11 +8,9 @@ from typing import Any
 import torch
 from frames import files_that_hold, shown
 
-from bracket_env.sampling.settings import get_setting
+from bracket_env import get_setting
 from supervised.models import SequenceModel
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
+from supervised.runs import RunConfig, RunFolder, load
 
 PREFIX = "(["
 MOST = 8

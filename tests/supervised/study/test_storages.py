@@ -13,7 +13,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.study.best_trial import best_from_database
 from supervised.study.storages import (
     JOURNAL,

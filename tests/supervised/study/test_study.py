@@ -24,8 +24,8 @@ from toy_problem import (
     loss_at,
 )
 
+from bracket_env import InputError
 from bracket_env.command import configuration
-from bracket_env.errors import InputError
 from supervised.runs.folder import METADATA
 from supervised.study.best_files import MODEL, PARAMS, keep_model, refresh
 from supervised.study.best_trial import best_from_database
@@ -448,9 +448,7 @@ def test_the_interval_of_a_paired_difference() -> None:
 
 
 def test_the_line_about_the_gain() -> None:
-    from bracket_env.cases import Case
-    from bracket_env.language import BracketLanguage
-    from bracket_env.scores.scoring import score
+    from bracket_env import BracketLanguage, Case, score
 
     cases = [Case("(", ")"), Case("[", "]"), Case("([", "])")]
     language = BracketLanguage(("()", "[]"))

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from test_study_processes import after_trials, begin, check_whole, kill_in, run, stress
 from toy_problem import SlowToy, Toy
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.study.best_files import PARAMS, refresh
 from supervised.study.best_trial import best_from_database
 from supervised.study.run import run_study

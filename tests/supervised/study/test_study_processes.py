@@ -20,7 +20,7 @@ import pytest
 from optuna.trial import TrialState
 from toy_problem import HopelessToy, SlowToy, Toy
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.study.best_trial import best_from_database
 from supervised.study.pool import Pool
 from supervised.study.problem import Problem

@@ -12,21 +12,16 @@ import torch
 from rich.console import Console
 
 from benchmarks.conditioned import shuffled
-from bracket_env.errors import InputError
+from bracket_env import BracketLanguage, BracketTokenizer, Estimate, InputError, split_of
 from bracket_env.instructions.catalogue import choose_instructions
 from bracket_env.instructions.sentence_vectors import hash_vectors
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.splits import split_of
-from bracket_env.scores.scoring import Estimate
-from bracket_env.tokenizer import BracketTokenizer
 from supervised.adapt.check import base_of
 from supervised.adapt.options import Adapt
 from supervised.evaluate import Evaluate
 from supervised.evaluate import main as evaluate
 from supervised.models import build_model
 from supervised.models.film import FiLMEncoder
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
+from supervised.runs import RunFolder, load
 from supervised.runs.sentences import complete_conditioned, conditioned_on, sentence_vectors, with_sentences
 from supervised.train.conditioned import ConditionedBatches, ConditionedNext, scores_table
 from supervised.train.options import Train

@@ -12,9 +12,7 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, InputError, get_setting
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules
 from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
@@ -23,7 +21,7 @@ from supervised.data.batches import Batches, FixedSource, StreamSource, encode_c
 from supervised.learning.objective import NextToken
 from supervised.learning.trainer import Trainer
 from supervised.models import build_model
-from supervised.runs.loading import load
+from supervised.runs import load
 from supervised.train.check import check
 from supervised.train.examples import train_examples
 from supervised.train.instructed import InstructedBatches, with_introduced_pairs

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.sampling.settings import get_setting
-from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
+from bracket_env import FIRST_SYMBOL, BracketLanguage, BracketTokenizer, InputError, get_setting
 from supervised.data.dataset_folder import generate_dataset
 from supervised.data.sources import training_source
 from supervised.train.check import check

@@ -21,18 +21,14 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from bracket_env import atomic
+from bracket_env import InputError, atomic, get_setting
 from bracket_env.command import configuration
-from bracket_env.errors import InputError
-from bracket_env.sampling.settings import get_setting
 from supervised.data.dataset_folder import generate_dataset
 from supervised.learning import session
 from supervised.learning.objective import TokenLoss
 from supervised.learning.session import CHECKPOINT
 from supervised.learning.trainer import DivergedError, Trainer
-from supervised.runs import checkpoint
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load, load_best
+from supervised.runs import RunFolder, checkpoint, load, load_best
 from supervised.train import lesson
 from supervised.train.options import Train
 from supervised.train.run import train

@@ -15,7 +15,7 @@ from ncl_reward.grounding.stated import Grounded
 from ncl_reward.reading.sentence import Sentence
 from ncl_reward.rules.rule import Slots, StatedRule, Target
 from supervised.learning.stopping import Observer
-from supervised.runs.config import RunConfig
+from supervised.runs import RunConfig
 from supervised.train.instructed import InstructedCases
 from supervised.train.options import Train
 from supervised.train.run import train

@@ -14,9 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import FIRST_SYMBOL, BracketTokenizer
+from bracket_env import FIRST_SYMBOL, BracketLanguage, BracketTokenizer, InputError
 from supervised.models import build_model
 from supervised.train.options import Train
 from supervised.train.run import train

@@ -12,12 +12,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, InputError
 from supervised.models import SequenceModel
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
+from supervised.runs import RunConfig, RunFolder, load_best
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.transfer.adapter_files import (

@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from bracket_env.errors import InputError
-from bracket_env.language import BracketLanguage
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketLanguage, BracketTokenizer, InputError
 from supervised.models import build_model
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load_best
+from supervised.runs import RunFolder, load_best
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.transfer.export import bracket_tokenizer, export_transformers

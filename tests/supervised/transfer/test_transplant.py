@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from bracket_env.errors import InputError
-from bracket_env.tokenizer import BracketTokenizer
+from bracket_env import BracketTokenizer, InputError
 from supervised.models import SequenceModel
-from supervised.runs.config import RunConfig
-from supervised.runs.folder import RunFolder
+from supervised.runs import RunConfig, RunFolder
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.transfer.transplant import initialise_from

@@ -13,11 +13,10 @@ import pytest
 from optuna.trial import FixedTrial
 from rich.console import Console
 
+from bracket_env import InputError
 from bracket_env.command import configuration, run
-from bracket_env.errors import InputError
 from supervised.models import ENCODERS
-from supervised.runs.folder import RunFolder
-from supervised.runs.loading import load
+from supervised.runs import RunFolder, load
 from supervised.study import run as study_run
 from supervised.study.best_trial import best_from_database
 from supervised.study.study import OPTIONS, check_options
@@ -158,7 +157,7 @@ def test_two_objectives() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_test_cases_are_looked_at_by_the_last_table_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bracket_env.sampling.settings import Setting
+    from bracket_env import Setting
 
     looked: list[str] = []
     cases = Setting.evaluation_cases

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from supervised.occupancy.homes.csv_reader import Columns, read_csv, write_predictions
 from supervised.occupancy.homes.resampling import Samples, resample
 from supervised.occupancy.homes.simulator import simulate

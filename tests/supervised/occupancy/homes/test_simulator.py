@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bracket_env.errors import InputError
+from bracket_env import InputError
 from ncl_reward.rules.power_rules import in_hours
 from supervised.occupancy.homes.record import ABSENT, PRESENT, PowerRecord, is_weekend
 from supervised.occupancy.homes.simulator import homes_of, simulate, split_of

@@ -12,15 +12,16 @@ import tyro
 from bracket_env import DEFAULT_SETTING, get_setting
 from bracket_env.atomic import write_json
 from bracket_env.command import run
-from ncl_reward.encoders.encoders import DEFAULT_ENCODER, SentenceEncoder, make_encoder
+from ncl_reward.encoders.encoders import SentenceEncoder, make_encoder
+from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
 from ncl_reward.grounding.stated import Grounded, contradictions, ground, understands
 from ncl_reward.reading.sentence import Sentence, parse_sentence
 
 PROG = "python -m ncl_reward.explain"
 
 
-@dataclass(frozen=True)
-class Explain:
+@dataclass(frozen=True, kw_only=True)
+class Explain(EncoderOptions):
     """Show which rules sentences state, how surely, and what narrows them.
 
     Rules of brackets and of household power are known. A sentence that states none of them changes no training run.
@@ -28,8 +29,7 @@ class Explain:
 
     sentences: tyro.conf.Positional[tuple[str, ...]]
     """One or several sentences, in Japanese or English; quote each."""
-    encoder: str = DEFAULT_ENCODER
-    """default (multilingual), bert (English), or hf:FOLDER for any BERT or GPT of transformers."""
+    ncl_encoder: EncoderName = DEFAULT_ENCODER
     setting: str = DEFAULT_SETTING
     """Whose brackets exist; a pair outside them is one that the sentence introduces."""
     json: str | None = None
@@ -46,7 +46,7 @@ def main(config: Explain) -> None:
 
     language = get_setting(config.setting).language()
     sentences = [parse_sentence(text, language) for text in config.sentences or ("",)]
-    encoder = make_encoder(config.encoder)
+    encoder = make_encoder(config.ncl_encoder)
     grounded = ground(sentences, encoder, language)
     console = Console()
     for sentence, entries in zip(sentences, grounded, strict=True):

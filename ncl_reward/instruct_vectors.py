@@ -28,21 +28,21 @@ from bracket_env import InputError, InstructEnv, InstructVectorEnv, TaskEnv, Tas
 from bracket_env.command import run
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.sentence_vectors import write_vectors
-from ncl_reward.encoders.encoders import DEFAULT_ENCODER, make_encoder
+from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
 from ncl_reward.encoders.vector_cache import cache_folder
 
 PROG = "python -m ncl_reward.instruct_vectors"
 USE_ID = "bracket/InstructUSE-v0"
 
 
-@dataclass(frozen=True)
-class InstructVectors:
+@dataclass(frozen=True, kw_only=True)
+class InstructVectors(EncoderOptions):
     """Write the vectors of all instructions' sentences to a file, for encoder= of bracket/Instruct-v0."""
 
     file: tyro.conf.Positional[str]
     """The .npz file to write."""
-    encoder: str = DEFAULT_ENCODER
-    """default (multilingual), bert (English), or hf:FOLDER for any BERT or GPT of transformers."""
+    ncl_encoder: EncoderName = DEFAULT_ENCODER
 
 
 def write_instruct_vectors(path: str | os.PathLike[str], encoder: str = DEFAULT_ENCODER) -> int:
@@ -101,8 +101,8 @@ if USE_ID not in gym.registry:
 
 def main(config: InstructVectors) -> None:
     """Write the file and say so."""
-    dim = write_instruct_vectors(config.file, config.encoder)
-    print(f"{config.file}: {len(INSTRUCTIONS)} sentences, {dim} numbers each, encoder {config.encoder}")
+    dim = write_instruct_vectors(config.file, config.ncl_encoder)
+    print(f"{config.file}: {len(INSTRUCTIONS)} sentences, {dim} numbers each, encoder {config.ncl_encoder}")
 
 
 if __name__ == "__main__":

@@ -22,10 +22,9 @@ from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_instruct.options import TrainInstruct
 from agents.train_instruct.scores import Act, Told, best_without_sentence, play
-from bracket_env import INSTRUCT, Estimate, InputError
+from bracket_env import INSTRUCT, Estimate, InputError, InstructVectorEnv
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import current_names
-from bracket_env.envs.instruct_vector import InstructVectorEnv
 from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Part
 from bracket_env.random_streams import keyed_seeds
 from bracket_env.sampling.splits import Split

@@ -20,8 +20,7 @@ from agents.train_ppo.check import check
 from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
-from bracket_env import BracketTokenizer
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env import BracketTokenizer, CloseVectorEnv
 from bracket_env.random_streams import keyed_seeds
 from ncl_reward.reward.shaping import check_discount
 from supervised.data.sources import evaluation_cases

@@ -16,8 +16,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from bracket_env import BracketTokenizer, Case, Scores, get_setting, score
-from bracket_env.envs.scalar import CloseEnv
+from bracket_env import BracketTokenizer, Case, CloseEnv, Scores, get_setting, score
 from bracket_env.random_streams import keyed_seeds
 
 N_ENVS = 8

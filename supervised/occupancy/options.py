@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
+from supervised.options.groups import Machine
+
 PROG = "python -m supervised.occupancy"
 
 
 @dataclass(frozen=True)
-class Occupancy:
+class Occupancy(Machine, EncoderOptions):
     """Learn from a few labels, and from a sentence, when somebody is at home.
 
     The first two thirds of the days are learned from, the rest is the test. Prints accuracy, balanced accuracy, F1 of
@@ -41,23 +44,14 @@ class Occupancy:
     """Whether single slots or whole days are labelled."""
     instruction: str | None = None
     """Train a second network with a sentence: "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"."""
-    encoder: str = "default"
-    """What turns the sentence into a vector: default, bert or hf:FOLDER."""
+    ncl_encoder: EncoderName = DEFAULT_ENCODER
 
     arch: Literal["gru", "transformer"] = "gru"
     """The network."""
     steps: int = 200
-    """Optimiser steps."""
+    """Optimiser steps of each network."""
 
     plot: str | None = None
     """Write a picture of a week to this PNG file."""
     predict_out: str | None = None
     """Write the predicted probability of "at home" for every slot of the first home to this CSV file."""
-    seed: int = 0
-    """Everything random follows from it, the simulated homes among it."""
-    threads: int = 1
-    """Torch threads; the same seed and threads give the same bits."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the network runs."""
-    json: str | None = None
-    """Write the rows to this file."""

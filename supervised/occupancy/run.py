@@ -49,7 +49,7 @@ def train(config: Occupancy, console: Console | None = None) -> list[dict[str, A
     device = str(choose_device(config.device))
     stated = None
     if config.instruction is not None:
-        stated = state_rules([config.instruction], make_encoder(config.encoder), BracketLanguage(), POWER_RULES)
+        stated = state_rules([config.instruction], make_encoder(config.ncl_encoder), BracketLanguage(), POWER_RULES)
         console.print(_understood(stated), highlight=False, markup=False, soft_wrap=True)
     problems = [label_home(record, config.labels, config.label_kind, config.seed) for record in _homes(config, console)]
     for warning in filter(None, map(one_kind, problems)):
@@ -80,7 +80,7 @@ def _check(config: Occupancy) -> None:
             raise InputError(f"--{name.replace('_', '-')} goes with --csv")
     real = f"is about simulated homes, and --csv {config.csv} is a real one"
     refuse_idle(config, ("homes", "days"), unless=config.csv is None, why=real)
-    refuse_idle(config, ("encoder",), unless=config.instruction is not None, why="goes with --instruction")
+    refuse_idle(config, ("ncl_encoder",), unless=config.instruction is not None, why="goes with --instruction")
     for name in ("json", "plot", "predict_out"):
         check_output(name, getattr(config, name))
 

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import tyro
 
 from bracket_env import DEFAULT_SETTING
+from ncl_reward.encoders.options import EncoderOptions
 from supervised.options.params_file import read_params
 
 ArchitectureName = Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"]
@@ -94,15 +95,6 @@ class TrainingCases:
     test splits are left out."""
     augment: tuple[AugmentationName, ...] = ("none",)
     """With a fixed data set: more cases from it by symmetries of brackets, any of these (permute wrap), all or none."""
-
-
-@dataclass(frozen=True)
-class EncoderOptions:
-    """What reads sentences."""
-
-    ncl_encoder: str = "default"
-    """What turns a sentence into a vector: default, bert or hf:FOLDER_OR_NAME; with --conditioned also hash (its
-    characters), none (zeros), or two joined, such as default+hash."""
 
 
 @dataclass(frozen=True)

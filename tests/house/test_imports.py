@@ -46,16 +46,16 @@ def test_imports_go_one_way(package: str) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("bracket_env.envs.scalar", "import torch"),
-        ("bracket_env.envs.scalar", "from torch.nn import functional"),
-        ("bracket_env.envs.scalar", "import scipy"),
-        ("bracket_env.envs.scalar", "def f():\n    import torch as t"),
-        ("bracket_env.envs.scalar", "import importlib\nimportlib.import_module('torch')"),
-        ("bracket_env.envs.scalar", "from importlib import import_module\nimport_module(f'torch.{name}')"),
-        ("bracket_env.envs.scalar", "import importlib\nimportlib.import_module(name)"),
-        ("bracket_env.envs.scalar", "__import__('agents')"),
-        ("bracket_env.envs.scalar", "register(id='x', entry_point='agents.sb3.features:Extractor')"),
-        ("bracket_env.envs.scalar", "from ...supervised import runs"),
+        ("bracket_env.envs.episodes", "import torch"),
+        ("bracket_env.envs.episodes", "from torch.nn import functional"),
+        ("bracket_env.envs.episodes", "import scipy"),
+        ("bracket_env.envs.episodes", "def f():\n    import torch as t"),
+        ("bracket_env.envs.episodes", "import importlib\nimportlib.import_module('torch')"),
+        ("bracket_env.envs.episodes", "from importlib import import_module\nimport_module(f'torch.{name}')"),
+        ("bracket_env.envs.episodes", "import importlib\nimportlib.import_module(name)"),
+        ("bracket_env.envs.episodes", "__import__('agents')"),
+        ("bracket_env.envs.episodes", "register(id='x', entry_point='agents.sb3.features:Extractor')"),
+        ("bracket_env.envs.episodes", "from ...supervised import runs"),
         ("ncl_reward.loss", "from supervised.runs import load"),
         ("supervised.runs", "import agents.train_ppo"),
         ("supervised.models.gru", "from ...agents import features"),
@@ -70,9 +70,9 @@ def test_the_walk_sees_a_wrong_import(module: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("bracket_env.envs.scalar", "import numpy as np\nfrom gymnasium.spaces import Box\nimport json, math"),
-        ("bracket_env.envs.scalar", "from .errors import InputError"),
-        ("bracket_env.envs.scalar", "entry = 'bracket_env.envs.scalar:CloseEnv'"),
+        ("bracket_env.envs.episodes", "import numpy as np\nfrom gymnasium.spaces import Box\nimport json, math"),
+        ("bracket_env.envs.episodes", "from .errors import InputError"),
+        ("bracket_env.envs.episodes", "entry = 'bracket_env.envs.registry:CloseEnv'"),
         ("supervised.runs", "import torch\nfrom bracket_env.cases import Case"),
         ("agents.evaluate", "from supervised.runs import load\nimport importlib\nimportlib.import_module(name)"),
     ],
@@ -89,7 +89,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_environments_load_no_learning_library() -> None:
     done = python(
-        "import sys, bracket_env.envs.vector, bracket_env.scores.solvers, bracket_env.scores.report\n"
+        "import sys, bracket_env, bracket_env.scores.solvers, bracket_env.scores.report\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     assert done.returncode == 0, done.stderr

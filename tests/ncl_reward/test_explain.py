@@ -101,7 +101,7 @@ def test_explaining_a_new_sentence_fits_nothing_and_imports_no_learning_library(
     code = (
         "import sys; from ncl_reward import explain; from ncl_reward.grounding import head\n"
         "if sys.argv[1] == 'again': head.fit = None  # to call it would raise\n"
-        "explain.main(explain.Explain((sys.argv[2],)))\n"
+        "explain.main(explain.Explain(sentences=(sys.argv[2],)))\n"
         "print(sorted({'torch', 'transformers', 'sklearn', 'scipy'} & set(sys.modules)))"
     )
     for when in ("first", "again"):

@@ -16,8 +16,7 @@ from agents.sb3.features import NEVER, EncoderFeatures, as_sequence_model, initi
 from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import build
-from bracket_env import BracketTokenizer, InputError, get_setting
-from bracket_env.envs.scalar import CloseEnv
+from bracket_env import BracketTokenizer, CloseEnv, InputError, get_setting
 from supervised.runs import ModelSolver
 
 SETTING = "bracket/Close-v0"

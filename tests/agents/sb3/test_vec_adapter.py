@@ -18,9 +18,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
-from bracket_env import InputError, TaskVectorEnv
-from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env import CloseEnv, CloseVectorEnv, InputError, TaskVectorEnv
 
 N = 7
 TINY = "bracket/CloseTiny-v0"

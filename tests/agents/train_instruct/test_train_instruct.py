@@ -22,9 +22,7 @@ from agents.train_instruct import run as instruct_training
 from agents.train_instruct.options import TrainInstruct
 from agents.train_instruct.run import TESTS, check, load_policy, table, train
 from agents.train_instruct.scores import best_without_sentence, play
-from bracket_env import INSTRUCT, Estimate, InputError
-from bracket_env.envs.instruct import InstructEnv
-from bracket_env.envs.instruct_vector import InstructVectorEnv
+from bracket_env import INSTRUCT, Estimate, InputError, InstructEnv, InstructVectorEnv
 from bracket_env.instructions.meanings import MEANINGS, Meaning
 from supervised.runs import RunFolder, load
 

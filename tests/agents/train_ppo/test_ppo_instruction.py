@@ -23,9 +23,7 @@ from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
 from agents.train_ppo.shaping import shaping, stated
-from bracket_env import BracketLanguage, InputError
-from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env import BracketLanguage, CloseEnv, CloseVectorEnv, InputError
 from bracket_env.tokenizer import BOS, SEP, closer_id, opener_id
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.reward.potential import Potential, potential_of

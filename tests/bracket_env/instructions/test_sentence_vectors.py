@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bracket_env import InputError
-from bracket_env.envs.instruct import InstructEnv
-from bracket_env.envs.instruct_vector import InstructVectorEnv
+from bracket_env import InputError, InstructEnv, InstructVectorEnv
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.sentence_vectors import HASH_DIM, hash_vectors, read_vectors, vectors_of, write_vectors
 

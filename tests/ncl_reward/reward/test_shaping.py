@@ -15,9 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import ROOT
 
-from bracket_env import InputError, MaskObservation, VectorMaskObservation
-from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env import CloseEnv, CloseVectorEnv, InputError, MaskObservation, VectorMaskObservation
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import NCLReward, VectorNCLReward, check_discount
 from ncl_reward.rules.bracket_rules import BRACKET_RULES
@@ -209,7 +207,7 @@ def test_shaping_needs_no_torch() -> None:
     code = (
         "import pickle, sys; from ncl_reward.reward.shaping import VectorNCLReward\n"
         "from ncl_reward.reward.potential import *\n"
-        "from bracket_env.envs.vector import CloseVectorEnv\n"
+        "from bracket_env import CloseVectorEnv\n"
         f"potential = pickle.loads({pickle.dumps(WANTED)!r})\n"
         f"env = VectorNCLReward(CloseVectorEnv(2, {TINY!r}), potential, 0.9)\n"
         "env.reset(seed=0); env.step([0, 1])\n"

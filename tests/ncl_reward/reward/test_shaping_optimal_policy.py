@@ -8,9 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bracket_env import BracketLanguage, get_setting
-from bracket_env.envs.scalar import CloseEnv
-from bracket_env.envs.vector import CloseVectorEnv
+from bracket_env import BracketLanguage, CloseEnv, CloseVectorEnv, get_setting
 from bracket_env.tasks.close import RewardKind
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import NCLReward, VectorNCLReward

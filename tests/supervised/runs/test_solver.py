@@ -16,12 +16,12 @@ from bracket_env import (
     BracketLanguage,
     BracketTokenizer,
     Case,
+    CloseEnv,
     InputError,
     get_setting,
     make_case,
     share_answered,
 )
-from bracket_env.envs.scalar import CloseEnv
 from supervised.learning import figures
 from supervised.learning.figures import answer_loss
 from supervised.models import SequenceModel, build_model

@@ -1,6 +1,7 @@
 """NCL: a sentence becomes a vector, the vector weighs rules, and the rules shape loss and reward.
 
-Every name below is imported when it is asked for; none but :class:`NCLLoss` needs torch. To shape a reward:
+Every name below is imported when it is asked for; only the loss, the adapter and encoders of transformers
+need torch. To shape a reward:
 
     from bracket_env import BracketLanguage
     from ncl_reward import NCLReward, make_encoder, potential_of

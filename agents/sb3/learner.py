@@ -61,11 +61,12 @@ def make_learner(
 
 
 @contextlib.contextmanager
-def plain_errors(model: OnPolicyAlgorithm, folder: Path) -> Iterator[None]:
+def plain_errors(model: OnPolicyAlgorithm, folder: Path, kept: str) -> Iterator[None]:
     """What other libraries raise in training, as InputError: numbers that are not finite, a disk that is full.
 
     Args:
         folder: of the run.
+        kept: what the folder keeps of a run that diverged.
     """
     hook, before = threading.excepthook, set(threading.enumerate())
 
@@ -79,7 +80,7 @@ def plain_errors(model: OnPolicyAlgorithm, folder: Path) -> Iterator[None]:
         yield
     except ValueError as error:
         if "to satisfy the constraint" in str(error):  # torch.distributions refuses such logits in mid-update
-            raise not_finite(model, folder) from error
+            raise not_finite(model, folder, kept) from error
         raise
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror or error}") from error
@@ -90,9 +91,9 @@ def plain_errors(model: OnPolicyAlgorithm, folder: Path) -> Iterator[None]:
         threading.excepthook = hook
 
 
-def not_finite(model: OnPolicyAlgorithm, folder: Path) -> DivergedError:
-    """What to raise when losses or weights are not finite."""
+def not_finite(model: OnPolicyAlgorithm, folder: Path, kept: str) -> DivergedError:
+    """What to raise when losses or weights are not finite; arguments as of :func:`plain_errors`."""
     return DivergedError(
         f"training diverged before step {model.num_timesteps} (losses or weights are not finite): try a smaller "
-        f"--learning-rate; {folder} keeps its last good checkpoint and best model"
+        f"--learning-rate; {folder} keeps {kept}"
     )

@@ -33,12 +33,12 @@ class PPOOptions(Machine, Evaluation, RunName):
     n_epochs: int = 3
     """Passes over each rollout."""
     learning_rate: float = 4e-3
-    """Adam's step size at the start; it falls linearly to 0 (unless --lr-schedule constant is said)."""
+    """Adam's step size at the start; it falls linearly to 0."""
     gamma: float = 0.9
     """Discount."""
     gae_lambda: float = 0.9
     """Bias-variance trade-off of the advantage estimate (Schulman et al. 2016)."""
     ent_coef: float = 0.05
-    """Weight of the entropy bonus; much less, and on CloseDeep the agent unlearns END before it ever earns it."""
+    """Weight of the entropy bonus; with much less than 0.05 an agent unlearns END on CloseDeep before it earns it."""
 
     eval_every: int = 20_000

@@ -101,7 +101,7 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
     )
     with Display(config.total_timesteps, console=console, shares=("exact", "best")) as display:
         watch = Watch(folder, config, display)
-        with watch.interrupt, plain_errors(model, folder.path):
+        with watch.interrupt, plain_errors(model, folder.path, "its best policy"):
             model.learn(config.total_timesteps, callback=watch)
     if watch.interrupt.requested:
         raise KeyboardInterrupt

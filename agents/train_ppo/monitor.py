@@ -26,6 +26,7 @@ from supervised.learning.stopping import Observer, Record, best_first
 from supervised.runs import ModelSolver, RunFolder
 
 # The others may be undefined in good health: the variance explained of equal returns, say.
+KEPT = "its last good checkpoint and best model"
 _LOSSES = ("train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss")
 
 
@@ -103,7 +104,7 @@ class Monitor(BaseCallback):
             bool(torch.isfinite(p).all()) for p in self.model.policy.parameters()
         ):
             return
-        raise not_finite(self.model, self.folder.path)
+        raise not_finite(self.model, self.folder.path, KEPT)
 
     def _evaluate(self) -> None:
         steps, record, solver = self.steps, self.record, self.solver

@@ -17,7 +17,7 @@ from agents.sb3.features import EncoderFeatures, take_policy
 from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_ppo.check import check
-from agents.train_ppo.monitor import Monitor
+from agents.train_ppo.monitor import KEPT, Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
 from bracket_env import BracketTokenizer, CloseVectorEnv
@@ -89,7 +89,7 @@ def train(
     with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
         monitor = Monitor(folder, solver, cases, Record(config, restored), display, observer)
         left = config.total_timesteps - model.num_timesteps  # negative after a finished run, and nothing is done
-        with monitor.interrupt, plain_errors(model, folder.path):
+        with monitor.interrupt, plain_errors(model, folder.path, KEPT):
             model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
             try:
                 model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -12,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bracket_env import BracketTokenizer, Case, InputError
+from bracket_env import BracketTokenizer, InputError
 from supervised.adapt.check import base_of, check_adaptation
 from supervised.adapt.options import PROG, Adapt
 from supervised.adapt.scores import score_adapters
@@ -94,6 +93,7 @@ class AdaptationLesson(Lesson):
         return model
 
     def begin(self, model: SequenceModel, folder: RunFolder | None, console: Console) -> dict[str, float]:
+        self._cases = evaluation_cases(self.run, "validation", self.config.eval_cases) if folder else []
         self._base = _identity(self.config)
         parameters = sum(p.numel() for p in model.parameters())
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -108,10 +108,6 @@ class AdaptationLesson(Lesson):
         line = f"tune {self.config.tune}: {trained:,} of {parameters:,} parameters, {trained / parameters:.2%}"
         print_line(console, line)
         return {}
-
-    @cached_property
-    def _cases(self) -> list[Case]:
-        return evaluation_cases(self.run, "validation", self.config.eval_cases)
 
     def figures(self, model: SequenceModel) -> dict[str, float]:
         return completion_figures(ModelSolver(model, BracketTokenizer(self.run.language)), self._cases)

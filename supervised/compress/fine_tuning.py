@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,11 @@ def train_further(
             log.append({"step": step, **figures, "learning_rate": trainer.learning_rate, "seconds": seconds})
             display.evaluated(step, figures["exact"], figures["share"], figures["loss"])
             display.update(step, figures["exact"])
-            if step >= ready_at and record.evaluated(step, figures["exact"], best_first(figures)):
+            if (
+                step >= ready_at
+                and math.isfinite(figures["loss"])
+                and record.evaluated(step, figures["exact"], best_first(figures))
+            ):
                 kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model.load_state_dict(kept or model.state_dict())
     model.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from typing import Any, final
@@ -21,7 +22,7 @@ from supervised.learning.history import plot_history
 from supervised.learning.interrupt import GracefulInterrupt
 from supervised.learning.lesson import Lesson, Outcome
 from supervised.learning.report import report_interruption
-from supervised.learning.stopping import Observer, Record
+from supervised.learning.stopping import WORST, Observer, Record
 from supervised.learning.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.options.durations import format_duration
 from supervised.options.groups import Training
@@ -146,7 +147,7 @@ class Session:
         self._draw({f"validation/{name}": figure for name, figure in figures.items()})
         if train_loss is not None:
             self._draw({"train/loss": train_loss, "train/learning_rate": rate})
-        rank = (self.observer or lesson).rank(figures)
+        rank = (self.observer or lesson).rank(figures) if math.isfinite(loss) else WORST
         if self.record.evaluated(step, first, rank):
             shares = {name: figures[name] for name in lesson.shares}
             metadata: dict[str, Any] = {"step": step, "best_loss": loss, **shares, "seconds": seconds}

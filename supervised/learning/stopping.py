@@ -18,6 +18,8 @@ SAVE_EVERY_SECONDS = 15.0
 
 Figures = Mapping[str, float]
 Rank = tuple[float, float]
+WORST: Rank = (-1.0, -math.inf)
+"""Less than the rank of any evaluation."""
 
 
 def best_first(figures: Figures) -> Rank:
@@ -55,7 +57,7 @@ class Record:
         self._limit = math.inf
         if isinstance(options, Stopping) and options.time_limit is not None:
             self._limit = parse_duration(options.time_limit)
-        self.best: Rank = tuple(restored.get("best", (-1.0, -math.inf)))
+        self.best: Rank = tuple(restored.get("best", WORST))
         # Agents of the first version wrote the names that come second.
         self.reached: float = restored.get("reached", restored.get("exact", 0.0))
         self.evaluated_at: int = restored.get("evaluated_at", restored.get("last_eval", -1))
@@ -89,7 +91,7 @@ class Record:
         """
         self.reached, self.evaluated_at = reached, step
         self.waited += 1
-        better = math.isfinite(rank[1]) and rank > self.best
+        better = rank > self.best
         if better:
             self.best, self.waited = rank, 0
         return better

@@ -134,3 +134,4 @@ class ConditionedModel(SequenceModel):
         assert isinstance(model.encoder, FiLMEncoder)
         self.encoder = model.encoder.conditioned_on(vectors)
         self.head = model.head
+        self.training = model.training

@@ -56,8 +56,8 @@ class InitFrom(Resume):
     """A run that can start from another one."""
 
     init_from: str | None = None
-    """Start from the best weights of this run, of either family; new pairs get new rows, old ones stay. An agent's
-    value head is new."""
+    """Start from the best weights of this run, of either family; old pairs keep their rows, new ones get new ones (an
+    agent's begin as those of the nearest known pair, and its value head is new)."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ class SentenceOptions(EncoderOptions):
 
     instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A sentence in Japanese or English about the answers, such as 'The bracket opened last is closed first.'; it says
-    what may follow on prefixes without a label, or shapes an agent's reward. May be given several times."""
+    what may follow on prefixes without a label, or shapes an agent's reward, which leaves its optimal policy
+    as it is. May be given several times."""
     ncl_weight: float = 1.0
     """With --instruction: weight of what the sentences say, beside the labels; for an agent what one violation of a
     rule that is surely meant costs, until the episode ends."""

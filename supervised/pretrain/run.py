@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Literal, final
 
 import numpy as np
@@ -141,9 +140,10 @@ class PretrainingLesson(Lesson):
     def figures(self, model: SequenceModel) -> dict[str, float]:
         return self._figures(model, self._validation, "validation")
 
-    @cached_property
-    def _validation(self) -> EncodedCases:
-        return self._words("validation")
+    def begin(self, model: SequenceModel, folder: RunFolder | None, console: Console) -> dict[str, float]:
+        if folder is not None:
+            self._validation = self._words("validation")
+        return {}
 
     def _words(self, split: Split) -> EncodedCases:
         cases = evaluation_cases(self.run, split, self.config.eval_cases)

@@ -194,9 +194,10 @@ class ConditionedLesson(Lesson):
     def _seen(self) -> np.ndarray:
         return self._vectors(choose_instructions())
 
-    @cached_property
-    def _cases(self) -> list[Case]:
-        return instructed_cases("validation", choose_instructions(), self.config.eval_cases)
+    def begin(self, model: SequenceModel, folder: RunFolder | None, console: Console) -> dict[str, float]:
+        if folder is not None:
+            self._cases = instructed_cases("validation", choose_instructions(), self.config.eval_cases)
+        return {}
 
     def _vectors(self, instructions: Sequence[Instruction]) -> np.ndarray:
         return self._vectors_of(self.config.ncl_encoder, [i.text for i in instructions])

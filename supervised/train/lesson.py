@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, final
 
 from rich.console import Console
 
-from bracket_env import BracketTokenizer, Case, InputError
+from bracket_env import BracketTokenizer, InputError
 from supervised.data.batches import TrainingBatches
 from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
@@ -58,6 +57,7 @@ class CompletionLesson(Lesson):
         return model
 
     def begin(self, model: SequenceModel, folder: RunFolder | None, console: Console) -> dict[str, float]:
+        self._cases = evaluation_cases(self.run, "validation", self.config.eval_cases) if folder else []
         tokenizer = self.config.tokenizer
         if tokenizer is not None and folder is not None and not (folder.path / SYMBOLS_FILE).exists():
             symbols = lm_symbols(tokenizer, self.run.language)
@@ -71,10 +71,6 @@ class CompletionLesson(Lesson):
         if self.config.instruction:
             print_line(console, "nothing grounded: the sentences state no rule about brackets that the labels allow")
         return {}
-
-    @cached_property
-    def _cases(self) -> list[Case]:
-        return evaluation_cases(self.run, "validation", self.config.eval_cases)
 
     def figures(self, model: SequenceModel) -> dict[str, float]:
         return completion_figures(ModelSolver(model, BracketTokenizer(self.run.language)), self._cases)

@@ -202,3 +202,12 @@ def test_two_vectors_side_by_side(tmp_path: Path) -> None:
     solver = load(folder.path, instruction=NEST)
     assert solver.model.encoder.sentence[1].in_features == both.shape[1]
     assert solver.complete(["({"])
+
+
+def test_answers_leave_the_layers_as_they_were() -> None:
+    """What decodes under a sentence shares its layers with the model, whose dropout must stay off."""
+    base = model("gru")
+    under = conditioned_on(base, VECTORS[:1])
+    assert not under.training
+    complete_conditioned(base, TOKENIZER, ["({", "【"], VECTORS[:2])
+    assert not any(module.training for module in (*base.modules(), *under.modules()))

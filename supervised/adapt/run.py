@@ -24,7 +24,8 @@ from supervised.learning.objective import NextToken, Objective
 from supervised.learning.report import report_old_task, report_scores
 from supervised.learning.session import run_session
 from supervised.models import SequenceModel
-from supervised.runs import ModelSolver, RunConfig, RunFolder, WEIGHTS as MODEL_WEIGHTS, to_resume
+from supervised.runs import WEIGHTS as MODEL_WEIGHTS
+from supervised.runs import ModelSolver, RunConfig, RunFolder, to_resume
 from supervised.transfer.adapter_files import FOLDER, Base, base_digest, copy_head, save_adapter, widened
 from supervised.transfer.adapter_files import WEIGHTS as ADAPTER_WEIGHTS
 from supervised.transfer.export import export_transformers

@@ -142,18 +142,22 @@ class Episode:
         self._mistake_rewards = task.mistake_rewards.tolist()
         self._effects = [[(i, change) for i, change in enumerate(row) if change] for row in task.effects.tolist()]
         self._goes_on = task.on_mistake == "continue"
+        self._began: tuple[Rows, int] = ({}, 0)
         self.live = False
 
     def begin(self, rows: Rows, i: int) -> None:
         """Start row ``i``."""
+        if rows is not self._began[0]:  # a block of cases is turned into lists at once
+            columns = (rows[name].tolist() for name in ("cursor", "answer", "needed", "unmatched"))
+            self._lists = (*columns, (rows["unmatched"] > 0).view(np.int8))
         self._began = rows, i
+        cursors, answers, needed, unmatched, masks = self._lists
         self._row = {} if self._see is None else {name: column[i] for name, column in rows.items()}
         self._tokens = rows["obs"][i].copy()
-        self._cursor = rows["cursor"].item(i)
-        self._answer = rows["answer"][i].tolist()[: rows["needed"].item(i)]
-        unmatched = rows["unmatched"][i]
-        self._unmatched = unmatched.tolist()
-        self.mask = (unmatched > 0).view(np.int8)
+        self._cursor = cursors[i]
+        self._answer = answers[i][: needed[i]]
+        self._unmatched = unmatched[i].copy()
+        self.mask = masks[i].copy()
         self._written = 0
         self._right = self.live = True
         self.returned = 0.0

@@ -115,12 +115,12 @@ def work(job: CompressionJob) -> dict[str, Any]:
         rows: dict[str, Any] = {}
         for name, way in ways(job.arch).items():
             runs.compress(name, **{"run": AS_TRAINED, **way, **steps})
-            before, after = runs.told()["rows"]
+            before, after = runs.scores_written()["rows"]
             rows.setdefault(AS_TRAINED, before)
             rows[name] = after
         if job.arch == "gru":
             runs.train("labels", dataset_size="300", units=STUDENT_OPTIONS["units"], **shared)
-            rows[LABELS] = {"exact": runs.told()["solvers"][0]["exact"]}
+            rows[LABELS] = {"exact": runs.scores_written()["solvers"][0]["exact"]}
         return {"rows": rows, "onnx": _exported(runs.folder / AS_TRAINED, job.setting)}
 
 

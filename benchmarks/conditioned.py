@@ -67,7 +67,7 @@ def work(job: ConditionedJob) -> dict[str, Any]:
             eval_every=job.steps // 6,
             seed=job.seed,
         )
-        exact = {row["sentences"]: row["exact"]["value"] for row in runs.told()["rows"]}
+        exact = {row["sentences"]: row["exact"]["value"] for row in runs.scores_written()["rows"]}
         return {**exact, "seconds": found.metrics()[-1]["seconds"]}
 
 

@@ -78,7 +78,7 @@ def work(job: InstructJob) -> dict[str, Any]:
     """Train once; the scores by column of the table, by kind of meaning too, and the curve."""
     with quiet_runs("benchmarks.instruct") as runs:
         run_folder = runs.train_instruct(ncl_encoder=job.vectors, seed=job.seed, total_timesteps=job.total_timesteps)
-        return {"scores": runs.told(), "curve": curve(run_folder, "timesteps", "exact")}
+        return {"scores": runs.scores_written(), "curve": curve(run_folder, "timesteps", "exact")}
 
 
 def rows(results: Sequence[Result]) -> list[dict[str, Any]]:

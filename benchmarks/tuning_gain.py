@@ -118,7 +118,7 @@ def _train(job: TrainJob, runs: QuietRuns) -> dict[str, Any]:
         seed=job.seed,
         **options,
     )
-    exact = runs.told()["solvers"][0]["exact"]
+    exact = runs.scores_written()["solvers"][0]["exact"]
     return {"exact": exact, "parameters": run_folder.best_metadata()["parameters"]}
 
 
@@ -144,7 +144,7 @@ def _study(job: StudyJob, runs: QuietRuns) -> dict[str, Any]:
     problem = _problem(job, shared)
     folder = run_study(type(problem), problem.options, runs.console)
     study = optuna.load_study(study_name="study", storage=f"sqlite:///{folder}/optuna.db")
-    result = runs.told()
+    result = runs.scores_written()
     # The default is trained for the comparison alone; of the other large ones nothing was trained.
     trials = [trial for trial in study.trials if TOO_LARGE not in trial.user_attrs]
     complete = sum(trial.state == TrialState.COMPLETE for trial in trials)

@@ -21,7 +21,7 @@ from agents.sb3.film import InstructedFeatures
 from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_instruct.options import TrainInstruct
-from agents.train_instruct.scores import Act, Told, best_without_sentence, play
+from agents.train_instruct.scores import Act, VectorSeen, best_without_sentence, play
 from bracket_env import INSTRUCT, Estimate, InputError, InstructVectorEnv
 from bracket_env.atomic import write_bytes, write_text
 from bracket_env.command import current_names
@@ -175,19 +175,19 @@ def evaluate(act: Act, vectors: str, cases: int, split: Split = "test") -> dict[
         Name -> the scores of :meth:`Episodes.scores`, and beside each the chance of its meanings.
     """
     found = {name: _played(act, vectors, cases, split, *parts) for name, parts in TESTS.items()}
-    controls: dict[str, Told] = {"another meaning's sentence": "shuffled", "no sentence": "nothing"}
-    for name, told in controls.items():
-        found[name] = _played(act, vectors, cases, split, "train", "train", told)
+    controls: dict[str, VectorSeen] = {"another meaning's sentence": "shuffled", "no sentence": "nothing"}
+    for name, seen_vector in controls.items():
+        found[name] = _played(act, vectors, cases, split, "train", "train", seen_vector)
     return found
 
 
 def _played(
-    act: Act, vectors: str, cases: int, split: Split, sentences: Part, meanings: Part, told: Told = "own"
+    act: Act, vectors: str, cases: int, split: Split, sentences: Part, meanings: Part, seen_vector: VectorSeen = "own"
 ) -> dict[str, Any]:
     env = InstructVectorEnv(
         cases, split=split, sentences=sentences, meanings=meanings, encoder=_encoder(vectors), autoreset_mode="SameStep"
     )
-    episodes = play(act, env, 0, told)
+    episodes = play(act, env, 0, seen_vector)
     asked = [meaning for meaning in MEANINGS if (meaning in UNSEEN_MEANINGS) == (meanings == "unseen")]
     return {**episodes.scores(), "chance": best_without_sentence(episodes.prefixes, asked)}
 
@@ -212,7 +212,7 @@ class Watch(BaseCallback):
         super().__init__()
         self.folder, self.config, self.display, self.record = folder, config, display, Record(config)
         self.interrupt = GracefulInterrupt(
-            lambda: display.say("stopping after this update; press Ctrl-C again to stop at once")
+            lambda: display.print_line("stopping after this update; press Ctrl-C again to stop at once")
         )
 
     def _on_step(self) -> bool:
@@ -235,7 +235,7 @@ class Watch(BaseCallback):
         if self.record.evaluated(self.num_timesteps, exact, (exact, 0.0)):
             weights = {k: v.detach().cpu().contiguous() for k, v in self.model.policy.named_parameters()}
             write_bytes(self.folder.path / POLICY, safetensors.torch.save(weights))
-        self.display.say(f"step {self.num_timesteps:>9,}   exact {exact:7.2%}   best {self.record.best[0]:7.2%}")
+        self.display.print_line(f"step {self.num_timesteps:>9,}   exact {exact:7.2%}   best {self.record.best[0]:7.2%}")
 
 
 def _encoder(vectors: str) -> str | Path:

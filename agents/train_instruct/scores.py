@@ -19,7 +19,7 @@ from bracket_env.random_streams import below, bits, key, keyed_seeds
 from bracket_env.tasks.instruct import InstructTask
 
 Act = Callable[[dict[str, np.ndarray]], np.ndarray]
-Told = Literal["own", "shuffled", "nothing"]
+VectorSeen = Literal["own", "shuffled", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ class Episodes:
         return asdict(Estimate.of(float(self.success[which].sum()), int(which.sum())))
 
 
-def play(act: Act, env: TaskVectorEnv, seed: int, told: Told = "own") -> Episodes:
+def play(act: Act, env: TaskVectorEnv, seed: int, seen_vector: VectorSeen = "own") -> Episodes:
     """Play the first episode of every member.
 
     Args:
         act: observations of all members -> actions ``(n,)``.
         env: in a mode that resets by itself.
         seed: of the evaluation.
-        told: the vector that the agent sees: of the episode's own sentence, of a sentence of another meaning, or zeros.
+        seen_vector: of the episode's own sentence, of a sentence of another meaning, or zeros.
     """
     obs, infos = env.reset(seed=keyed_seeds(seed, "agents/instruct_scores", env.num_envs))
     instructions, prefixes = list(infos["instruction"]), [case.prefix for case in infos["case"]]
     seen = obs["instruction"]
-    if told == "nothing":
+    if seen_vector == "nothing":
         seen = np.zeros_like(seen)
-    elif told == "shuffled":
+    elif seen_vector == "shuffled":
         assert isinstance(env.task, InstructTask)
         seen = env.task.vectors[[_other(env.task.instructions, i, seed, n) for n, i in enumerate(instructions)]]
     success, over = np.zeros((2, env.num_envs), dtype=bool)

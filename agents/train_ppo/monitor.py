@@ -65,7 +65,7 @@ class Monitor(BaseCallback):
         self.steps = 0
         self.stop_reason: str | None = None
         self.interrupt = GracefulInterrupt(
-            lambda: display.say("stopping after this update; press Ctrl-C again to stop at once")
+            lambda: display.print_line("stopping after this update; press Ctrl-C again to stop at once")
         )
         self._snapshot: bytes | None = None
 

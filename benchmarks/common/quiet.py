@@ -124,13 +124,13 @@ class QuietRuns:
 
         return self._made(train, TrainPPO(**self._with_places(options, name="run")), shape=shape)
 
-    def told(self) -> Any:
+    def scores_written(self) -> Any:
         """What ``--json`` said of the last run."""
         return json.loads(self.json.read_text(encoding="utf-8"))
 
     def test_figures(self) -> dict[str, float | None]:
         """:func:`figures` of the last run's best model on the test split."""
-        return figures(self.told()["solvers"][0])
+        return figures(self.scores_written()["solvers"][0])
 
     def _with_places(self, options: dict[str, Any], **more: Any) -> dict[str, Any]:
         return {"runs_dir": str(self.folder), "json": str(self.json), **more, **options}

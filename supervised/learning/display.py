@@ -65,7 +65,7 @@ class Display:
     ) -> None:
         self._progress.stop()
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """A line above the bar."""
         print_line(self.console, text)
 
@@ -84,4 +84,4 @@ class Display:
         left = format_duration(max(self.total - steps, 0) / rate) if rate else ""
         speed = f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {left} left" if rate else ""
         shares = f"{self._shares[0]} {first:7.2%}   {self._shares[1]} {second:7.2%}"
-        self.say(f"step {steps:>9,}   {shares}   loss {loss:.4f}{speed}")
+        self.print_line(f"step {steps:>9,}   {shares}   loss {loss:.4f}{speed}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def test_the_table_has_a_line_for_each_measure() -> None:
     lines = table(ROOT).splitlines()
     assert {measure.name for measure in MEASURES} < {line.split(" |")[0].strip() for line in lines}
     assert len({line.index("|") for line in lines}) == 1
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []  # pytest could import only one of them
 
 
 def test_the_code_map_is_drawn_from_the_code() -> None:

@@ -34,7 +34,7 @@ from supervised.study.report import counts, gain_line, paired_difference, what_i
 from supervised.study.storages import new_location
 from supervised.study.study import DEFAULT, ERROR, SURPLUS, TRIES, WORKER, check_options, create, load, resumed, retry
 from supervised.study.trials import SurplusError, Task, TrialRunner, Watcher, default_trial, run_folder
-from supervised.study.workers import MOST_TOO_LARGE, recover, work
+from supervised.study.workers import recover, work
 from supervised.tune.options import Tune
 
 SMALL = Tune(n_trials=6, eval_cases=10, pruner="none", sampler="random")
@@ -160,13 +160,14 @@ def test_models_that_are_too_large_are_drawn_anew_and_never_the_best(jobs: int, 
     assert {path.name for path in (tmp_path / "s" / "trials").iterdir()} == {"0", str(best.number)}
 
 
-def test_a_limit_that_no_model_keeps(tmp_path: Path) -> None:
+def test_a_limit_that_no_model_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Large(Toy):
         def parameters(self, drawn: Any) -> int:
             return 51 + int(100 * drawn["x"])
 
     task = begin(tmp_path / "s", Large, max_parameters=50)
-    message = f"{MOST_TOO_LARGE} models in a row have more than --max-parameters 50: the smallest one has 5"
+    monkeypatch.setattr("supervised.study.workers.MOST_TOO_LARGE", 20)
+    message = "20 models in a row have more than --max-parameters 50: the smallest one has 5"
     with pytest.raises(InputError, match=message):
         work(task, go())
 

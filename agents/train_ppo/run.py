@@ -43,6 +43,7 @@ def train(
     console: Console | None = None,
     *,
     observer: Observer | None = None,
+    report: bool = True,
     shape: Shape | None = None,
 ) -> RunFolder:
     """Train, or go on training, and report.
@@ -51,6 +52,7 @@ def train(
         command: what was typed, for the record.
         console: where progress and the table go, standard output by default.
         observer: who watches instead of a report.
+        report: whether to plot and score at the end.
         shape: puts another reward around the training environment than the sentences do.
 
     Returns:
@@ -96,7 +98,7 @@ def train(
             finally:
                 model.logger.close()
     if observer is None:
-        _finish(folder, config, monitor, console)
+        _finish(folder, config, monitor, console, report=report)
     elif monitor.stop_reason == "interrupted":
         raise KeyboardInterrupt
     return folder
@@ -164,10 +166,12 @@ def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
     return f"{type(model).__name__} on {run.setting}, {run.architecture} of {parameters:,} parameters{masked}{begun}"
 
 
-def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console) -> None:
-    plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
+def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console, *, report: bool) -> None:
+    if report:
+        plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
     steps, reason, seconds = monitor.steps, monitor.stop_reason, monitor.record.seconds
     console.print(f"{reason} after {steps:,} steps and {format_duration(seconds)} of training", highlight=False)
     report_interruption(folder, reason, PROG, config.runs_dir, console)
-    outcome = Outcome(steps, seconds, monitor.model.device)
-    report_scores(folder, outcome, cases=config.eval_cases, seed=config.seed, console=console, json=config.json)
+    if report:
+        outcome = Outcome(steps, seconds, monitor.model.device)
+        report_scores(folder, outcome, cases=config.eval_cases, seed=config.seed, console=console, json=config.json)

@@ -36,7 +36,9 @@ from supervised.transfer.transplant import initialise_from
 ADAPTER = "adapter"
 
 
-def adapt(config: Adapt, command: Sequence[str], console: Console | None = None) -> RunFolder | None:
+def adapt(
+    config: Adapt, command: Sequence[str], console: Console | None = None, *, report: bool = True
+) -> RunFolder | None:
     """Adapt, or go on adapting, and report; with ``adapters`` or ``export_transformers`` do that instead.
 
     Result and errors as of :func:`supervised.learning.session.run_session`; ``None`` also when nothing was trained.
@@ -44,6 +46,7 @@ def adapt(config: Adapt, command: Sequence[str], console: Console | None = None)
     Args:
         command: what was typed, for the record.
         console: where progress and tables go, standard output by default.
+        report: whether to plot and score at the end.
     """
     if config.export_transformers is not None:
         if config.base is None:
@@ -59,7 +62,7 @@ def adapt(config: Adapt, command: Sequence[str], console: Console | None = None)
         return None
     folder, config = to_resume(config, "adapt")
     config, run = check_adaptation(config)
-    return run_session(AdaptationLesson(config, run), config, run, folder, command, console)
+    return run_session(AdaptationLesson(config, run), config, run, folder, command, console, report=report)
 
 
 @final

@@ -45,6 +45,7 @@ class Session:
         record: what has been measured so far.
         console: where everything is printed.
         observer: who watches instead of a report.
+        report: whether the end is more than a line: a plot, and how the best model does.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class Session:
         record: Record,
         console: Console,
         observer: Observer | None = None,
+        report: bool = True,
     ) -> None:
         self.lesson, self.options, self.run_config, self.folder = lesson, options, run, folder
         self.trainer, self.record, self.console, self.observer = trainer, record, console, observer
+        self.report = report
         self._writer = SummaryWriter(str(folder.path / "tensorboard")) if folder is not None else None
 
     def run(self) -> None:
@@ -168,10 +171,13 @@ class Session:
     def _report(self, folder: RunFolder, reason: str) -> None:
         """Say why the training ended and how the best model does."""
         shares, steps, seconds = self.lesson.shares, self.trainer.step, self.record.seconds
-        plot_history(folder.path / "training_history.png", folder.metrics(), x="step", title=folder.name, shares=shares)
+        if self.report:
+            path = folder.path / "training_history.png"
+            plot_history(path, folder.metrics(), x="step", title=folder.name, shares=shares)
         self._print(f"{reason} after {steps:,} steps and {format_duration(seconds)} of training")
         report_interruption(folder, reason, self.lesson.prog, self.options.runs_dir, self.console)
-        self.lesson.finish(folder, Outcome(steps, seconds, self.trainer.accelerator.device), self.console)
+        if self.report:
+            self.lesson.finish(folder, Outcome(steps, seconds, self.trainer.accelerator.device), self.console)
 
     def _print(self, text: str) -> None:
         print_line(self.console, text)
@@ -185,6 +191,8 @@ def run_session(
     command: Sequence[str],
     console: Console | None,
     observer: Observer | None = None,
+    *,
+    report: bool = True,
 ) -> RunFolder | None:
     """Build the model and its trainer, begin or restore the run, and run the session.
 
@@ -195,6 +203,7 @@ def run_session(
         command: what was typed, for the record.
         console: where progress and tables go, standard output by default.
         observer: who watches instead of a report.
+        report: see :class:`Session`.
 
     Returns:
         The finished run; ``None`` in the processes that do not write.
@@ -231,7 +240,7 @@ def run_session(
         )
     folder = folder if main else None
     try:
-        Session(lesson, options, run, folder, trainer, Record(options, restored), console, observer).run()
+        Session(lesson, options, run, folder, trainer, Record(options, restored), console, observer, report).run()
     finally:
         trainer.close()
     return folder

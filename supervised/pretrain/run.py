@@ -32,16 +32,19 @@ from supervised.transfer.transplant import fresh_model
 _BATCH = 256
 
 
-def pretrain(config: Pretrain, command: Sequence[str], console: Console | None = None) -> RunFolder | None:
+def pretrain(
+    config: Pretrain, command: Sequence[str], console: Console | None = None, *, report: bool = True
+) -> RunFolder | None:
     """Pre-train, or go on pre-training, and report; see :func:`supervised.learning.session.run_session`.
 
     Args:
         command: what was typed, for the record.
         console: where progress and tables go, standard output by default.
+        report: whether to plot and score at the end.
     """
     folder, config = to_resume(config, "pretrain")
     run = check(config)
-    return run_session(PretrainingLesson(config, run), config, run, folder, command, console)
+    return run_session(PretrainingLesson(config, run), config, run, folder, command, console, report=report)
 
 
 def word_source(config: Pretrain, run: RunConfig) -> Source:

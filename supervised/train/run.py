@@ -21,7 +21,12 @@ from supervised.transfer.transplant import with_architecture
 
 
 def train(
-    config: Train, command: Sequence[str], console: Console | None = None, observer: Observer | None = None
+    config: Train,
+    command: Sequence[str],
+    console: Console | None = None,
+    observer: Observer | None = None,
+    *,
+    report: bool = True,
 ) -> RunFolder | None:
     """Train, or go on training, and report; see :func:`supervised.learning.session.run_session`.
 
@@ -29,6 +34,7 @@ def train(
         command: what was typed, for the record.
         console: where progress and tables go, standard output by default.
         observer: who watches instead of a report.
+        report: whether to plot and score at the end.
     """
     folder, config = to_resume(config, "supervised")
     if folder is None:
@@ -40,7 +46,7 @@ def train(
         config = with_introduced_pairs(config)
     with options_of(config.params):
         run = check(config)
-    return run_session(lesson_of(config, run), config, run, folder, command, console, observer)
+    return run_session(lesson_of(config, run), config, run, folder, command, console, observer, report=report)
 
 
 def lesson_of(config: Train, run: RunConfig) -> Lesson:

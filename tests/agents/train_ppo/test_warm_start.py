@@ -11,16 +11,13 @@ import torch
 from rich.console import Console
 
 from agents.sb3.features import EncoderFeatures, as_sequence_model
-from agents.train_ppo import run as training
 from agents.train_ppo.__main__ import main
 from agents.train_ppo.check import check
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.run import build, start_from, train
 from bracket_env import BracketTokenizer, InputError
 from bracket_env.command import run as run_command
-from supervised.learning import session
 from supervised.runs import ModelSolver, RunFolder, load, load_best
-from supervised.train import lesson
 from supervised.train.check import check as check_supervised
 from supervised.train.options import Train
 from supervised.train.run import train as train_supervised
@@ -38,15 +35,6 @@ PREFIXES = ["([", "((", "[", "[[(", "()"]
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def _no_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (training, lesson):
-        monkeypatch.setattr(module, "report_scores", lambda *arguments, **options: None)
-    for module in (training, session):
-        monkeypatch.setattr(module, "plot_history", lambda *arguments, **options: None)
-    monkeypatch.setattr(lesson, "report_old_task", lambda *arguments, **options: None)
-
-
 def make_run(root: Path, arch: str = "gru", pairs: tuple[str, ...] | None = None) -> RunFolder:
     torch.manual_seed(1)
     config = check_supervised(Train(arch=arch, setting=TINY, pairs=pairs, **SIZES[arch]))  # type: ignore[arg-type]
@@ -57,7 +45,7 @@ def make_run(root: Path, arch: str = "gru", pairs: tuple[str, ...] | None = None
 
 def agent(root: Path, **changes: Any) -> RunFolder:
     config = TrainPPO(**{**SMALL, "runs_dir": str(root), **changes})
-    return train(config, ["train_ppo"], Console(file=io.StringIO()))
+    return train(config, ["train_ppo"], Console(file=io.StringIO()), report=False)
 
 
 @pytest.mark.parametrize("arch", SIZES)
@@ -125,7 +113,9 @@ def test_a_resumed_warm_start_ends_in_the_same_weights(tmp_path: Path) -> None:
         make_run(tmp_path / name)
     straight = agent(tmp_path / "straight")
     agent(tmp_path / "halved", time_limit="0.01s")
-    halved = train(TrainPPO(resume="agent", runs_dir=str(tmp_path / "halved")), ["x"], Console(file=io.StringIO()))
+    halved = train(
+        TrainPPO(resume="agent", runs_dir=str(tmp_path / "halved")), ["x"], Console(file=io.StringIO()), report=False
+    )
     first, second = ((folder.path / "best_model.safetensors").read_bytes() for folder in (straight, halved))
     assert first == second
     assert [entry["exact"] for entry in straight.metrics()] == [entry["exact"] for entry in halved.metrics()]
@@ -136,7 +126,7 @@ def test_a_supervised_run_starts_from_an_agent(tmp_path: Path) -> None:
     made = agent(tmp_path)
     quick: dict[str, Any] = {"steps": 4, "batch_size": 8, "eval_every": 4, "eval_cases": 20, "setting": TINY}
     config = Train(init_from="agent", name="again", runs_dir=str(tmp_path), **quick)
-    again = train_supervised(config, ["train"], Console(file=io.StringIO()))
+    again = train_supervised(config, ["train"], Console(file=io.StringIO()), report=False)
     assert again is not None
     assert again.config.params == made.config.params
     solver = load(made.path)

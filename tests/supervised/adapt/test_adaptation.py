@@ -19,12 +19,10 @@ from rich.console import Console
 
 from bracket_env import BracketLanguage, InputError
 from bracket_env.command import run as run_command
-from supervised.adapt import run as adaptation
 from supervised.adapt.__main__ import main as adapt_main
 from supervised.adapt.check import check_adaptation
 from supervised.adapt.options import PROG, Adapt
 from supervised.adapt.run import AdaptationLesson, adapt
-from supervised.learning import session
 from supervised.learning.objective import TokenLoss
 from supervised.learning.session import CHECKPOINT
 from supervised.runs import ModelSolver, RunFolder, load, load_best
@@ -67,9 +65,12 @@ def make_pretrained(folder: Path, kind: str = "gpt2") -> Path:
     return folder
 
 
+SHOWN = {"report": True}
+
+
 def run(root: Path, config: Adapt, **changes: Any) -> tuple[RunFolder, str]:
     shown = Console(file=StringIO(), width=200)
-    folder = adapt(replace(config, runs_dir=str(root), **changes), ["adapt"], shown)
+    folder = adapt(replace(config, runs_dir=str(root), **changes), ["adapt"], shown, **SHOWN)
     assert folder is not None
     assert isinstance(shown.file, StringIO)
     return folder, shown.file.getvalue()
@@ -78,8 +79,7 @@ def run(root: Path, config: Adapt, **changes: Any) -> tuple[RunFolder, str]:
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what follows the training and takes longer: the plot and the tables."""
-    for module, name in ((adaptation, "report_scores"), (adaptation, "report_old_task"), (session, "plot_history")):
-        monkeypatch.setattr(module, name, lambda *arguments, **options: None)
+    monkeypatch.setitem(SHOWN, "report", False)
 
 
 quick = pytest.mark.usefixtures("no_report")

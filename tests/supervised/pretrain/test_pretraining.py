@@ -40,9 +40,12 @@ BERT = replace(SMALL, objective="mlm", arch="bert", units=None, embedding_size=N
 both = pytest.mark.parametrize("config", [SMALL, BERT], ids=["clm-gru", "mlm-bert"])
 
 
+SHOWN = {"report": True}
+
+
 def run(root: Path, config: Pretrain, **changes: Any) -> tuple[RunFolder, str]:
     shown = Console(file=StringIO(), width=200)
-    folder = pretrain(replace(config, runs_dir=str(root), **changes), ["pretrain"], shown)
+    folder = pretrain(replace(config, runs_dir=str(root), **changes), ["pretrain"], shown, **SHOWN)
     assert folder is not None
     assert isinstance(shown.file, StringIO)
     return folder, shown.file.getvalue()
@@ -50,7 +53,8 @@ def run(root: Path, config: Pretrain, **changes: Any) -> tuple[RunFolder, str]:
 
 @pytest.fixture
 def no_plot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "plot_history", lambda *arguments, **options: None)
+    """Leaves out what follows the training: the plot and the figures of the test split."""
+    monkeypatch.setitem(SHOWN, "report", False)
 
 
 quick = pytest.mark.usefixtures("no_plot")
@@ -127,12 +131,11 @@ def test_fixed_words_are_other_training_than_a_stream(tmp_path: Path) -> None:
 def test_training_starts_from_encoder_and_head(
     config: Pretrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supervised.train.lesson.report_scores", lambda *arguments, **options: None)
     before = load_best(run(tmp_path, config, name="words", dropout=None)[0]).state_dict()
     sizes = {name: getattr(config, name) for name in ("units", "embedding_size", "width", "heads", "layers")}
     start = Train(setting=TINY, arch=config.arch, init_from="words", runs_dir=str(tmp_path), name="run", **sizes)
     shown = Console(file=StringIO(), width=200)
-    folder = train(replace(start, steps=1, warmup_steps=10, eval_cases=5), ["train"], shown)
+    folder = train(replace(start, steps=1, warmup_steps=10, eval_cases=5), ["train"], shown, report=False)
     assert folder is not None
     after = load_best(folder).state_dict()
     assert before.keys() == after.keys()

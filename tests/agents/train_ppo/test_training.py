@@ -31,7 +31,6 @@ from safetensors import safe_open
 
 from agents.sb3 import checkpoint
 from agents.sb3.learner import DivergedError
-from agents.train_ppo import monitor
 from agents.train_ppo.__main__ import main
 from agents.train_ppo.check import check
 from agents.train_ppo.monitor import Monitor
@@ -39,6 +38,7 @@ from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.run import build, train
 from bracket_env import InputError, atomic, get_setting, share_answered
 from bracket_env.command import run
+from supervised.learning import stopping
 from supervised.runs import RunFolder, load
 
 # 15 updates of 256 steps; evaluations, and so checkpoints, after 0, 1024, 2048, 3072 and 3840 steps.
@@ -559,7 +559,7 @@ class Command:
 def _command(arguments: list[str], printed: str, errors: str, die: tuple[str, int] | None, room: int | None) -> None:
     for name, descriptor in ((printed, 1), (errors, 2)):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    monitor._SAVE_EVERY_SECONDS = 0.0  # more writing, more to break
+    stopping.SAVE_EVERY_SECONDS = 0.0  # more writing, more to break
     torch.set_num_threads(1)
     if die is not None:
         _prepare_death(*die)

@@ -91,7 +91,7 @@ def test_a_new_rule_is_stated_and_shapes_loss_and_reward(tmp_path: Path) -> None
         "ncl_reward/reward/live_violations.py",
         "ncl_reward/rules/bracket_rules.py",
     ]
-    shutil.copytree(ROOT / "ncl_reward", tmp_path / "ncl_reward", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "ncl_reward", tmp_path / "ncl_reward")
     (tmp_path / "ncl_reward/book/stop_at_once.json").write_text(files["ncl_reward/book/stop_at_once.json"], "utf-8")
     into(tmp_path, files, "ncl_reward/rules/bracket_rules.py", "\nBRACKET_RULES: ", "ClosersOnly()", "StopAtOnce()")
     count, added = '"closers_only": _closers_only', '"stop_at_once": _stop_at_once'

@@ -100,7 +100,7 @@ for module, words, code, text in json.loads(sys.argv[1]):
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The package with one file and one name more."""
-    shutil.copytree(ROOT / "supervised", tmp_path / "supervised", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "supervised", tmp_path / "supervised")  # what is compiled too: it keeps the files' times
     (tmp_path / "supervised" / "models" / "bag.py").write_text(FILE)
     names = tmp_path / "supervised/options/groups.py"
     line = 'ArchitectureName = Literal["gru", '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 
@@ -30,3 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in CACHES:
         os.environ.pop(name, None)
     os.environ["XDG_CACHE_HOME"] = caches.name
+
+
+def pytest_collection_finish() -> None:
+    """What the imports left is not looked at by the garbage collector again."""
+    gc.collect()
+    gc.freeze()

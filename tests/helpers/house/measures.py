@@ -11,6 +11,8 @@ from house.reading import PACKAGES, House, read
 
 WIDE = (*PACKAGES, "benchmarks")
 EVERYTHING = (*WIDE, "examples", "docs")
+MOST_STATEMENTS = 15_747
+"""19 of 20 of the 16,576 that there were before the house had folders; an aim, no law."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ MEASURES = (
     Measure("folders with more than 12 files", graphs.full_folders),
     Measure("imports of a command by other work", commands.imports_of_commands),
     Measure("takers of a whole command's options", commands.takers, 0, WIDE),
-    Measure("options declared twice with the same help", commands.declared_twice, 4),
-    Measure("the same, benchmarks included", commands.declared_twice, 5, WIDE),
+    Measure("options declared twice with the same help", commands.declared_twice),
+    Measure("the same, benchmarks included", commands.declared_twice, 0, WIDE),
     Measure("dataclasses that declare width", lambda house: commands.homes_of_field(house, "width"), 2),
     Measure("private names used across packages", privacy.private_uses_across_packages, 0, WIDE),
     Measure("private names used across modules", privacy.private_uses, 0, WIDE),
@@ -53,10 +55,10 @@ def table(root: Path) -> str:
     lines += [
         ("options declared", str(len(declared)), ""),
         ("options by name", str(len({one.option for one in declared})), ""),
-        ("statements without docstrings", f"{code:,}", ""),
+        ("statements without docstrings", f"{code:,}", f"{MOST_STATEMENTS:,}"),
         ("statements with docstrings", f"{with_docstrings:,}", ""),
         ("public classes and functions with a docstring", f"{described:,}", ""),
     ]
     wide = max(len(name) for name, _, _ in lines)
     lines = [("measure", "value", "limit"), *lines]
-    return "\n".join(f"{name:<{wide}} | {value:>6} | {limit:>5}" for name, value, limit in lines)
+    return "\n".join(f"{name:<{wide}} | {value:>6} | {limit:>6}" for name, value, limit in lines)

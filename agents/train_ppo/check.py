@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from agents.sb3.checks import check_ppo
 from agents.train_ppo.options import TrainPPO
 from bracket_env import InputError
@@ -30,17 +32,15 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
     if config.batch_size == 1 and config.normalize_advantage:
         raise InputError("--batch-size 1 cannot normalise advantages: use 2 or more, or --no-normalize-advantage")
 
-    task = CloseTask(
-        config.setting,
-        pairs=config.pairs,
-        split="train",
-        on_mistake=config.on_mistake,
-        reward=config.reward,
-        penalty=config.penalty,
-        max_answer=config.max_answer,
-    )
+    task = CloseTask(config.setting, **task_options(config))
     # An agent may read whole observations, and its model decodes freely.
     longest = task.observation_length
     language = task.sampler.language
     run = new_run("ppo", config, config.arch, task.setting, language, longest=longest, masked=config.mask)
     return run, task
+
+
+def task_options(config: TrainPPO) -> dict[str, Any]:
+    """What the task of a training is made with, and its environment, beside the setting."""
+    names = ("pairs", "on_mistake", "reward", "penalty", "max_answer")
+    return {"split": "train", **{name: getattr(config, name) for name in names}}

@@ -16,7 +16,7 @@ from agents.sb3 import checkpoint
 from agents.sb3.features import EncoderFeatures, take_policy
 from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
-from agents.train_ppo.check import check
+from agents.train_ppo.check import check, task_options
 from agents.train_ppo.monitor import KEPT, Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
@@ -110,17 +110,7 @@ def build(config: TrainPPO, run: RunConfig, device: torch.device, shape: Shape |
     Args:
         shape: puts another reward around the environment; the returns that are reported stay those inside.
     """
-    env = CloseVectorEnv(
-        config.n_envs,
-        config.setting,
-        pairs=config.pairs,
-        split="train",
-        on_mistake=config.on_mistake,
-        reward=config.reward,
-        penalty=config.penalty,
-        max_answer=config.max_answer,
-        autoreset_mode="SameStep",
-    )
+    env = CloseVectorEnv(config.n_envs, config.setting, **task_options(config), autoreset_mode="SameStep")
     adapter = VectorEnvAdapter(
         shape(env) if shape else env, keyed_seeds(config.seed, "agents/train_ppo", config.n_envs)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from typing import Any, TypeVar
 
 from bracket_env import BracketLanguage, InputError, Setting
@@ -116,13 +116,15 @@ def merged(
         whole, another: what the errors call it, and what it must not become.
 
     Raises:
-        InputError: it was begun with other options than the command has, or one was typed that may not change.
+        InputError: it was begun with an option that the command does not have, or one was typed that may not change.
     """
     names = [field.name for field in fields(options)]
-    saved = current_names(type(options), saved)
+    # An option that came later was at its default before it came.
+    defaults = {field.name: field.default for field in fields(options) if field.default is not MISSING}
+    saved = {**defaults, **current_names(type(options), saved)}
     odd = sorted(set(names) ^ set(saved))
     if odd:
-        raise InputError(f"{whole} was made by another version: option {odd[0]} is not in both")
+        raise InputError(f"{whole} was made by another version: it has the option {odd[0]}, which is unknown here")
     kept = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
     typed = {name: getattr(options, name) for name in names if is_given(options, name)}
     for name, value in typed.items():

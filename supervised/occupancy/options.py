@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
+from supervised.occupancy.meters.options import MeterOptions
 from supervised.options.groups import Machine
 
 PROG = "python -m supervised.occupancy"
 
 
 @dataclass(frozen=True)
-class Occupancy(Machine, EncoderOptions):
+class Occupancy(Machine, EncoderOptions, MeterOptions):
     """Learn from a few labels, and from a sentence, when somebody is at home.
 
     The first two thirds of the days are learned from, the rest is the test. Prints accuracy, balanced accuracy, F1 of
@@ -25,12 +26,6 @@ class Occupancy(Machine, EncoderOptions):
 
     csv: str | None = None
     """A file with a time column, power columns in watts, perhaps a 0/1 occupancy column; else homes are simulated."""
-    time_column: str | None = None
-    """Name of the time column (found by itself)."""
-    power_columns: tuple[str, ...] | None = None
-    """Names of the power columns, which are summed (found by themselves)."""
-    occupancy_column: str | None = None
-    """Name of the label column, 1 for somebody at home (found by itself)."""
     homes: int = 3
     """Simulated homes, of the test split; figures are their means."""
     days: int = 365

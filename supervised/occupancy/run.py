@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,16 @@ from ncl_reward.rules.rule import StatedRule
 from supervised.learning.devices import choose_device
 from supervised.occupancy.answers import MEASURES, Answer, answers, one_kind, rows
 from supervised.occupancy.fitting import Fit
-from supervised.occupancy.homes.csv_reader import Columns, read_csv, write_predictions
+from supervised.occupancy.homes.csv_reader import write_predictions
 from supervised.occupancy.homes.record import UNKNOWN, PowerRecord, check_minutes
 from supervised.occupancy.homes.simulator import homes_of, simulate
 from supervised.occupancy.labelled_home import LabelledHome, label_home
 from supervised.occupancy.labeller import ENCODERS
+from supervised.occupancy.meters.options import MeterOptions
+from supervised.occupancy.meters.read import read_meter
 from supervised.occupancy.options import Occupancy
 from supervised.occupancy.plot import plot_week
-from supervised.options.ranges import check_output, refuse_idle, require_whole
+from supervised.options.ranges import check_output, flag, refuse_idle, require_whole
 
 _RANGES = (
     ("labels", 0, 10**7), ("homes", 1, 1000), ("days", 3, 3660), ("steps", 1, 10**6), ("threads", 1, 1024),
@@ -75,9 +78,9 @@ def _check(config: Occupancy) -> None:
     check_minutes(config.minutes)
     if config.arch not in ENCODERS:
         raise InputError(f"--arch must be one of {', '.join(ENCODERS)}, not {quote(config.arch)}")
-    for name in ("time_column", "power_columns", "occupancy_column"):
-        if getattr(config, name) is not None and config.csv is None:
-            raise InputError(f"--{name.replace('_', '-')} goes with --csv")
+    for field in fields(MeterOptions):
+        if getattr(config, field.name) is not None and config.csv is None:
+            raise InputError(f"{flag(field.name)} goes with --csv")
     real = f"is about simulated homes, and --csv {config.csv} is a real one"
     refuse_idle(config, ("homes", "days"), unless=config.csv is None, why=real)
     refuse_idle(config, ("ncl_encoder",), unless=config.instruction is not None, why="goes with --instruction")
@@ -89,8 +92,7 @@ def _homes(config: Occupancy, console: Console) -> list[PowerRecord]:
     if config.csv is None:
         numbers = homes_of(config.seed, "test", config.homes)
         return [simulate(config.seed, number, config.days, config.minutes) for number in numbers]
-    columns = Columns(config.time_column, config.power_columns, config.occupancy_column)
-    found = read_csv(config.csv, config.minutes, columns)
+    found = read_meter(config.csv, config.minutes, config)
     for line in found.lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if config.labels and not (found.record.present != UNKNOWN).any():

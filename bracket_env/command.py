@@ -16,11 +16,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 import tyro
 
 from bracket_env.errors import InputError
+from bracket_env.repeated import option_names, refuse_repeated
 
 Config = TypeVar("Config")
 
@@ -59,6 +60,7 @@ def run(
 def run_script(main: Callable[..., object]) -> int:
     """A short script's ``main(option: int = 3)`` on the command line: :func:`run` for what needs no configuration."""
     try:
+        refuse_repeated(main, sys.argv[1:])
         tyro.cli(main)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,9 +75,11 @@ def parse(config_class: type[Config], argv: Sequence[str], prog: str, **options:
         options: of ``tyro.cli``, such as ``default``, a configuration whose values stand in for what is not typed.
 
     Raises:
-        InputError: an unknown option or a value of the wrong type, in one line.
+        InputError: an unknown option, a value of the wrong type, or an option that is given twice, in one line.
         SystemExit: ``--help`` was asked for and printed.
     """
+    if "--help" not in argv and "-h" not in argv:
+        refuse_repeated(config_class, argv)
     shown = io.StringIO()
     try:
         with contextlib.redirect_stderr(shown):
@@ -117,13 +121,7 @@ def current_names(config_class: type[Any], options: Mapping[str, Any]) -> dict[s
     An option that was renamed keeps its old name as an alias, ``Annotated[T, tyro.conf.arg(aliases=["--old-name"])]``,
     on the command line and in what older versions wrote.
     """
-    hints = get_type_hints(config_class, include_extras=True)
-    today = {
-        alias.removeprefix("--").replace("-", "_"): name
-        for name, hint in hints.items()
-        for note in getattr(hint, "__metadata__", ())
-        for alias in getattr(note, "aliases", None) or ()
-    }
+    today = option_names(config_class)
     return {today.get(name, name): value for name, value in options.items()}
 
 

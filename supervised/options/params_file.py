@@ -31,7 +31,9 @@ def read_params(path: str, config_class: type[Config], prog: str) -> Config:
             value of the wrong type; the message names the file and the option.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_each_once)
+    except KeyError as error:
+        raise InputError(f"{path}: option {error.args[0]} stands there twice: leave one out") from None
     except OSError as error:
         raise InputError(f"cannot read --params {path}: {error.strerror}") from None
     except ValueError as error:
@@ -41,7 +43,11 @@ def read_params(path: str, config_class: type[Config], prog: str) -> Config:
     defaults: dict[str, Any] = {field.name: field.default for field in fields(config_class)}  # type: ignore[arg-type]
     argv: list[str] = []
     hints = get_type_hints(config_class, include_extras=True)
-    for name, value in current_names(config_class, content).items():
+    today = current_names(config_class, content)
+    if len(today) < len(content):
+        old = next(name for name in content if name not in today)
+        raise InputError(f"{path}: option {old} stands there under its new name too: leave one out")
+    for name, value in today.items():
         if name not in defaults:
             raise InputError(f"{path}: {quote(name)} is no option of {prog}")
         if name in _NOT_FROM_A_FILE:
@@ -55,6 +61,15 @@ def read_params(path: str, config_class: type[Config], prog: str) -> Config:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return replace(config, params=path)  # type: ignore[type-var]
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises KeyError with a name that stands there twice, of which Python would take the last."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise KeyError(next(name for name in content if names.count(name) > 1))
+    return content
 
 
 @contextmanager

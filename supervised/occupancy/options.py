@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import tyro
+
 from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
 from supervised.occupancy.meters.options import MeterOptions
 from supervised.options.groups import Machine
@@ -37,8 +39,9 @@ class Occupancy(Machine, EncoderOptions, MeterOptions):
     """Labelled slots or days, drawn from the days that are learned from."""
     label_kind: Literal["slots", "days"] = "slots"
     """Whether single slots or whole days are labelled."""
-    instruction: str | None = None
-    """Train a second network with a sentence: "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"."""
+    instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Train a second network with a sentence: "4時間以上、電力が少ないまま一定だったら不在の可能性が高い". May be given
+    several times."""
     ncl_encoder: EncoderName = DEFAULT_ENCODER
 
     arch: Literal["gru", "transformer"] = "gru"

@@ -51,9 +51,8 @@ def train(config: Occupancy, console: Console | None = None) -> list[dict[str, A
     torch.set_num_threads(config.threads)
     device = str(choose_device(config.device))
     stated = None
-    if config.instruction is not None:
-        stated = state_rules([config.instruction], make_encoder(config.ncl_encoder), BracketLanguage(), POWER_RULES)
-        console.print(_understood(stated), highlight=False, markup=False, soft_wrap=True)
+    if config.instruction:
+        stated = _stated(config.instruction, config.ncl_encoder, console)
     problems = [label_home(record, config.labels, config.label_kind, config.seed) for record in _homes(config, console)]
     for warning in filter(None, map(one_kind, problems)):
         console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
@@ -83,7 +82,7 @@ def _check(config: Occupancy) -> None:
             raise InputError(f"{flag(field.name)} goes with --csv")
     real = f"is about simulated homes, and --csv {config.csv} is a real one"
     refuse_idle(config, ("homes", "days"), unless=config.csv is None, why=real)
-    refuse_idle(config, ("ncl_encoder",), unless=config.instruction is not None, why="goes with --instruction")
+    refuse_idle(config, ("ncl_encoder",), unless=bool(config.instruction), why="goes with --instruction")
     for name in ("json", "plot", "predict_out"):
         check_output(name, getattr(config, name))
 
@@ -100,11 +99,19 @@ def _homes(config: Occupancy, console: Console) -> list[PowerRecord]:
     return [found.record]
 
 
-def _understood(stated: Sequence[StatedRule[PowerRule]]) -> str:
-    if not stated:
-        return "warning: the sentence states no rule about household power, so it changes nothing"
+def _stated(instructions: Sequence[str], encoder: str, console: Console) -> list[StatedRule[PowerRule]]:
+    """The rules of the sentences together; what was understood is printed, and which sentences say nothing."""
+    made = make_encoder(encoder)
+    stated = state_rules(instructions, made, BracketLanguage(), POWER_RULES)
     parts = [f"{r.rule.name} {r.weight:.2f}" + (f" ({r.slots.hours:g} h)" if r.slots.hours else "") for r in stated]
-    return f"understood: {', '.join(parts)}"
+    lines = [f"understood: {', '.join(parts)}"] if parts else []
+    for text in instructions:
+        if not state_rules([text], made, BracketLanguage(), POWER_RULES):
+            which = f"the sentence {quote(text)}" if len(instructions) > 1 else "the sentence"
+            lines.append(f"warning: {which} states no rule about household power, so it changes nothing")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return stated
 
 
 def _table(table: Sequence[dict[str, Any]], config: Occupancy, problems: Sequence[LabelledHome]) -> Table:

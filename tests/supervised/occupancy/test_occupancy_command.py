@@ -38,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_simulated_homes_with_a_sentence(tmp_path: Path) -> None:
     out, image, predictions = (tmp_path / name for name in ("rows.json", "week.png", "predicted.csv"))
-    rows, shown = run(instruction=SENTENCE, json=str(out), plot=str(image), predict_out=str(predictions))
+    rows, shown = run(instruction=(SENTENCE,), json=str(out), plot=str(image), predict_out=str(predictions))
     assert json.loads(out.read_text("utf-8")) == {"rows": rows}
     assert set(rows[0]) == {"model", "instruction", "hours", "accuracy", "balanced_accuracy", "absent_f1", "mcc"}
     kinds = {(row["model"], row["instruction"], row["hours"]) for row in rows}
@@ -63,10 +63,21 @@ def test_simulated_homes_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_sentence_about_something_else_is_said_to_change_nothing() -> None:
-    rows, shown = run(instruction="The museum is open on Tuesdays.")
+    rows, shown = run(instruction=("The museum is open on Tuesdays.",))
     assert "states no rule about household power" in shown
     scores = {(row["instruction"], row["hours"]): row["balanced_accuracy"] for row in rows if row["model"] == "gru"}
     assert scores[False, "all"] == scores[True, "all"]
+
+
+def test_two_sentences_count_both() -> None:
+    """As a sentence that says the two things at once; and of several the one that says nothing is named."""
+    night = "夜は電力が低く一定でも何も分からない"
+    _, shown = run(instruction=(SENTENCE, night, "The museum is open on Tuesdays."), homes=1)
+    [understood] = [line for line in shown.splitlines() if line.startswith("understood:")]
+    assert "low_constant_absent" in understood
+    assert "night_uninformative" in understood
+    [warning] = [line for line in shown.splitlines() if line.startswith("warning: the sentence")]
+    assert "'The museum is open on Tuesdays.' states no rule" in warning
 
 
 def test_a_file_with_labelled_days(home: str) -> None:
@@ -80,7 +91,7 @@ def test_a_file_without_labels_is_predicted_by_the_sentence_alone(home: str, tmp
     bare, out = tmp_path / "bare.csv", tmp_path / "predicted.csv"
     with open(home, encoding="utf-8", newline="") as file:
         bare.write_text("".join(",".join(row[:2]) + "\n" for row in csv.reader(file)), "utf-8")
-    rows, shown = run(csv=str(bare), labels=0, instruction=SENTENCE, predict_out=str(out))
+    rows, shown = run(csv=str(bare), labels=0, instruction=(SENTENCE,), predict_out=str(out))
     assert rows == []
     assert "nothing to score" in shown
     lines = out.read_text("utf-8").splitlines()
@@ -95,12 +106,12 @@ def test_a_file_without_labels_is_predicted_by_the_sentence_alone(home: str, tmp
     [
         ({"labels": -1}, "--labels must be a whole number from 0"),
         ({"labels": 0}, "--labels 0 needs an --instruction that states a rule"),
-        ({"labels": 0, "instruction": "Tomorrow it will rain."}, "--labels 0 needs an --instruction"),
+        ({"labels": 0, "instruction": ("Tomorrow it will rain.",)}, "--labels 0 needs an --instruction"),
         ({"labels": 10_000}, "--labels 10000 asks for more slots"),
         ({"homes": 0}, "--homes must be"),
         ({"days": 2}, "--days must be"),
         ({"minutes": 7}, "not 7"),
-        ({"instruction": "  "}, "the sentence is empty"),
+        ({"instruction": ("  ",)}, "the sentence is empty"),
         ({"power_columns": ("a",)}, "--power-columns goes with --csv"),
         ({"csv": "nowhere.csv"}, "cannot read nowhere.csv"),
         ({"json": "nowhere/rows.json"}, "cannot write --json nowhere/rows.json: it is a folder, or in one that"),

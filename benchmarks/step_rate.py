@@ -229,9 +229,9 @@ def main(config: StepRate) -> None:
         results.append({"name": name, "num_envs": n, "steps_per_s": rate})
         cartpole, copy = rate / best["gymnasium_cartpole_vector"], rate / best["memory_copy"]
         table.add_row(name, str(n), f"{rate:,.0f}", f"{cartpole:.2f}", f"{copy:.4f}")
-    Console().print(table)
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": results}, indent=2) + "\n")
+    Console().print(table)
 
 
 if __name__ == "__main__":

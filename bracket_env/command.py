@@ -10,6 +10,7 @@ command import the heavy libraries inside ``main`` so that ``--help`` answers at
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import re
@@ -27,6 +28,8 @@ Config = TypeVar("Config")
 
 _TYPED = "_typed"
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
+_LEGIBLE = "bracketgym.legible"
+_ASCII = dict(zip("–—−…×·•█▓▒░╭╮╰╯│─━╸", "---.x.*##=-++++|---", strict=True))
 _BOX_LINE = re.compile(r"^│ ?(.*?) *│$")
 
 
@@ -41,6 +44,7 @@ def run(
         prog: how the command is written, such as ``python -m agents.train_ppo``.
         argv: arguments, default ``sys.argv[1:]``.
     """
+    never_fail_to_print()
     try:
         main(configuration(config_class, sys.argv[1:] if argv is None else argv, prog))
     except InputError as error:
@@ -59,6 +63,7 @@ def run(
 
 def run_script(main: Callable[..., object]) -> int:
     """A short script's ``main(option: int = 3)`` on the command line: :func:`run` for what needs no configuration."""
+    never_fail_to_print()
     try:
         refuse_repeated(main, sys.argv[1:])
         tyro.cli(main)
@@ -66,6 +71,24 @@ def run_script(main: Callable[..., object]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def never_fail_to_print() -> None:
+    """From here on, what the encoding of standard output or error does not have is printed in other characters.
+
+    Windows in Japan gives pipes cp932, which has no en dash. A table that took hours is shown all the same:
+    dashes and lines as those of ASCII, brackets that are missing as their code, such as ``\\u3010``.
+    """
+    codecs.register_error(_LEGIBLE, _legible)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_LEGIBLE)
+
+
+def _legible(error: UnicodeError) -> tuple[str | bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or c.encode("ascii", "backslashreplace").decode() for c in missing), error.end
 
 
 def parse(config_class: type[Config], argv: Sequence[str], prog: str, **options: Any) -> Config:

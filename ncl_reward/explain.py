@@ -48,6 +48,10 @@ def main(config: Explain) -> None:
     sentences = [parse_sentence(text, language) for text in config.sentences or ("",)]
     encoder = make_encoder(config.ncl_encoder)
     grounded = ground(sentences, encoder, language)
+    if config.json is not None:
+        found = [_as_json(s, entries, encoder) for s, entries in zip(sentences, grounded, strict=True)]
+        whole = found[0] if len(found) == 1 else {"sentences": found}
+        write_json(config.json, whole)
     console = Console()
     for sentence, entries in zip(sentences, grounded, strict=True):
         _show(console, sentence, entries, encoder)
@@ -58,10 +62,6 @@ def main(config: Explain) -> None:
             markup=False,
             highlight=False,
         )
-    if config.json is not None:
-        found = [_as_json(s, entries, encoder) for s, entries in zip(sentences, grounded, strict=True)]
-        whole = found[0] if len(found) == 1 else {"sentences": found}
-        write_json(config.json, whole)
 
 
 def _show(console: Any, sentence: Sentence, entries: Sequence[Grounded], encoder: SentenceEncoder) -> None:

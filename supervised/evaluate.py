@@ -87,6 +87,10 @@ def main(config: Evaluate) -> None:
         solvers[name] = load(folder.path, device=device, instruction=config.instruction)
     scores = evaluate_solvers(solvers, cases, language, setting, pairs)
 
+    if config.json is not None:
+        write_json(config.json, scores, len(cases), config.cases or setting.id)
+    if config.csv is not None:
+        write_csv(config.csv, scores)
     console = Console()
     console.print(score_table(scores, source))
     print_structure_note(folders, console)
@@ -95,10 +99,6 @@ def main(config: Evaluate) -> None:
     if config.heat_map:
         for entry in scores[: len(solvers)]:
             console.print(depth_length_heat_map(entry, cases, language))
-    if config.json is not None:
-        write_json(config.json, scores, len(cases), config.cases or setting.id)
-    if config.csv is not None:
-        write_csv(config.csv, scores)
 
 
 def _check_ordinary(sentence: str) -> None:

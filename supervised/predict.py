@@ -65,10 +65,10 @@ def main(config: Predict) -> None:
             _show_attention(solver, prefix)
     elif prefixes:
         answers = solver.complete(prefixes)
-        print("\n".join(answers))
         if config.json is not None:
             rows = [{"prefix": prefix, "completion": answer} for prefix, answer in zip(prefixes, answers, strict=True)]
             write_json(config.json, rows)
+        print("\n".join(answers))
     else:
         _prompt(solver, config.samples)
 

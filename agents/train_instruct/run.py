@@ -107,9 +107,9 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
         raise KeyboardInterrupt
     policy = load_policy(folder, device=config.device)
     scores = evaluate(policy, config.ncl_encoder, config.eval_cases)
-    console.print(table(scores, f"{run.setting}, test split; trained with seed {config.seed}"))
     if config.json is not None:
         write_text(config.json, json.dumps(scores, indent=2) + "\n")
+    console.print(table(scores, f"{run.setting}, test split; trained with seed {config.seed}"))
     return folder
 
 

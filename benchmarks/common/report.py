@@ -125,10 +125,10 @@ def publish(config: JsonOption, found: dict[str, Any], *views: RenderableType, c
         console: standard output by default.
     """
     console = console or Console()
-    for view in views:
-        console.print(view, highlight=False)
     if config.json is not None:
         write_json(config.json, found)
+    for view in views:
+        console.print(view, highlight=False)
 
 
 def task_name(row: dict[str, Any]) -> str:

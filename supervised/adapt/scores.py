@@ -31,7 +31,7 @@ def score_adapters(config: Adapt, console: Console) -> None:
     base = RunFolder.open(config.base, root=config.runs_dir)
     folders = {_name(i, path): path for i, path in enumerate(_folders(config))}
     model = with_adapters(base, folders).to(choose_device(config.device))
-    found = []
+    found, views = [], []
     for name, folder in folders.items():
         owner = read_base(folder)
         setting = get_setting(owner.setting)
@@ -39,14 +39,16 @@ def score_adapters(config: Adapt, console: Console) -> None:
         cases = setting.evaluation_cases("test", config.eval_cases, pairs=pairs)
         tokenizer = answering(model, name, folder)
         found.append(score(ModelSolver(model, tokenizer), cases, tokenizer.language, name=_shown(folder)))
-        console.print(score_table(found[-1:], f"{setting.id} with {' '.join(owner.pairs)}, test split"))
+        views.append(score_table(found[-1:], f"{setting.id} with {' '.join(owner.pairs)}, test split"))
     cases, setting_id = evaluation_cases(base.config, "test", config.eval_cases), base.config.setting
     with adapters_off(model):
         solver = ModelSolver(model, BracketTokenizer(base.config.language), masked=base.config.masked)
         found.append(score(solver, cases, base.config.language, name=f"{base.name} (adapters off)"))
-    console.print(score_table(found[-1:], f"{setting_id}, test split"))
+    views.append(score_table(found[-1:], f"{setting_id}, test split"))
     if config.json is not None:
         write_json(config.json, found, len(cases), setting_id)
+    for view in views:
+        console.print(view)
 
 
 def _folders(config: Adapt) -> list[Path]:

@@ -138,14 +138,11 @@ def measured(
     return rows, cases
 
 
-def show(before: Row, after: Row, setting: Setting, n: int, console: Console) -> list[str]:
+def show(before: Row, after: Row, setting: Setting, n: int, console: Console) -> None:
     """Print what the two models answer right, how large and how fast they are, and what the columns mean.
 
     Args:
         n: how many test cases they answered.
-
-    Returns:
-        The warnings, which are printed too.
     """
     rows = [before, after]
     longest = {"longest": [percent(row.longest) for row in rows]}
@@ -153,10 +150,8 @@ def show(before: Row, after: Row, setting: Setting, n: int, console: Console) ->
     print_line(console, f"longest: exact match on the {n:,} longest of {LONGEST_OF * n:,} cases of the test split")
     console.print(size_columns(rows))
     print_line(console, f"kB: of {WEIGHTS}; ms: one prefix alone; prefixes/s: in batches of {_BATCH}; on the CPU")
-    warnings = slowdowns(before, after)
-    for sentence in warnings:
+    for sentence in slowdowns(before, after):
         print_line(console, f"warning: {sentence}")
-    return warnings
 
 
 def size_columns(rows: Sequence[Row]) -> Table:

@@ -19,7 +19,7 @@ from bracket_env.random_streams import key
 from supervised.compress.check import Plan, check
 from supervised.compress.distillation import AnsweredBatches, Distillation
 from supervised.compress.fine_tuning import train_further
-from supervised.compress.measure import Candidate, measured, show, sparsity
+from supervised.compress.measure import Candidate, measured, show, slowdowns, sparsity
 from supervised.compress.onnx.check import compare
 from supervised.compress.onnx.export import export
 from supervised.compress.options import Compress
@@ -228,10 +228,11 @@ class _Compression:
             write_evaluation_result(folder.path / "evaluation_result.txt", cases, after.scores.answers)
 
         folder = RunFolder.create(name, self.run, command, root=config.runs_dir, replace=config.force, fill=fill)
-        warnings = show(before, after, plan.setting, config.eval_cases, self.console)
+        warnings = slowdowns(before, after)
         if config.json is not None:
             rows = {"setting": plan.setting.id, "rows": [before.to_json(), after.to_json()], "warnings": warnings}
             write_json(config.json, rows)
+        show(before, after, plan.setting, config.eval_cases, self.console)
         return folder
 
     def _note(self, step: str, log: Sequence[dict[str, float]], **figures: Any) -> None:

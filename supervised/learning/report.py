@@ -73,12 +73,12 @@ def report_scores(
     solver = load(folder.path, device=outcome.device)
     scores = evaluate_solvers({folder.name: solver}, test, run.language, setting, pairs)
     write_evaluation_result(folder.path / "evaluation_result.txt", test, scores[0].answers)
+    if json is not None:
+        write_json(json, scores, len(test), setting.id)
     blank = ["-"] * (len(scores) - 1)
     extra = {"steps": [f"{outcome.steps:,}", *blank], "seconds": [f"{outcome.seconds:.0f}", *blank]}
     console.print(score_table(scores, f"{setting.id}, test split; trained with seed {seed}", extra=extra))
     print_structure_note([folder], console)
-    if json is not None:
-        write_json(json, scores, len(test), setting.id)
 
 
 def report_old_task(folder: RunFolder, old: RunFolder, cases: int, console: Console) -> None:

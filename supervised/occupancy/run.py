@@ -63,11 +63,11 @@ def train(config: Occupancy, console: Console | None = None) -> list[dict[str, A
     found = [answers(problem, fit, stated) for problem in shown]
     scored = [(p, a) for p, a in zip(problems, found, strict=True) if (p.truth != UNKNOWN).any()]
     table = rows([p for p, _ in scored], [a for _, a in scored])
+    _write(config, problems, found, table)
     if table:
         console.print(_table(table, config, problems))
     else:
         console.print("no label after the days that are learned from: nothing to score", highlight=False)
-    _write(config, problems, found, table)
     return table
 
 

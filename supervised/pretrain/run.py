@@ -161,6 +161,10 @@ class PretrainingLesson(Lesson):
     def finish(self, folder: RunFolder, outcome: Outcome, console: Console) -> None:
         config, test = self.config, self._words("test")
         figures = self._figures(load_best(folder, device=outcome.device), test, "test")
+        if config.json is not None:
+            shown = {"objective": config.objective, "setting": self.run.setting, "words": len(test.length), **figures}
+            shown |= {"steps": outcome.steps, "seconds": round(outcome.seconds, 3)}
+            write_text(config.json, json.dumps(shown, indent=2) + "\n")
         where = "" if config.runs_dir == "runs" else f" --runs-dir {config.runs_dir}"
         for line in (
             f"{len(test.length)} words of the test split: closers {figures['closers']:.2%}   "
@@ -168,7 +172,3 @@ class PretrainingLesson(Lesson):
             f"start from it: python -m supervised.train --arch {config.arch} --init-from {folder.name}{where}",
         ):
             print_line(console, line)
-        if config.json is not None:
-            shown = {"objective": config.objective, "setting": self.run.setting, "words": len(test.length), **figures}
-            shown |= {"steps": outcome.steps, "seconds": round(outcome.seconds, 3)}
-            write_text(config.json, json.dumps(shown, indent=2) + "\n")

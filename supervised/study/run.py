@@ -151,12 +151,12 @@ class _StudyRun:
         if best is None:
             raise InputError(f"no trial of study {self.folder.name} has finished yet")
         metadata = json.loads((self.folder / METADATA).read_text(encoding="utf-8"))
+        self._write_json(best)
         self._print(f"best {objective_names(self.problem)[0]}: {best.value!r} (trial {best.number})")
         self._print(f"best_loss: {metadata['best_loss']!r}")
         self._print(f"parameters: {params_text(best.params)}")
         self._print(f"options: {self.folder / PARAMS}")
         self._print(f"model: {self.folder / MODEL}")
-        self._write_json(best)
 
     def work(self) -> None:
         """Run trials, then report."""
@@ -182,7 +182,7 @@ class _StudyRun:
             self._print("no trial has finished, so there is no best one")
             return
         self._report()
-        self._write_json(best, test=self._test())
+        self._test(best)
 
     def _print(self, text: str) -> None:
         print_line(self.console, text)
@@ -190,18 +190,20 @@ class _StudyRun:
     def _report(self) -> None:
         """The best trials, what mattered, and the pictures."""
         study, names = self.study, objective_names(self.problem)
-        self.console.print(best_table(study, self.problem))
-        if len(names) == 2:
-            self.console.print(pareto_table(study, self.problem))
-            plot_pareto(self.folder / "pareto.png", study, names)
         plot_history(self.folder / "history.png", study, names[0])
         plot_slices(self.folder / "slices.png", study, names[0])
         importances = _importances(study)
         if importances:
-            self.console.print(importance_table(importances))
             plot_importances(self.folder / "importances.png", importances)
+        if len(names) == 2:
+            plot_pareto(self.folder / "pareto.png", study, names)
+        self.console.print(best_table(study, self.problem))
+        if len(names) == 2:
+            self.console.print(pareto_table(study, self.problem))
+        if importances:
+            self.console.print(importance_table(importances))
 
-    def _test(self) -> dict[str, Any]:
+    def _test(self, found: BestTrial) -> None:
         """The one look at test cases: the best model, and the default one if it was another."""
         options, best = self.problem.options, RunFolder.open(self.folder / MODEL)
         runs = {"best": best}
@@ -215,14 +217,14 @@ class _StudyRun:
         device = choose_device(options.device)
         solvers = {name: load_run(run.path, device=device) for name, run in runs.items()}
         scores = evaluate_solvers(solvers, cases, best.config.language, setting, pairs)
-        self.console.print(score_table(scores, f"{setting.id}, test split"))
-        if default is not None:
-            self._print(gain_line(scores[0], scores[1], [case.completion for case in cases]))
         write_evaluation_result(best.path / "evaluation_result.txt", cases, scores[0].answers)
         metrics = best.metrics()
         x = "step" if "step" in metrics[0] else "timesteps"
         plot_training(best.path / "training_history.png", metrics, x=x, title=self.folder.name)
-        return scores_json(scores, len(cases), setting.id)
+        self._write_json(found, test=scores_json(scores, len(cases), setting.id))
+        self.console.print(score_table(scores, f"{setting.id}, test split"))
+        if default is not None:
+            self._print(gain_line(scores[0], scores[1], [case.completion for case in cases]))
 
     def _write_json(self, best: BestTrial, **more: Any) -> None:
         options = self.problem.options

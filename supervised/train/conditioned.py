@@ -228,12 +228,12 @@ class ConditionedLesson(Lesson):
             scores[name] = Estimate.of(right, len(cases))
             if name == "unseen paraphrases":
                 write_evaluation_result(folder.path / "evaluation_result.txt", cases, answers)
-        console.print(
-            scores_table(scores, f"{folder.name}: prefixes of the test split; trained with seed {self.config.seed}")
-        )
         if self.config.json is not None:
             rows = [{"sentences": name, "exact": vars(exact)} for name, exact in scores.items()]
             write_text(self.config.json, json.dumps({"setting": INSTRUCT.id, "rows": rows}, indent=2) + "\n")
+        console.print(
+            scores_table(scores, f"{folder.name}: prefixes of the test split; trained with seed {self.config.seed}")
+        )
 
 
 def scores_table(scores: dict[str, Estimate], title: str) -> Table:

@@ -41,18 +41,20 @@ class Result:
         return line.removeprefix("error: ")
 
 
-def typed(module: str, arguments: Sequence[str], folder: Path, stdin: bytes = b"") -> Result:
-    """``python -W error -m MODULE ARGUMENTS`` in ``folder``."""
+def typed(
+    module: str, arguments: Sequence[str], folder: Path, stdin: bytes = b"", *, encoding: str = "utf-8"
+) -> Result:
+    """``python -W error -m MODULE ARGUMENTS`` in ``folder``, through pipes of this encoding."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", module, *arguments],
         cwd=folder,
-        env={**os.environ, **WIDE, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **WIDE, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)},
         input=stdin,
         capture_output=True,
         timeout=300,
         check=False,
     )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Result(done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding))
 
 
 CONTEXT = multiprocessing.get_context("forkserver")

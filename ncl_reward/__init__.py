@@ -10,6 +10,7 @@ need torch. To shape a reward:
     env = NCLReward(gymnasium.make("bracket/Close-v0"), potential, gamma=0.9)
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from bracket_env import __version__
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from ncl_reward.rules.bracket_rules import BRACKET_RULES
     from ncl_reward.rules.power_rules import POWER_RULES
     from ncl_reward.rules.rule import Rule, Slots, StatedRule
+
+# Read when torch is loaded. OpenMP's threads spin while they wait for each other, so beside one other busy process two
+# torch threads are some fifty times slower than one (benchmarks/busy_neighbour.py); asleep they lose nothing.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
     "BRACKET_RULES",

@@ -1,11 +1,14 @@
 """``python -m benchmarks.step_rate``: steps a second of the environments, beside what they compete with.
 
 Every row is measured in the same process on one core, in several rounds interleaved with the others; the best round
-counts, since whatever else the machine does only ever slows a round down.
+counts, since whatever else the machine does only ever slows a round down. A round lasts as long as it was given, what
+it does not count (``vector_step``: going back to the beginning) included.
 
 - ``scalar_step``: one environment, steps inside an episode; ``scalar_episodes``: the oracle, resets counted.
 - ``vector_step``: a step in which no episode ends; ``vector_oracle``, ``vector_random``: whole episodes, resets and
   the drawing of fresh cases counted.
+- ``vector_oracle_train``, ``vector_oracle_test``: the same on prefixes of one split, which are drawn until one belongs
+  to it. All other rows take every prefix (``split="all"``).
 - ``shaped_step``, ``shaped_oracle``: the same two with NCL in the reward ("nesting" and "stop when closed").
 - ``instruct_oracle``: whole episodes of ``bracket/Instruct-v0``, whose observations are 512 numbers more.
 - ``sampler``: fresh prefixes a second.
@@ -88,8 +91,8 @@ def scalar_rows(setting: str) -> dict[str, tuple[int, Measure]]:
     env.reset(seed=0)
 
     def inside(seconds: float) -> tuple[int, float]:
-        steps, taken = 0, 0.0
-        while taken < seconds:
+        steps, taken, end = 0, 0.0, time.perf_counter() + seconds
+        while not steps or time.perf_counter() < end:
             env.reset()
             began = time.perf_counter()
             for _ in range(4000):
@@ -110,8 +113,12 @@ def scalar_rows(setting: str) -> dict[str, tuple[int, Measure]]:
 
 def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     """Rows of the vector environment and the sampler."""
-    oracle = CloseVectorEnv(n, setting, split="all", autoreset_mode="SameStep")
-    oracle.reset(seed=0)
+    oracles = {
+        name: CloseVectorEnv(n, setting, split=split, autoreset_mode="SameStep")
+        for name, split in (("vector_oracle", "all"), ("vector_oracle_train", "train"), ("vector_oracle_test", "test"))
+    }
+    for env in oracles.values():
+        env.reset(seed=0)
     random = CloseVectorEnv(n, setting, split="all", autoreset_mode="SameStep")
     random.reset(seed=0)
     actions = np.random.default_rng(0).integers(0, random.single_action_space.n, (64, n))  # type: ignore[attr-defined]
@@ -124,21 +131,26 @@ def vector_rows(setting: str, n: int) -> dict[str, tuple[int, Measure]]:
     potential = Potential(tuple(rules), inside.task.n_pairs)
     shaped = VectorNCLReward(finishing, potential, 0.9)
     instructed = InstructVectorEnv(n, split="all", autoreset_mode="SameStep")
-    for env in (shaped, instructed):
-        env.reset(seed=0)
+    shaped.reset(seed=0)
+    instructed.reset(seed=0)
 
     sampler = get_setting(setting).sampler(split="all")
     streams = np.full(n, key(0, "benchmarks/step_rate"), dtype=np.uint64)
     indices = np.arange(n, dtype=np.uint64)
     return {
         "vector_step": (n, no_end(inside, inside)),
-        "vector_oracle": (n, repeated(lambda: oracle.step(oracle.right_actions()), n)),
+        **{name: (n, repeated(right_step(env), n)) for name, env in oracles.items()},
         "vector_random": (n, repeated(lambda: random.step(actions[next(turn) % 64]), n)),
         "shaped_step": (n, no_end(VectorNCLReward(shaped_inside, potential, 0.9), shaped_inside)),
         "shaped_oracle": (n, repeated(lambda: shaped.step(finishing.right_actions()), n)),
-        "instruct_oracle": (n, repeated(lambda: instructed.step(instructed.right_actions()), n)),
+        "instruct_oracle": (n, repeated(right_step(instructed), n)),
         "sampler": (n, repeated(lambda: sampler.batch(streams, indices + np.uint64(next(turn) * n)), n)),
     }
+
+
+def right_step(env: TaskVectorEnv) -> Callable[[], object]:
+    """A step of the oracle."""
+    return lambda: env.step(env.right_actions())
 
 
 def no_end(env: TaskVectorEnv | VectorNCLReward, native: TaskVectorEnv) -> Measure:
@@ -149,8 +161,8 @@ def no_end(env: TaskVectorEnv | VectorNCLReward, native: TaskVectorEnv) -> Measu
     closer = np.zeros(native.num_envs, dtype=np.int64)
 
     def measure(seconds: float) -> tuple[int, float]:
-        steps, taken = 0, 0.0
-        while taken < seconds:
+        steps, taken, end = 0, 0.0, time.perf_counter() + seconds
+        while not steps or time.perf_counter() < end:
             env.set_state(start)
             began = time.perf_counter()
             for _ in range(depth):

@@ -62,6 +62,20 @@ def save(folder: Path, packed: bytes) -> None:
     write_bytes(folder / FILE, packed)
 
 
+def progress(folder: Path) -> tuple[int, dict[str, Any]]:
+    """How far the checkpoint in ``folder`` is: environment steps, and the ``extra`` of :func:`pack`.
+
+    Raises:
+        InputError: no checkpoint, or a damaged one.
+    """
+    path = folder / FILE
+    state = checkpoint.read_state(path)
+    try:
+        return state["counters"]["num_timesteps"], dict(state["extra"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise checkpoint.unusable(path, error) from None
+
+
 def restore(folder: Path, model: OnPolicyAlgorithm) -> dict[str, Any]:
     """Put a freshly built model of the same configuration into the state of the checkpoint.
 

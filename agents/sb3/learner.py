@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,8 @@ from agents.sb3.features import initialise_heads
 from agents.sb3.options import PPOOptions
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env import InputError
+from supervised.learning.schedule import learning_rate
+from supervised.runs import Extension
 
 Algorithm = TypeVar("Algorithm", bound=OnPolicyAlgorithm)
 _SHARED = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")
@@ -34,20 +36,34 @@ def make_learner(
     device: torch.device,
     *,
     policy_options: Mapping[str, Any] | None = None,
+    extensions: Sequence[Extension] = (),
     **more: Any,
 ) -> Algorithm:
-    """A fresh PPO or MaskablePPO whose step size falls linearly to 0.
+    """A fresh PPO or MaskablePPO with the options' step size, one of each environment step.
 
     Args:
         policy: SB3's name of the policy class.
         features: what reads an observation, and its arguments.
         policy_options: further arguments of the policy.
+        extensions: of the run.
         more: further arguments of the algorithm.
     """
     extractor, arguments = features
     rate = options.learning_rate
     given: dict[str, Any] = {name: getattr(options, name) for name in _SHARED}
-    given["learning_rate"] = lambda progress_remaining: progress_remaining * rate
+    made: list[Algorithm] = []
+
+    def of_the_step(progress_remaining: float) -> float:
+        steps = made[0].num_timesteps if made else 0
+        total, kind = options.total_timesteps, options.lr_schedule
+        return learning_rate(steps, peak=rate, steps=total, warmup_steps=0, kind=kind, extensions=extensions)
+
+    if options.lr_schedule == "constant":
+        given["learning_rate"] = rate
+    elif extensions:
+        given["learning_rate"] = of_the_step
+    else:
+        given["learning_rate"] = lambda progress_remaining: progress_remaining * rate
     given["policy_kwargs"] = {
         "features_extractor_class": extractor,
         "features_extractor_kwargs": dict(arguments),
@@ -56,6 +72,7 @@ def make_learner(
         **(policy_options or {}),
     }
     model = algorithm(policy, env, device=device, **{**given, **more})
+    made.append(model)
     initialise_heads(model.policy)
     return model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from supervised.options.groups import Evaluation, Machine, RunName
 
@@ -20,6 +20,8 @@ class Masked:
 class PPOOptions(Machine, Evaluation, RunName):
     """Proximal policy optimisation (Schulman et al. 2017) on the native vector environments."""
 
+    length: ClassVar[str] = "total_timesteps"
+
     total_timesteps: int = 400_000
     """Environment steps to train for."""
     reward: Literal["dense", "sparse"] = "dense"
@@ -33,7 +35,9 @@ class PPOOptions(Machine, Evaluation, RunName):
     n_epochs: int = 3
     """Passes over each rollout."""
     learning_rate: float = 4e-3
-    """Adam's step size at the start; it falls linearly to 0."""
+    """Adam's step size at the start."""
+    lr_schedule: Literal["linear", "constant"] = "linear"
+    """linear: the step size falls to 0 over the total timesteps."""
     gamma: float = 0.9
     """Discount."""
     gae_lambda: float = 0.9

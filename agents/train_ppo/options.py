@@ -40,8 +40,6 @@ class TrainPPO(Masked, PPOOptions, Stopping, Architecture, SentenceOptions, Task
     ncl_base: float = 0.0
     """With --instruction: the potential of an answer without a violation; above 0, ending early stops looking good."""
     arch: Annotated[ArchitectureName, tyro.conf.arg(aliases=["--encoder"])] = "gru"
-    lr_schedule: Literal["linear", "constant"] = "linear"
-    """linear: the step size falls to 0 over the total timesteps."""
     clip_range: float = 0.2
     """How far the new policy's probability ratio may go before it is clipped."""
     clip_range_vf: float | None = None

@@ -28,12 +28,12 @@ from supervised.learning.devices import choose_device
 from supervised.learning.display import Display
 from supervised.learning.history import plot_history
 from supervised.learning.lesson import Outcome
-from supervised.learning.report import report_interruption, report_scores
+from supervised.learning.report import PICTURE, report_finished, report_interruption, report_scores, to_new_end
 from supervised.learning.stopping import Observer, Record
 from supervised.options.durations import format_duration
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
-from supervised.runs import ModelSolver, RunConfig, RunFolder, free_name, to_resume
+from supervised.runs import Extension, ModelSolver, RunConfig, RunFolder, free_name, to_resume
 from supervised.transfer.transplant import initialise_from, with_architecture
 
 
@@ -70,18 +70,22 @@ def train(
         config = with_architecture(config)
     with options_of(config.params):
         run, _ = check(config)
+    if folder is not None and _nothing_left(folder, config, console, report=report and observer is None):
+        return folder
     torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     rules = stated(config, run.language, folder)
     shape = shape or shaping(config, run.language, rules)
-    model = build(config, run, device, shape)
-    restored = None if folder is None else _restore(folder, model)
+    extensions = folder.config.extensions if folder is not None else ()
+    model = build(config, run, device, shape, extensions)
+    restored = None if folder is None else _restore(folder, model, command)
     if config.init_from is not None and restored is None:
         start_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
     if folder is None:
         name = free_name(f"ppo-{config.arch}", config.runs_dir) if config.name is None else config.name
         folder = RunFolder.create(name, run, command, root=config.runs_dir, fill=lambda made: keep(rules, made))
-    console.print(f"run {folder.path}: {_describe(model, run)}", markup=False, highlight=False)
+    begun = f", from step {model.num_timesteps:,}{to_new_end(config)}" if model.num_timesteps else ""
+    console.print(f"run {folder.path}: {_describe(model, run)}{begun}", markup=False, highlight=False)
     if config.instruction:
         show_rules(rules, run.language, console, shaped=shape is not None)
 
@@ -89,8 +93,10 @@ def train(
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten before they are used
         solver = ModelSolver(run.build().to(device), BracketTokenizer(run.language), masked=run.masked)
     with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
-        monitor = Monitor(folder, solver, cases, Record(config, restored), display, observer)
-        left = config.total_timesteps - model.num_timesteps  # negative after a finished run, and nothing is done
+        monitor = Monitor(
+            folder, solver, cases, Record(config, restored, extensions=len(extensions)), display, observer
+        )
+        left = config.total_timesteps - model.num_timesteps
         with monitor.interrupt, plain_errors(model, folder.path, KEPT):
             model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
             try:
@@ -104,11 +110,18 @@ def train(
     return folder
 
 
-def build(config: TrainPPO, run: RunConfig, device: torch.device, shape: Shape | None = None) -> OnPolicyAlgorithm:
+def build(
+    config: TrainPPO,
+    run: RunConfig,
+    device: torch.device,
+    shape: Shape | None = None,
+    extensions: Sequence[Extension] = (),
+) -> OnPolicyAlgorithm:
     """A fresh PPO or MaskablePPO on the native vector environment, its members seeded by keys of the run's seed.
 
     Args:
         shape: puts another reward around the environment; the returns that are reported stay those inside.
+        extensions: of the run.
     """
     env = CloseVectorEnv(config.n_envs, config.setting, **task_options(config), autoreset_mode="SameStep")
     adapter = VectorEnvAdapter(
@@ -117,11 +130,11 @@ def build(config: TrainPPO, run: RunConfig, device: torch.device, shape: Shape |
     algorithm: type[PPO] | type[MaskablePPO] = MaskablePPO if config.mask else PPO
     own = ("clip_range", "clip_range_vf", "normalize_advantage", "vf_coef", "max_grad_norm", "target_kl")
     more: dict[str, Any] = {name: getattr(config, name) for name in own}
-    if config.lr_schedule == "constant":
-        more["learning_rate"] = config.learning_rate
     vocab_size = BracketTokenizer(run.language).vocab_size
     features = EncoderFeatures, {"arch": run.architecture, "params": run.params, "vocab_size": vocab_size}
-    model: OnPolicyAlgorithm = make_learner(algorithm, "MlpPolicy", adapter, config, features, device, **more)
+    model: OnPolicyAlgorithm = make_learner(
+        algorithm, "MlpPolicy", adapter, config, features, device, extensions=extensions, **more
+    )
     check_discount(adapter, model.gamma)
     return model
 
@@ -138,27 +151,37 @@ def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> N
     take_policy(model.policy, BracketTokenizer(run.language), start)
 
 
-def _restore(folder: RunFolder, model: OnPolicyAlgorithm) -> dict[str, Any] | None:
-    """Go back to the last checkpoint; a run killed before its first one begins again."""
+def _nothing_left(folder: RunFolder, config: TrainPPO, console: Console, *, report: bool) -> bool:
+    """Whether a run that is to be gone on with has ended before; then that is said."""
+    if not (folder.checkpoint / checkpoint.FILE).exists():
+        return False
+    done, known = checkpoint.progress(folder.checkpoint)
+    record = Record(config, known, extensions=len(folder.config.extensions))
+    return report_finished(folder, record, config, console, done=done, total=config.total_timesteps, report=report)
+
+
+def _restore(folder: RunFolder, model: OnPolicyAlgorithm, command: Sequence[str]) -> dict[str, Any] | None:
+    """Go back to the last checkpoint and note the command; a run killed before its first one begins again."""
     begun = any(entry.get("timesteps") for entry in folder.metrics())
     if not begun and not (folder.checkpoint / checkpoint.FILE).exists():
+        folder.go_on(command)
         folder.rewind("timesteps", -1)
         return None
     restored = checkpoint.restore(folder.checkpoint, model)
+    folder.go_on(command)
     folder.rewind("timesteps", model.num_timesteps)
     return restored
 
 
 def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
     parameters = sum(p.numel() for p in model.policy.parameters())
-    begun = f", from step {model.num_timesteps:,}" if model.num_timesteps else ""
     masked = ", masked" if run.masked else ""
-    return f"{type(model).__name__} on {run.setting}, {run.architecture} of {parameters:,} parameters{masked}{begun}"
+    return f"{type(model).__name__} on {run.setting}, {run.architecture} of {parameters:,} parameters{masked}"
 
 
 def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console, *, report: bool) -> None:
     if report:
-        plot_history(folder.path / "training_history.png", folder.metrics(), x="timesteps", title=folder.name)
+        plot_history(folder.path / PICTURE, folder.metrics(), x="timesteps", title=folder.name)
     steps, reason, seconds = monitor.steps, monitor.stop_reason, monitor.record.seconds
     console.print(f"{reason} after {steps:,} steps and {format_duration(seconds)} of training", highlight=False)
     report_interruption(folder, reason, PROG, config.runs_dir, console)

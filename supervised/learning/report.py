@@ -12,11 +12,15 @@ from bracket_env.scores.report import score_table, write_json
 from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
 from supervised.learning.lesson import Outcome
+from supervised.learning.stopping import Record
 from supervised.models import ENCODERS
 from supervised.options.checks import custom_pairs
+from supervised.options.groups import Output, Resume
 from supervised.runs import DEFAULT_ROOT, RunFolder, load
 from supervised.runs.evaluation_result import write_evaluation_result
 
+PICTURE = "training_history.png"
+"""The picture in a run folder; a run that has one has ended."""
 _YARDSTICK_CASES = 5000  # training cases that the n-gram yardsticks are fitted on
 
 
@@ -52,6 +56,39 @@ def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: 
     print_line(console, f"go on with: {prog} --resume {folder.name}{where}")
     if reason == "interrupted":
         raise KeyboardInterrupt
+
+
+def to_new_end(options: Resume) -> str:
+    """What the first line of an extended run says of its new end; nothing of another one."""
+    return "" if options.extend is None else f" on to {getattr(options, options.length):,}"
+
+
+def report_finished(
+    folder: RunFolder, record: Record, options: Resume, console: Console, *, done: int, total: int, report: bool
+) -> bool:
+    """Say of a run that has ended that there is nothing to go on with.
+
+    Args:
+        record: of its last checkpoint.
+        options: to go on with.
+        done: its steps up to there.
+        total: the steps that it was to have.
+        report: whether a run ends with a report. One that was killed before its report is still to have that, and
+            one that is to write a file is to write it.
+
+    Returns:
+        Whether it had ended; nothing has been changed.
+    """
+    why = record.reason(last=done >= total, measured=False, interrupted=False)
+    wanted = isinstance(options, Output) and options.json is not None
+    if why is None or options.extend is not None or wanted or (report and not (folder.path / PICTURE).exists()):
+        return False
+    how = "" if why == "finished" else f" ({why})"
+    print_line(
+        console,
+        f"{folder.path} is already finished after {done:,} steps{how}: add --extend STEPS to train it longer",
+    )
+    return True
 
 
 def report_scores(

@@ -21,13 +21,13 @@ from supervised.learning.display import Display, print_line
 from supervised.learning.history import plot_history
 from supervised.learning.interrupt import GracefulInterrupt
 from supervised.learning.lesson import Lesson, Outcome
-from supervised.learning.report import report_interruption
+from supervised.learning.report import PICTURE, report_finished, report_interruption, to_new_end
 from supervised.learning.stopping import WORST, Observer, Record
 from supervised.learning.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.options.durations import format_duration
 from supervised.options.groups import Training
 from supervised.options.ranges import check_output
-from supervised.runs import RunConfig, RunFolder, free_name
+from supervised.runs import RunConfig, RunFolder, checkpoint, free_name
 
 CHECKPOINT = "supervised.safetensors"
 
@@ -73,7 +73,7 @@ class Session:
         """
         options, trainer, run = self.options, self.trainer, self.run_config
         parameters = sum(p.numel() for p in trainer.model.parameters())
-        begun = f", from step {trainer.step:,}" if trainer.step else ""
+        begun = f", from step {trainer.step:,}{to_new_end(self.options)}" if trainer.step else ""
         where = self.folder.path if self.folder is not None else ""
         self._print(f"run {where}: {run.architecture} of {parameters:,} parameters on {run.setting}{begun}")
         self._draw(self.lesson.begin(trainer.model, self.folder, self.console))
@@ -172,7 +172,7 @@ class Session:
         """Say why the training ended and how the best model does."""
         shares, steps, seconds = self.lesson.shares, self.trainer.step, self.record.seconds
         if self.report:
-            path = folder.path / "training_history.png"
+            path = folder.path / PICTURE
             plot_history(path, folder.metrics(), x="step", title=folder.name, shares=shares)
         self._print(f"{reason} after {steps:,} steps and {format_duration(seconds)} of training")
         report_interruption(folder, reason, self.lesson.prog, self.options.runs_dir, self.console)
@@ -222,17 +222,23 @@ def run_session(
     if options.batch_size < accelerator.num_processes:
         processes = accelerator.num_processes
         raise InputError(f"--batch-size {options.batch_size} is less than the {processes} processes that share a batch")
-    batches, objective = lesson.examples()
-    torch.manual_seed(key(options.seed, "supervised/weights") >> 1)
     # A run that was killed before its first checkpoint starts at the beginning.
     begun = folder is not None and (folder.checkpoint / CHECKPOINT).exists()
+    if folder is not None and begun and _nothing_left(folder, options, console, report=report):
+        return folder if main else None
+    extensions = folder.config.extensions if folder is not None else ()
+    batches, objective = lesson.examples()
+    torch.manual_seed(key(options.seed, "supervised/weights") >> 1)
     if folder is not None and not begun and any(entry.get("step") for entry in folder.metrics()):
         raise InputError(f"nothing to resume: no {folder.checkpoint / CHECKPOINT}")
-    trainer = Trainer(options, lesson.model(begun=begun), batches, objective, accelerator, seed=options.seed)
+    model = lesson.model(begun=begun)
+    trainer = Trainer(options, model, batches, objective, accelerator, seed=options.seed, extensions=extensions)
     restored: dict[str, Any] = {}
     if folder is not None and begun:
         restored = trainer.resume(folder.checkpoint / CHECKPOINT)
+    record = Record(options, restored, extensions=len(extensions))
     if folder is not None and main:
+        folder.go_on(command)
         folder.rewind("step", trainer.step if begun else -1)
     elif main:
         folder = RunFolder.create(
@@ -240,10 +246,21 @@ def run_session(
         )
     folder = folder if main else None
     try:
-        Session(lesson, options, run, folder, trainer, Record(options, restored), console, observer, report).run()
+        Session(lesson, options, run, folder, trainer, record, console, observer, report).run()
     finally:
         trainer.close()
     return folder
+
+
+def _nothing_left(folder: RunFolder, options: Training, console: Console, *, report: bool) -> bool:
+    """Whether a run that is to be gone on with has ended before; then that is said."""
+    saved = checkpoint.read_state(folder.checkpoint / CHECKPOINT)
+    try:
+        step = saved["step"]
+        record = Record(options, saved["extra"], extensions=len(folder.config.extensions))
+    except KeyError as error:
+        raise checkpoint.unusable(folder.checkpoint / CHECKPOINT, error) from None
+    return report_finished(folder, record, options, console, done=step, total=options.steps, report=report)
 
 
 def _accelerator(options: Training) -> Accelerator:

@@ -43,6 +43,7 @@ class Record:
     Args:
         options: when to measure, and when to stop early.
         restored: what :meth:`state` gave when the training was last interrupted.
+        extensions: how many the training has had. One that came since then waits anew.
 
     Attributes:
         best: rank of the best evaluation.
@@ -51,7 +52,7 @@ class Record:
         waited: evaluations since the best one.
     """
 
-    def __init__(self, options: Evaluation, restored: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, options: Evaluation, restored: Mapping[str, Any] | None = None, *, extensions: int = 0) -> None:
         restored = restored or {}
         self._options = options
         self._limit = math.inf
@@ -61,7 +62,8 @@ class Record:
         # Agents of the first version wrote the names that come second.
         self.reached: float = restored.get("reached", restored.get("exact", 0.0))
         self.evaluated_at: int = restored.get("evaluated_at", restored.get("last_eval", -1))
-        self.waited: int = restored.get("waited", 0)
+        self._extensions = extensions
+        self.waited: int = restored.get("waited", 0) if extensions == restored.get("extensions", 0) else 0
         self._seconds_before: float = restored.get("seconds", 0.0)
         self.begin()
 
@@ -131,4 +133,5 @@ class Record:
             "evaluated_at": self.evaluated_at,
             "waited": self.waited,
             "seconds": self.seconds,
+            **({"extensions": self._extensions} if self._extensions else {}),
         }

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from supervised.learning.schedule import learning_rate
 from supervised.models import SequenceModel
 from supervised.options.groups import Optimiser
 from supervised.runs import checkpoint
+from supervised.runs.config import Extension
 
 SNAPSHOT_EVERY = 25
 MOST_ROLLBACKS = 3
@@ -49,6 +50,7 @@ class Trainer:
         objective: what to make smaller.
         accelerator: devices and processes.
         seed: of dropout.
+        extensions: of the training.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Trainer:
         accelerator: Accelerator,
         *,
         seed: int,
+        extensions: Sequence[Extension] = (),
     ) -> None:
+        self.extensions = extensions
         self.options, self.batches, self.accelerator = options, batches, accelerator
         self.objective, self._seed = objective, seed
         groups = parameter_groups(model, options.weight_decay)
@@ -85,6 +89,7 @@ class Trainer:
             steps=options.steps,
             warmup_steps=options.warmup_steps,
             kind=options.lr_schedule,
+            extensions=self.extensions,
         )
         return rate * 0.5**self.rollbacks
 

@@ -22,6 +22,7 @@ from supervised.options.params_file import read_params
 
 ArchitectureName = Literal["gru", "lstm", "transformer", "gpt", "bert", "stack", "tree"]
 AugmentationName = Literal["none", "all", "remove", "mirror", "concatenate", "insert", "wrap", "permute"]
+ExtensionSchedule = Literal["rewarm", "floor"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 LossName = Literal["answer", "all"]
 Positions = Literal["rope", "alibi", "learned", "none"]
@@ -47,8 +48,16 @@ class RunName(RunsDir):
 class Resume(RunName):
     """A run that can be gone on with."""
 
+    length: ClassVar[str] = "steps"
+    """The option that says how long the training is."""
+
     resume: str | None = None
     """Go on with this run (name or folder); its own options are used."""
+    extend: int | None = None
+    """With --resume: train for this many steps more than the run was to have, also when it has finished."""
+    extend_schedule: ExtensionSchedule = "rewarm"
+    """With --extend, where the learning rate falls: rewarm: over the first tenth of the new steps it rises to half of
+    its peak, then falls to 0 as before; floor: it stays at a twentieth of its peak."""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,26 @@ def read(path: Path) -> Unpacked:
         raise unusable(path, error) from None
 
 
+def read_state(path: Path) -> dict[str, Any]:
+    """The JSON state of a checkpoint file alone: no tensor is read, no generator changed.
+
+    Raises:
+        InputError: no file, or a damaged one.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size))
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        if path.stat().st_size != 8 + size + max(ends):
+            raise ValueError("the file is cut short")
+        return json.loads(header["__metadata__"]["checkpoint"])["state"]
+    except FileNotFoundError:
+        raise InputError(f"nothing to resume: no {path}") from None
+    except (OSError, OverflowError, MemoryError, KeyError, TypeError, ValueError) as error:
+        raise unusable(path, error) from None
+
+
 def unpack(data: bytes) -> Unpacked:
     """Read a checkpoint and put the generators into the states they had."""
     stored = safetensors.torch.load(data)

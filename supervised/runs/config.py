@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 from bracket_env import BracketLanguage, BracketTokenizer, InputError, quote
 from supervised.models import SequenceModel, build_model, check_params
+from supervised.options.groups import ExtensionSchedule
 from supervised.runs.sentences import is_conditioned, with_sentences
 
 FORMAT = 1
@@ -15,8 +16,27 @@ RESUMABLE = ("supervised", "pretrain", "adapt", "ppo")
 """The kinds of runs that ``--resume`` goes on with."""
 _FORMS = {
     "kind": str, "setting": str, "pairs": list, "architecture": str, "params": dict, "masked": bool, "options": dict,
-    "format": int,
+    "format": int, "extensions": list,
 }  # fmt: skip
+_SCHEDULES = ("constant", *get_args(ExtensionSchedule))
+_LATER = {"extensions"}  # entries that only some runs have
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A part that was added to a training."""
+
+    at: int
+    """The step that the training was to end at before."""
+    steps: int
+    """How many were added."""
+    schedule: str
+    """What the learning rate does in them: ``constant``, or as ``--extend-schedule`` says."""
+
+    @property
+    def end(self) -> int:
+        """The step that it ends at."""
+        return self.at + self.steps
 
 
 @dataclass(frozen=True)
@@ -34,7 +54,9 @@ class RunConfig:
     masked: bool
     """Whether the model may only write what the count mask allows."""
     options: dict[str, Any]
-    """Every option of the command."""
+    """Every option of the command, as of the last extension."""
+    extensions: tuple[Extension, ...] = ()
+    """The parts that were added since the run was made, in order."""
 
     @property
     def language(self) -> BracketLanguage:
@@ -48,7 +70,8 @@ class RunConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``config.json``."""
-        return {"format": FORMAT, **asdict(self)}
+        content = {"format": FORMAT, **asdict(self)}
+        return content if self.extensions else {k: v for k, v in content.items() if k not in _LATER}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunConfig:
@@ -57,6 +80,7 @@ class RunConfig:
         Raises:
             InputError: an entry is missing, unknown, of another type or out of range, or the format is another one.
         """
+        content = {"extensions": [], **content}
         for name in sorted(_FORMS.keys() ^ content.keys()):
             raise InputError(f"{quote(name)} is {'missing' if name in _FORMS else 'not known'}")
         for name, form in _FORMS.items():
@@ -65,10 +89,22 @@ class RunConfig:
         if content["format"] != FORMAT:
             raise InputError(f"format {content['format']} is of another version (this one reads {FORMAT})")
         entries = {field.name: content[field.name] for field in fields(cls)}
-        config = cls(**entries | {"pairs": tuple(content["pairs"])})
+        extensions = tuple(map(_extension, content["extensions"]))
+        config = cls(**entries | {"pairs": tuple(content["pairs"]), "extensions": extensions})
         BracketLanguage(config.pairs)
         check_params(config.architecture, config.params)
         return config
+
+
+def _extension(entry: Any) -> Extension:
+    try:
+        extension = Extension(**entry)
+    except TypeError:
+        raise InputError(f"extensions has {quote(entry)}, which is no extension") from None
+    counts = (extension.at, extension.steps)
+    if any(type(count) is not int or count < 0 for count in counts) or extension.schedule not in _SCHEDULES:
+        raise InputError(f"extensions has {quote(entry)}, which is no extension")
+    return extension
 
 
 def how_to_resume(kind: str) -> str:

@@ -1,7 +1,7 @@
 """Run folders: what a training run leaves behind, and how it is read back.
 
     runs/<name>/  config.json                  what was asked for: setting, pairs, architecture, every option
-                  command.txt                  the command line
+                  command.txt                  the command lines, one for each time that it was gone on with
                   metrics.jsonl                one line an evaluation
                   best_model.safetensors       weights of the best evaluation, keys encoder.* and head.*
                   best_model_metadata.json     its figures (best_loss among them) and the digest of the weights
@@ -99,6 +99,23 @@ class RunFolder:
             return cls(path, RunConfig.from_json(content))
         except InputError as error:
             raise InputError(f"{path / CONFIG}: {error}") from None
+
+    def go_on(self, command: Sequence[str]) -> None:
+        """Note a command that goes on with the run; :attr:`config` is written when that extends the run.
+
+        Raises:
+            InputError: a file cannot be read or written.
+        """
+        try:
+            before = (self.path / COMMAND).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            before = ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read {self.path / COMMAND}: {error}") from None
+        write_text(self.path / COMMAND, before + shlex.join(command) + "\n")
+        # The configuration comes last: it is what makes the run longer.
+        if _read_json(self.path / CONFIG, "is not a run folder") != json.loads(json.dumps(self.config.to_json())):
+            write_json(self.path / CONFIG, self.config.to_json())
 
     def log(self, metrics: Mapping[str, Any]) -> None:
         """Append one line to the metrics.

@@ -10,14 +10,14 @@ from bracket_env import BracketLanguage, InputError, Setting
 from bracket_env.command import current_names, is_given
 from supervised.models.params import architecture_params, longest_input
 from supervised.options.groups import InitFrom, Resume, Sizes
-from supervised.options.ranges import flag
-from supervised.runs.config import RunConfig, how_to_resume
+from supervised.options.ranges import flag, refuse_idle, require_whole
+from supervised.runs.config import Extension, RunConfig, how_to_resume
 from supervised.runs.folder import RunFolder
 
 Command = TypeVar("Command", bound=Resume)
 
-FREE_ON_RESUME = {"runs_dir", "resume", "target", "time_limit", "json"}
-"""Options that do not change what is computed, so a resumed run may be given new ones."""
+FREE_ON_RESUME = {"runs_dir", "resume", "extend", "extend_schedule", "target", "patience", "time_limit", "json"}
+"""Options that do not change what has been computed, so a resumed run may be given new ones."""
 
 
 def new_run(
@@ -67,19 +67,47 @@ def inherited_params(options: InitFrom, architecture: str) -> dict[str, Any] | N
 def to_resume(options: Command, kind: str) -> tuple[RunFolder | None, Command]:
     """The run that ``--resume`` names, if any, and the options to go on with.
 
+    With ``--extend`` both are those of the longer run, but nothing is written yet: that does
+    :meth:`supervised.runs.folder.RunFolder.go_on`.
+
     Args:
         kind: of the runs that the command makes.
 
     Raises:
         InputError: no such run, one of another kind, or options that would make it another run.
     """
+    refuse_idle(options, ("extend_schedule",), unless=options.extend is not None, why="goes with --extend")
     if options.resume is None:
+        if options.extend is not None:
+            raise InputError(f"--extend {options.extend} goes with --resume RUN: it makes a run longer that is there")
         return None, options
     folder = RunFolder.open(options.resume, root=options.runs_dir)
     if folder.config.kind != kind:
         raise InputError(f"{folder.path} is a {folder.config.kind} run: {how_to_resume(folder.config.kind)}")
     # Wherever the command is typed: the runs that this one knows lie beside it.
-    return folder, replace(resumed(options, folder.config.options), runs_dir=str(folder.path.parent))
+    own = replace(resumed(options, folder.config.options), runs_dir=str(folder.path.parent))
+    return (folder, own) if options.extend is None else _extended(folder, own, typed=options)
+
+
+def _extended(folder: RunFolder, own: Command, *, typed: Command) -> tuple[RunFolder, Command]:
+    """The run and its options with the steps that ``--extend`` adds to its end.
+
+    Raises:
+        InputError: not a number of steps, or a schedule that a constant rate does not have.
+    """
+    require_whole("extend", own.extend, 1, 10**9)
+    assert own.extend is not None
+    schedule: str = own.extend_schedule
+    if getattr(own, "lr_schedule", None) == "constant":
+        why = "goes with a learning rate that falls: this run's is constant, and stays so"
+        refuse_idle(typed, ("extend_schedule",), unless=False, why=why)
+        schedule = "constant"
+    extension = Extension(getattr(own, own.length), own.extend, schedule)
+    longer: dict[str, Any] = {own.length: extension.end}
+    config = folder.config
+    options = {**current_names(type(own), config.options), **longer}
+    config = replace(config, options=options, extensions=(*config.extensions, extension))
+    return RunFolder(folder.path, config), replace(own, **longer)
 
 
 def resumed(options: Command, saved: Mapping[str, Any]) -> Command:
@@ -93,7 +121,13 @@ def resumed(options: Command, saved: Mapping[str, Any]) -> Command:
         InputError: the command names an option that would make it another run.
     """
     # A target or limit of the first command ended that command; it does not end this one.
-    changed = {"target": None, "time_limit": None, "json": None}
+    changed = {"target": None, "time_limit": None, "json": None, "extend": None}
+    before, wanted = saved.get(options.length), getattr(options, options.length)
+    if is_given(options, options.length) and isinstance(before, int) and wanted > before:
+        raise InputError(
+            f"{flag(options.length)} {wanted} would make it another run (it has {before}): leave it out, and add "
+            f"--extend {wanted - before} to train it longer"
+        )
     return merged(options, saved, changed, free=FREE_ON_RESUME, whole="the run", another="it another run")
 
 

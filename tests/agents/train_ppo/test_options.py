@@ -195,7 +195,8 @@ def test_an_option_that_makes_another_run_is_refused(name: str) -> None:
         resumed(TrainPPO(**options), ON_DISK)
     has = getattr(SAVED, name)
     flag = "--" + name.replace("_", "-")
-    assert str(caught.value) == f"{flag} {value} would make it another run (it has {has}): leave it out"
+    longer = f", and add --extend {value - has} to train it longer" if name == "total_timesteps" else ""
+    assert str(caught.value) == f"{flag} {value} would make it another run (it has {has}): leave it out{longer}"
 
 
 def test_options_of_another_version() -> None:

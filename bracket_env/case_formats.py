@@ -1,4 +1,4 @@
-"""The case files as text: four formats to recognise, take apart and write, without judging the brackets in them.
+"""The case files as text: formats to recognise, take apart and write, without judging the brackets in them.
 
 The prefix ``({`` and its completion ``})`` are, format by format:
 
@@ -6,15 +6,19 @@ The prefix ``({`` and its completion ``})`` are, format by format:
     bigbench   {..., "examples": [{"input": "... Input: ( {", "target": "} )"}]}
     array      ["input:({,output:}),"]
     text       ({
+    objects    [{"input": "({", "target": "})"}]
+    dataset    {"pairs": [...], "cases": [{"input": "( {", "target": "} )"}]}     a data set's preprocessed/ file
+               {"vocabulary": {...}, "cases": [[1, 5, 9, 2, 10, 6, 3]]}           and its tokenize/ file
+    tokens     [["input:", "(", "{", ",", "output:", "}", ")", ","]]              tokenize/ of BracketCloser-LLM
 
-``jsonl`` has one object a line, and blank lines are skipped. In ``bigbench`` the prefix is what follows the last
-"Input:". In ``array`` an item's last comma may be missing. ``text`` has one prefix a line and no targets; an empty
-line is the empty prefix, and the end of the last line starts no further one. Lines end with ``\\n`` or ``\\r\\n``.
-Other keys of an object are left alone, and a missing or null ``target`` is a case without one.
+The first four are written too. ``jsonl`` has one object a line, and blank lines are skipped; :mod:`~bracket_env.case_json`
+has the keys of an object. In ``array`` an item's last comma may be missing. ``text`` has one prefix a line and no
+targets; an empty line is the empty prefix, and the end of the last line starts no further one. Lines end with ``\\n``
+or ``\\r\\n``. A missing or null ``target`` is a case without one.
 
 The letters of the markers may be symbols of a language. What is written here is read back as it was: the bigbench
-format, and the array format where it matters, puts spaces between symbols, so that they do not spell a marker. An array
-item from elsewhere may have several readings, of which the first with a right target counts.
+format, and the array format where it matters, puts spaces between symbols, so that they do not spell a marker. A case
+from elsewhere may have several readings, of which the first with a right target counts.
 """
 
 from __future__ import annotations
@@ -22,127 +26,151 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from bracket_env.case_json import MARKER, Reading, Record, case_record, items, known_formats, parse
 from bracket_env.errors import InputError, quote
 
 _ARRAY_START = re.compile(r"\s*input\s*:")
 _ARRAY_SPLIT = re.compile(r",\s*output\s*:")
-_BETWEEN_VALUES = re.compile(r"[ \t\r\n,:]*")
-_INSTRUCTION = "Complete the rest of the sequence so that every bracket is closed in the right order. Input:"
+_INSTRUCTION = f"Complete the rest of the sequence so that every bracket is closed in the right order. {MARKER}"
+_KEY = r'"(?:inputs?|prefix)"\s*:'
+_NOT_IN_A_LINE = re.compile("[\t\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# The first pattern that fits says the format; all of them speak of words that bracket files do not have.
+_SHAPES = (
+    ("bigbench", re.compile(r'\s*\{.*?"examples"\s*:', re.DOTALL)),
+    ("dataset", re.compile(r'\s*\{(?=.*?"(?:pairs|vocabulary)"\s*:).*?"cases"\s*:\s*\[', re.DOTALL)),
+    ("jsonl", re.compile(rf"\s*\{{.*{_KEY}")),
+    ("tokens", re.compile(r'\s*\[\s*\[\s*"\s*input\s*:?\s*"')),
+    ("array", re.compile(r'\s*\[\s*"\s*input\s*:')),
+    ("objects", re.compile(rf'\s*\[\s*\{{\s*".*?{_KEY}', re.DOTALL)),
+)
+_LIKE_JSON = (("jsonl", r'\s*\{\s*"'), ("objects", r'\s*\[\s*\{\s*"'), ("array", r'\s*\[\s*"'))
 
 
-class Record(NamedTuple):
-    """One case as its file tells it, spaces between symbols included."""
-
-    place: str  # "FILE:LINE", in a JSON list "FILE:LINE: item N"
-    readings: list[tuple[str, str | None]]  # (prefix, target or None), the most literal first; one except in an array
-
-
-def recognise(text: str, symbols: Collection[str]) -> str:
+def recognise(text: str, symbols: Collection[str], name: str) -> str:
     """The format of a file's content, for a language with the given symbols.
 
     Every file that :data:`WRITERS` makes is recognised, unless a text file of a language with letters and quotes
-    happens to begin like a JSON one. Malformed JSON is still taken for the JSON format that it resembles, so that
-    the error to come tells about JSON.
+    happens to begin like a JSON one, or is nothing but ``[]`` or ``{}``. Malformed JSON is still taken for the JSON
+    format that it resembles, so that the error to come tells about JSON.
+
+    Raises:
+        InputError: JSON of another shape, or an empty list or object that could be a prefix as well.
     """
-    if re.match(r"\s*\{", text) and re.search(r'"examples"\s*:', text):
-        return "bigbench"
-    if re.match(r'\s*\{.*"input"\s*:', text):
-        return "jsonl"
-    if re.match(r'\s*\[\s*"\s*input\s*:', text):
-        return "array"
-    if all(character in symbols or character.isspace() for character in set(text)):
+    for form, pattern in _SHAPES:
+        if pattern.match(text):
+            return form
+    brackets = all(character in symbols or character.isspace() for character in set(text))
+    bare = text.strip()
+    if bare in ("[]", "{}"):
+        what = "list" if bare == "[]" else "object"
+        hint = f"; --format text reads it as the prefix {bare}" if brackets else ""
+        raise InputError(f"{name}: an empty JSON {what}, so the file holds no cases{hint}")
+    if brackets:
         return "text"
-    if re.match(r'\s*\{\s*"', text):
-        return "jsonl"
-    if re.match(r'\s*\[\s*(\{\s*)?"', text):
-        return "array"
-    return "text"
-
-
-def _parse(text: str, name: str, line: int = 1) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        where = f"{name}:{line + error.lineno - 1}"
-        raise InputError(f"{where}: malformed JSON ({error.msg}, column {error.colno})") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of open lists
-        raise InputError(f"{name}:{line}: malformed JSON ({error})") from error
+        value = parse(text, name) if bare[0] in '[{"' or bare[0].isdigit() else ""
+    except InputError:
+        return next((form for form, pattern in _LIKE_JSON if re.match(pattern, text)), "text")
+    if isinstance(value, dict) and re.search(_KEY, text):
+        return "objects"  # one case over several lines
+    if value == "":
+        return "text"
+    raise InputError(f"{name}: valid JSON, but of another shape: {_shape(value)}; {known_formats()}")
 
 
-def _values(text: str, start: int) -> Iterator[tuple[int, Any]]:
-    """Position and value of everything in the list or object opened just before ``start``; keys count as values."""
-    decoder = json.JSONDecoder()
-    position = _end_of_separator(text, start)
-    while text[position] not in "]}":
-        value, end = decoder.raw_decode(text, position)
-        yield position, value
-        position = _end_of_separator(text, end)
-
-
-def _end_of_separator(text: str, position: int) -> int:
-    match = _BETWEEN_VALUES.match(text, position)
-    return match.end() if match else position
-
-
-def _items(text: str, start: int, name: str) -> Iterator[tuple[str, Any]]:
-    """Place and value of every item of the list opened just before ``start``."""
-    line, counted = 1, 0
-    for number, (position, value) in enumerate(_values(text, start), 1):
-        line += text.count("\n", counted, position)
-        counted = position
-        yield f"{name}:{line}: item {number}", value
-
-
-def _input_and_target(value: Any, place: str) -> tuple[str, str | None]:
-    if not isinstance(value, dict):
-        raise InputError(f'{place}: expected an object with "input" and "target", not {quote(value)}')
-    if "input" not in value:
-        raise InputError(f'{place}: no "input" in {quote(value)}')
-    source, target = value["input"], value.get("target")
-    if not isinstance(source, str):
-        raise InputError(f'{place}: "input" must be a string, not {quote(source)}')
-    if target is not None and not isinstance(target, str):
-        raise InputError(f'{place}: "target" must be a string, not {quote(target)}')
-    return source, target
+def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"an object with the keys {', '.join(map(quote, list(value)[:4]))}" + (", …" if len(value) > 4 else "")
+    if not isinstance(value, list):
+        return f"the value {quote(value)}"
+    if value and all(isinstance(row, list) and row and all(type(i) is int for i in row) for row in value):
+        return "lists of token ids without a vocabulary (the file of the same name in original/ has the brackets)"
+    kinds = {dict: "objects", list: "lists", str: "strings", int: "numbers", float: "numbers"}
+    return f"a list of {kinds.get(type(value[0]), 'other values')}, the first {quote(value[0])}"
 
 
 def _read_jsonl(text: str, name: str) -> Iterator[Record]:
     for line, row in enumerate(text.split("\n"), 1):
         if row.strip():
             place = f"{name}:{line}"
-            yield Record(place, [_input_and_target(_parse(row, name, line), place)])
+            yield case_record(parse(row, name, line), place)
+
+
+def _read_objects(text: str, name: str) -> Iterator[Record]:
+    value = parse(text, name)
+    if isinstance(value, dict):
+        yield case_record(value, f"{name}:1")
+        return
+    if not isinstance(value, list):
+        raise InputError(f'{name}: expected a list of objects with "input" and "target", not {quote(value)}')
+    for place, item in items(text, name):
+        yield case_record(item, place)
 
 
 def _read_bigbench(text: str, name: str) -> Iterator[Record]:
-    task = _parse(text, name)
+    task = parse(text, name)
     if not isinstance(task, dict) or not isinstance(task.get("examples"), list):
         raise InputError(f'{name}: a BIG-bench task is an object with a list "examples", not {quote(task)}')
-    members = list(_values(text, text.index("{") + 1))
-    position_of = {key: position for (_, key), (position, _) in zip(members[::2], members[1::2], strict=True)}
-    for place, value in _items(text, position_of["examples"] + 1, name):
-        question, target = _input_and_target(value, place)
-        _, marker, prefix = question.rpartition("Input:")
-        if not marker:
-            raise InputError(f'{place}: no "Input:" in {quote(question)}')
-        yield Record(place, [(prefix, target)])
+    for place, value in items(text, name, "examples"):
+        yield case_record(value, place, marked=True)
+
+
+def _read_dataset(text: str, name: str) -> Iterator[Record]:
+    data = parse(text, name)
+    if not isinstance(data, dict) or not isinstance(data.get("cases"), list):
+        raise InputError(f'{name}: a data set file is an object with a list "cases", not {quote(data)}')
+    vocabulary = data.get("vocabulary")
+    for place, value in items(text, name, "cases"):
+        yield _spelled(value, vocabulary, place) if isinstance(value, list) else case_record(value, place)
+
+
+def _spelled(ids: list[Any], vocabulary: object, place: str) -> Record:
+    """The case that token ids spell."""
+    if not isinstance(vocabulary, dict):
+        raise InputError(f'{place}: token ids without a "vocabulary", which says what they mean')
+    name_of = {i: symbol for symbol, i in vocabulary.items() if type(i) is int}
+    unknown = [i for i in ids if type(i) is not int or i not in name_of]
+    if unknown:
+        raise InputError(f'{place}: {quote(unknown[0])} is not in the "vocabulary"')
+    names = [name_of[i] for i in ids]
+    while names and names[-1] == "<pad>":
+        names.pop()
+    ends = [i for i, symbol in enumerate(names) if len(symbol) > 1]
+    if [names[i] for i in ends] != ["<bos>", "<sep>", "<eos>"] or (ends[0], ends[2]) != (0, len(names) - 1):
+        raise InputError(f"{place}: a case is <bos> prefix <sep> completion <eos>, not {quote(' '.join(names))}")
+    return Record(place, [("".join(names[1 : ends[1]]), "".join(names[ends[1] + 1 : -1]))])
 
 
 def _read_array(text: str, name: str) -> Iterator[Record]:
-    array = _parse(text, name)
+    array = parse(text, name)
     if not isinstance(array, list):
         raise InputError(f'{name}: expected a list of strings "input:...,output:...,", not {quote(array)}')
-    for place, item in _items(text, text.index("[") + 1, name):
-        if not isinstance(item, str):
-            raise InputError(f'{place}: expected a string "input:...,output:...,", not {quote(item)}')
-        start = _ARRAY_START.match(item)
-        if start is None:
-            raise InputError(f'{place}: {quote(item)} does not begin with "input:"')
-        yield Record(place, _array_readings(item[start.end() :]))
+    for place, item in items(text, name):
+        yield _array_record(item, place)
 
 
-def _array_readings(body: str) -> list[tuple[str, str | None]]:
+def _read_tokens(text: str, name: str) -> Iterator[Record]:
+    array = parse(text, name)
+    if not isinstance(array, list):
+        raise InputError(f'{name}: expected a list of lists of tokens, "input:" the first, not {quote(array)}')
+    for place, item in items(text, name):
+        if not isinstance(item, list) or not all(isinstance(token, str) for token in item):
+            raise InputError(f'{place}: expected a list of tokens, "input:" the first, not {quote(item)}')
+        yield _array_record("".join(item), place)
+
+
+def _array_record(item: object, place: str) -> Record:
+    if not isinstance(item, str):
+        raise InputError(f'{place}: expected a string "input:...,output:...,", not {quote(item)}')
+    start = _ARRAY_START.match(item)
+    if start is None:
+        raise InputError(f'{place}: {quote(item)} does not begin with "input:"')
+    return Record(place, _array_readings(item[start.end() :]))
+
+
+def _array_readings(body: str) -> list[Reading]:
     splits = list(_ARRAY_SPLIT.finditer(body))
     if not splits:
         return [(prefix, None) for prefix in _without_and_with_last_comma(body)]
@@ -160,6 +188,13 @@ def _without_and_with_last_comma(text: str) -> list[str]:
 
 def _read_text(text: str, name: str) -> Iterator[Record]:
     for line, row in enumerate(text.removesuffix("\n").split("\n"), 1):
+        row = row.removesuffix("\r")
+        found = _NOT_IN_A_LINE.search(row)
+        if found:
+            raise InputError(
+                f"{name}:{line}: {quote(found[0])} in a line of text, which is one prefix: end lines with \\n, and write "
+                'targets as JSON Lines, {"input": "({", "target": "})"}'
+            )
         yield Record(f"{name}:{line}", [(row, None)])
 
 
@@ -183,12 +218,12 @@ def _write_bigbench(cases: Sequence[tuple[str, str]]) -> str:
 
 
 def _write_array(cases: Sequence[tuple[str, str]]) -> str:
-    items = []
+    rows = []
     for prefix, target in cases:
         if _ARRAY_SPLIT.search(prefix):
             prefix, target = " ".join(prefix), " ".join(target)
-        items.append(f"input:{prefix},output:{target},")
-    return json.dumps(items, ensure_ascii=False, indent=2) + "\n"
+        rows.append(f"input:{prefix},output:{target},")
+    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
 
 
 def _write_text(cases: Sequence[tuple[str, str]]) -> str:
@@ -201,6 +236,9 @@ READERS: dict[str, Callable[[str, str], Iterator[Record]]] = {
     "bigbench": _read_bigbench,
     "array": _read_array,
     "text": _read_text,
+    "objects": _read_objects,
+    "dataset": _read_dataset,
+    "tokens": _read_tokens,
 }
 
 #: Format name -> the content of a file with the given (prefix, completion) pairs.

@@ -3,9 +3,10 @@
     >>> make_case(BracketLanguage(), "({【】")
     Case(prefix='({【】', completion='})')
 
-Files are read and written in the formats of :mod:`bracket_env.case_formats`: ``jsonl``, ``bigbench``, ``array`` and
-``text``. Reading checks every case against the language and gives all cases or one error; writing replaces the file
-whole (:mod:`bracket_env.atomic`).
+Files are read in the formats of :mod:`bracket_env.case_formats` and written as ``jsonl``, ``bigbench``, ``array`` or
+``text``. Reading checks every case against the language and gives all cases or one error;
+:mod:`bracket_env.wrong_targets` says what becomes of wrong targets. Writing replaces the file whole
+(:mod:`bracket_env.atomic`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from bracket_env.atomic import write_text
-from bracket_env.case_formats import READERS, WRITERS, Record, recognise
+from bracket_env.case_formats import READERS, WRITERS, recognise
+from bracket_env.case_json import Record
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
+from bracket_env.wrong_targets import CaseFile, Fault, Row, WrongTargets, fault_of
 
 WriteFormat = Literal["jsonl", "bigbench", "array", "text"]
-ReadFormat = Literal["auto", "jsonl", "bigbench", "array", "text"]
+ReadFormat = Literal["auto", "jsonl", "bigbench", "array", "text", "objects", "dataset", "tokens"]
 
 
 class Case(NamedTuple):
@@ -46,32 +49,61 @@ def read_cases(
     *,
     format: ReadFormat = "auto",
     require_target: bool = True,
+    wrong_targets: WrongTargets = "refuse",
 ) -> list[Case]:
     """Every case of a file, in its order; never empty.
 
     Args:
-        path: a UTF-8 file; a byte order mark, ``\\r\\n`` line ends and spaces between symbols are accepted.
-        language: completes the prefixes. A target in the file must equal the completion.
+        path: a UTF-8 file; a byte order mark, ``\\r\\n`` line ends, spaces between symbols and symbols in another width
+            (:meth:`BracketLanguage.reading`) are accepted.
+        language: completes the prefixes.
         format: a format's name, or ``auto`` to tell it from the content.
         require_target: whether a case without a target is an error. The text format has no targets and is read anyway.
+        wrong_targets: what becomes of a case whose target is not the completion: ``refuse`` the file, ``drop`` the
+            case, ``correct`` or ``keep`` the target.
 
     Raises:
         InputError: a file that cannot be read, is not UTF-8, or holds no cases; malformed JSON, missing keys, values
-            that are no strings; a symbol outside the language, a prefix that cannot be completed, a target that is
-            not the completion or is missing. One line that begins with file and line, and in a JSON list the item;
-            positions within a prefix count symbols, not spaces.
+            that are no strings, JSON of another shape; a TAB or a line break inside a prefix; a symbol outside the
+            language, a prefix that cannot be completed; as :meth:`CaseFile.settled` wrong targets. One line that begins
+            with file and line, and in a JSON list the item; positions within a prefix count symbols, not spaces.
+    """
+    found = judge_cases(path, language, format=format, require_target=require_target)
+    return [Case(row.prefix, row.target or "") for row in found.settled(wrong_targets)]
+
+
+def judge_cases(
+    path: str | os.PathLike[str],
+    language: BracketLanguage,
+    *,
+    format: ReadFormat = "auto",
+    require_target: bool = True,
+    unusable: list[str] | None = None,
+) -> CaseFile:
+    """Every case of a file with what is wrong with its target; arguments and errors as for :func:`read_cases`.
+
+    Args:
+        unusable: gets the message of every prefix that cannot be used, which is an error otherwise.
     """
     _check_format(format, get_args(ReadFormat))
     name = os.fspath(path)
     text = _read_utf8(path)
     if not text.strip():
         raise InputError(f"{name}: the file is empty")
-    chosen = recognise(text, set(language.openers + language.closers)) if format == "auto" else format
+    symbols = set(language.openers + language.closers)
+    chosen = recognise(text, symbols, name) if format == "auto" else format
     require_target = require_target and chosen != "text"
-    cases = [_checked(record, language, require_target) for record in READERS[chosen](text, name)]
-    if not cases:
+    rows = []
+    for record in READERS[chosen](text, name):
+        try:
+            rows.append(_judged(record, language, require_target))
+        except InputError as error:
+            if unusable is None:
+                raise
+            unusable.append(str(error))
+    if not rows and not unusable:
         raise InputError(f"{name}: the file holds no cases")
-    return cases
+    return CaseFile(name, rows)
 
 
 def write_cases(path: str | os.PathLike[str], cases: Iterable[Case], *, format: WriteFormat = "jsonl") -> None:
@@ -104,36 +136,42 @@ def _read_utf8(path: str | os.PathLike[str]) -> str:
         raise InputError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{os.fspath(path)}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x})") from error
+        raise InputError(f"{os.fspath(path)}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x}): save it as UTF-8") from error
 
 
-def _checked(record: Record, language: BracketLanguage, require_target: bool) -> Case:
-    """The case of the first reading that is right; if none is, the error is about the first one."""
-    problems = []
-    for prefix, target in record.readings:
+def _judged(record: Record, language: BracketLanguage, require_target: bool) -> Row:
+    """The first reading whose target is right; if none is, the first that is made of the language's symbols."""
+    problems: list[Row | InputError] = []
+    readings = [(_symbols(prefix, language, record.place, "prefix"), target) for prefix, target in record.readings]
+    for prefix, target in readings:
         try:
-            case = make_case(language, _without_spaces(prefix))
+            completion = language.completion(prefix)
         except InputError as error:
-            problems.append(str(error))
+            problems.append(InputError(f"{record.place}: {error}"))
             continue
-        if target is None and require_target:
-            problems.append(f"no target for {quote(case.prefix)}")
-        elif target is None or _without_spaces(target) == case.completion:
-            return case
-        else:
-            problems.append(_mismatch(case, _without_spaces(target)))
-    raise InputError(f"{record.place}: {problems[0]}")
+        given = None if target is None else _symbols(target, language, record.place, "target")
+        fault: Fault | None = "no target" if require_target else None
+        if given is not None:
+            fault = fault_of(given, completion, language)
+        row = Row(record.place, prefix, completion, given, fault)
+        if fault is None:
+            return row
+        problems.append(row)
+    known = set(language.openers + language.closers)
+    plain = (i for i, (prefix, _) in enumerate(readings) if known.issuperset(prefix))
+    told = problems[next(plain, len(readings) - 1)]
+    if isinstance(told, InputError):
+        raise told
+    return told
 
 
-def _mismatch(case: Case, target: str) -> str:
-    both = zip(target, case.completion, strict=False)
-    shorter = min(len(target), len(case.completion))
-    position = next((i for i, (given, right) in enumerate(both, 1) if given != right), shorter + 1)
-    return (
-        f"target {quote(target)} is not the completion {quote(case.completion)} of {quote(case.prefix)}: "
-        f"they differ at position {position}"
-    )
-
-
-def _without_spaces(text: str) -> str:
-    return "".join(text.split())
+def _symbols(text: str, language: BracketLanguage, place: str, what: str) -> str:
+    """The symbols of a prefix or target, which only spaces may separate: anything else may separate two of them."""
+    found = language.reading(text)
+    separator = next((symbol for symbol in found if symbol.isspace()), None)
+    if separator is not None:
+        raise InputError(
+            f"{place}: {quote(separator)} inside the {what} {quote(text.strip())}: one case holds one {what}, and only "
+            "spaces may stand between its symbols"
+        )
+    return found

@@ -14,6 +14,7 @@ Pure Python: no randomness, no arrays, nothing but strings.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
@@ -71,6 +72,28 @@ class BracketLanguage:
     def opener_of(self) -> dict[str, str]:
         """Closer -> its opener."""
         return {pair[1]: pair[0] for pair in self.pairs}
+
+    @cached_property
+    def _by_width(self) -> dict[str, str]:
+        """The form that symbols of several widths have in common -> the one symbol of the language that has it."""
+        found: dict[str, str] = {}
+        for symbol in "".join(self.pairs):
+            found.setdefault(unicodedata.normalize("NFKC", symbol), symbol)
+        return {**found, **{symbol: symbol for symbol in "".join(self.pairs)}}
+
+    def reading(self, text: str) -> str:
+        """What a person or a program may mean by ``text``: the symbols without spaces, in the language's own width.
+
+        ``（ ｛`` from a Japanese keyboard is ``({``, unless the language has ``（`` itself. White space at the ends and a
+        byte order mark go; inside, only spaces do: TAB and line breaks separate more than symbols, so they stay, as does
+        whatever else is no symbol.
+        """
+        known, meant = self.closer_of.keys() | self.opener_of.keys(), self._by_width
+        return "".join(
+            symbol if symbol in known else meant.get(unicodedata.normalize("NFKC", symbol), symbol)
+            for symbol in text.strip().removeprefix("\ufeff").strip()
+            if unicodedata.category(symbol) != "Zs"
+        )
 
     def open_stack(self, prefix: str) -> str:
         """The openers still waiting for their closer, outermost first.

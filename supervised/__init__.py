@@ -9,7 +9,8 @@ from bracket_env import __version__
 from ncl_reward.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from supervised.data.dataset_folder import generate_dataset, read_dataset
+    from supervised.data.dataset_folder import generate_dataset
+    from supervised.data.reading import read_dataset
     from supervised.models import ENCODERS, Encoder, EncoderConfig, SequenceModel, build_model, decode
     from supervised.runs import ModelSolver, RunConfig, RunFolder, load, load_best
     from supervised.study.best_trial import BestTrial, best_from_database
@@ -36,7 +37,8 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "data.dataset_folder": ("generate_dataset", "read_dataset"),
+        "data.dataset_folder": ("generate_dataset",),
+        "data.reading": ("read_dataset",),
         "models": ("ENCODERS", "Encoder", "EncoderConfig", "SequenceModel", "build_model", "decode"),
         "runs.config": ("RunConfig",),
         "runs.folder": ("RunFolder",),

@@ -16,6 +16,7 @@ from supervised.adapt.check import base_of, check_adaptation
 from supervised.adapt.options import PROG, Adapt
 from supervised.adapt.scores import score_adapters
 from supervised.data.batches import Batches, TrainingBatches
+from supervised.data.reading import reading_notes
 from supervised.data.sources import evaluation_cases, training_source
 from supervised.learning.display import print_line
 from supervised.learning.figures import completion_figures
@@ -110,7 +111,8 @@ class AdaptationLesson(Lesson):
             "training_bytes": 4 * (parameters + 3 * trained),
         }
         line = f"tune {self.config.tune}: {trained:,} of {parameters:,} parameters, {trained / parameters:.2%}"
-        print_line(console, line)
+        for told in (line, *reading_notes(self.config, self.run.language)):
+            print_line(console, told)
         return {}
 
     def figures(self, model: SequenceModel) -> dict[str, float]:

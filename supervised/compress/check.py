@@ -10,7 +10,7 @@ from supervised.compress.onnx.export import check_exportable, check_packages
 from supervised.compress.options import Compress
 from supervised.compress.quantization import check_int8
 from supervised.compress.structured import fewer_units
-from supervised.data.dataset_folder import read_dataset
+from supervised.data.reading import read_dataset
 from supervised.models.params import architecture_params, given_sizes, longest_input
 from supervised.options.checks import custom_pairs
 from supervised.options.ranges import check_output, flag, refuse_idle, require, require_whole
@@ -57,9 +57,10 @@ def check(config: Compress) -> Plan:
     run = _result(config, source.config, setting)
     if config.structured and config.prune is not None:
         fewer_units(run, config.prune)
-    cases = run.options["training"].get("dataset")
-    if cases is not None and config.prune is not None and config.fine_tune_steps:
-        read_dataset(cases, run.language)  # which may have gone since the run was trained
+    data = run.options["training"]
+    if data.get("dataset") is not None and config.prune is not None and config.fine_tune_steps:
+        reading = {name: data[name] for name in ("format", "wrong_targets") if name in data}
+        read_dataset(data["dataset"], run.language, **reading)  # which may have gone since the run was trained
     if config.quantize == "int8-dynamic":
         check_int8(run.architecture)
     if config.onnx is not None:

@@ -4,7 +4,8 @@
     DIR/preprocessed/  the same names                                     symbols apart, with the pairs of the language
     DIR/tokenize/      the same names                                     token ids, with the vocabulary
 
-``original`` is what training reads; the other two follow from it and are there for people and other tools. Training
+``original`` is what training reads (:mod:`~supervised.data.reading`); the other two follow from it and are there for
+people and other tools. Training
 cases come from the train split and test cases from the test split, so no prefix is in both files.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bracket_env import BracketLanguage, BracketTokenizer, Case, InputError, Setting, read_cases
+from bracket_env import BracketTokenizer, Case, InputError, Setting
 from bracket_env.atomic import new_folder
 from bracket_env.random_streams import key
 from supervised.data.dataset_forms import SEPARATOR, dataset_forms
@@ -63,18 +64,6 @@ def generate_dataset(
             starts = range(0, count, _CASES_AT_ONCE)
             chunks = (sampler.cases(stream, min(_CASES_AT_ONCE, count - start), start=start) for start in starts)
             _write_split(beside, name, tokenizer, chunks, progress)
-
-
-def read_dataset(folder: str | Path, language: BracketLanguage, *, test: bool = False) -> list[Case]:
-    """The training (or test) cases of a folder.
-
-    Raises:
-        InputError: no data set there, a damaged file, or cases of another language (file, item and symbol named).
-    """
-    path = Path(folder) / "original" / (TEST_FILE if test else TRAIN_FILE)
-    if not path.is_file():
-        raise InputError(f"{folder} is not a data set folder: no {path}")
-    return read_cases(path, language, format="array")
 
 
 def _write_split(

@@ -7,7 +7,7 @@ from bracket_env.random_streams import key
 from bracket_env.sampling.splits import Split, split_of
 from supervised.data.augmentation import AugmentedSource
 from supervised.data.batches import FixedSource, Source, StreamSource, TranslatedSource, encode_cases
-from supervised.data.dataset_folder import read_dataset
+from supervised.data.reading import read_dataset
 from supervised.options.checks import chosen_augmentations, custom_pairs, fixed_size
 from supervised.options.groups import TrainingCases
 from supervised.runs import RunConfig
@@ -52,7 +52,7 @@ def fixed_cases(options: TrainingCases, run: RunConfig, language: BracketLanguag
             on, or one that is longer than the model can read.
     """
     if options.dataset is not None:
-        return _folder_cases(options.dataset, run, language)
+        return _file_cases(options, run, language)
     size = fixed_size(options.dataset_size)
     if size is None:
         return None
@@ -61,21 +61,24 @@ def fixed_cases(options: TrainingCases, run: RunConfig, language: BracketLanguag
     return sampler.cases(key(seed, f"supervised/dataset/{setting.id}/train"), size)
 
 
-def _folder_cases(folder: str, run: RunConfig, language: BracketLanguage) -> list[Case]:
-    """The cases of a folder that a model may be trained on: a folder made elsewhere knows nothing of splits."""
-    cases = [case for case in read_dataset(folder, run.language) if split_of(case.prefix) == "train"]
+def _file_cases(options: TrainingCases, run: RunConfig, language: BracketLanguage) -> list[Case]:
+    """The cases of a file or folder that a model may be trained on: one made elsewhere knows nothing of splits."""
+    name, kept = options.dataset, options.wrong_targets == "keep"
+    assert name is not None
+    found = read_dataset(name, run.language, format=options.format, wrong_targets=options.wrong_targets)
+    cases = [case for case in found if split_of(case.prefix) == "train"]
     if not cases:
         raise InputError(
-            f"{folder}: every prefix belongs to the validation or test split, so there is nothing to train on"
+            f"{name}: every prefix belongs to the validation or test split, so there is nothing to train on"
         )
     symbols = set("".join(language.pairs))
-    cases = [case for case in cases if symbols.issuperset(case.prefix)]
+    cases = [case for case in cases if symbols.issuperset(case.prefix + (case.completion if kept else ""))]
     if not cases:
-        raise InputError(f"{folder}: no case of the train split keeps to the labelled pairs {' '.join(language.pairs)}")
+        raise InputError(f"{name}: no case of the train split keeps to the labelled pairs {' '.join(language.pairs)}")
     longest = max(cases, key=lambda case: len(case.prefix) + len(case.completion))
     tokens, room = len(longest.prefix) + len(longest.completion) + 2, run.params.get("max_length")
     if room is not None and tokens > room:
         raise InputError(
-            f"{folder}: {quote(longest.prefix)} takes {tokens} tokens with its answer: --max-length is {room}"
+            f"{name}: {quote(longest.prefix)} takes {tokens} tokens with its answer: --max-length is {room}"
         )
     return cases

@@ -8,7 +8,7 @@ from typing import get_args
 from bracket_env import InputError, Setting, quote
 from supervised.options.durations import parse_duration
 from supervised.options.groups import AugmentationName, Loss, Optimiser, Stopping, Training, TrainingCases
-from supervised.options.ranges import flag, require, require_whole
+from supervised.options.ranges import flag, refuse_idle, require, require_whole
 
 AUGMENTATION_NAMES: tuple[str, ...] = get_args(AugmentationName)[2:]  # the first two are none and all
 # The most of each count; what is far beyond any machine is a slip of the hand.
@@ -16,6 +16,7 @@ _MOST = {
     "steps": 10**9, "batch_size": 10**6, "eval_every": 10**9, "eval_cases": 10**7, "threads": 1024,
 }  # fmt: skip
 _MOST_CASES = 10**7
+_ANSWERS_IN_PREFIXES = ("mirror", "concatenate", "insert")
 
 
 def check_training(options: Training) -> None:
@@ -70,12 +71,21 @@ def check_training_cases(options: TrainingCases) -> None:
     """The data set options together.
 
     Raises:
-        InputError: two sizes, an augmented stream, or an unknown augmentation.
+        InputError: two sizes, an augmented stream, an unknown augmentation, options of a case file without one, or an
+            augmentation that would build prefixes out of wrong targets.
     """
+    refuse_idle(options, ("format", "wrong_targets"), unless=options.dataset is not None, why="goes with --dataset")
     if options.dataset is not None and options.dataset_size != "stream":
-        raise InputError("--dataset and --dataset-size exclude each other: the folder has its own size")
+        raise InputError("--dataset and --dataset-size exclude each other: the file has its own size")
     streamed = fixed_size(options.dataset_size) is None and options.dataset is None
-    if chosen_augmentations(options.augment) and streamed:
+    chosen = chosen_augmentations(options.augment)
+    building = [name for name in chosen if name in _ANSWERS_IN_PREFIXES]
+    if building and options.wrong_targets == "keep":
+        raise InputError(
+            f"--augment {building[0]} puts answers into prefixes, so it does not go with --wrong-targets keep: use drop or "
+            "correct, or --augment permute wrap remove"
+        )
+    if chosen and streamed:
         raise InputError("--augment goes with --dataset-size or --dataset: a stream never repeats, so it gains nothing")
 
 

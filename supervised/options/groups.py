@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Literal
 import tyro
 
 from bracket_env import DEFAULT_SETTING
+from bracket_env.cases import ReadFormat
+from bracket_env.wrong_targets import WrongTargets
 from ncl_reward.encoders.options import EncoderOptions
 from supervised.options.params_file import read_params
 
@@ -94,14 +96,31 @@ class TaskOptions:
 
 
 @dataclass(frozen=True)
-class TrainingCases:
+class CaseFormat:
+    """How a case file is read."""
+
+    format: ReadFormat = "auto"
+    """The form of the case file."""
+
+
+@dataclass(frozen=True)
+class CaseReading(CaseFormat):
+    """How a case file is read, and what becomes of its wrong targets."""
+
+    wrong_targets: WrongTargets = "refuse"
+    """When a target of the file is not the completion: refuse the file, drop the case, correct the target, or keep it
+    as it is, to be learned or scored against."""
+
+
+@dataclass(frozen=True)
+class TrainingCases(CaseReading):
     """Which labelled cases are learned from."""
 
     dataset_size: str = "stream"
     """stream: fresh cases without end; a number: that many fixed cases."""
     dataset: str | None = None
-    """Train on the cases of this folder (made by python -m supervised.dataset) instead; prefixes of the validation and
-    test splits are left out."""
+    """Train on the cases of this file, or of this folder (made by python -m supervised.dataset), instead; prefixes of
+    the validation and test splits are left out."""
     augment: tuple[AugmentationName, ...] = ("none",)
     """With a fixed data set: more cases from it by symmetries of brackets, any of these (permute wrap), all or none."""
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bracket_env import BracketTokenizer, InputError
 from supervised.data.batches import TrainingBatches
+from supervised.data.reading import reading_notes
 from supervised.data.sources import evaluation_cases
 from supervised.learning.display import print_line
 from supervised.learning.figures import completion_figures
@@ -58,6 +59,8 @@ class CompletionLesson(Lesson):
 
     def begin(self, model: SequenceModel, folder: RunFolder | None, console: Console) -> dict[str, float]:
         self._cases = evaluation_cases(self.run, "validation", self.config.eval_cases) if folder else []
+        for line in reading_notes(self.config, self.run.language):
+            print_line(console, line)
         tokenizer = self.config.tokenizer
         if tokenizer is not None and folder is not None and not (folder.path / SYMBOLS_FILE).exists():
             symbols = lm_symbols(tokenizer, self.run.language)

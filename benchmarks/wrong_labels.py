@@ -57,7 +57,7 @@ class WrongLabelsJob:
     """Wrong targets in percent."""
     arm: str
     seed: int
-    steps: int = 1500
+    steps: int = 500
     labels: int = LABELS
 
 

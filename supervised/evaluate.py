@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from bracket_env import BracketLanguage, InputError, quote, read_cases
+from bracket_env import BracketLanguage, Case, Estimate, InputError, quote
+from bracket_env.cases import judge_cases
 from bracket_env.command import run
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.meanings import Meaning
-from bracket_env.scores.report import by_table, depth_length_heat_map, score_table, write_csv, write_json
+from bracket_env.scores.report import by_table, depth_length_heat_map, percent, score_table, write_csv, write_json
 from bracket_env.scores.scoring import COLUMNS, Solver
-from supervised.options.groups import ConditionedOptions, Machine, RunsDir
+from supervised.options.groups import CaseReading, ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import check_output, refuse_idle, require_whole
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ PROG = "python -m supervised.evaluate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Machine, ConditionedOptions, RunsDir):
+class Evaluate(CaseReading, Machine, ConditionedOptions, RunsDir):
     """Score runs beside the yardsticks: oracle, counters, n-grams, uniform.
 
     Without --cases the cases are drawn from the test split of the setting: no run has seen their prefixes. Those of
@@ -35,9 +36,7 @@ class Evaluate(Machine, ConditionedOptions, RunsDir):
     runs: tyro.conf.Positional[tuple[str, ...]]
     """Names or folders of runs, of either family."""
     cases: str | None = None
-    """Score on the cases of this file instead (JSON Lines, BIG-bench JSON, JSON array or text)."""
-    format: Literal["auto", "jsonl", "bigbench", "array", "text"] = "auto"
-    """The form of the case file."""
+    """Score on the cases of this file instead (docs/case_files.md has the forms)."""
     setting: str | None = None
     """Draw the cases from this setting; by default the first run's own."""
     split: Literal["test", "validation", "train", "all"] = "test"
@@ -57,6 +56,7 @@ def main(config: Evaluate) -> None:
     from rich.console import Console
 
     from supervised.learning.devices import prepare_machine
+    from supervised.learning.display import print_line
     from supervised.learning.report import evaluate_solvers, print_structure_note
     from supervised.runs import RunFolder, load
     from supervised.runs.sentences import setting_of
@@ -68,16 +68,22 @@ def main(config: Evaluate) -> None:
     device = prepare_machine(config)
     own = f"says which cases are drawn, and --cases {config.cases} has its own"
     refuse_idle(config, ("split", "n", "seed"), unless=config.cases is None, why=own)
-    refuse_idle(config, ("format",), unless=config.cases is not None, why="goes with --cases")
+    refuse_idle(config, ("format", "wrong_targets"), unless=config.cases is not None, why="goes with --cases")
     folders = [RunFolder.open(name, root=config.runs_dir) for name in config.runs]
     language = _common_language(folders)
     setting = setting_of(config.setting or folders[0].config.setting)
     if config.instruction is not None:
         _check_ordinary(config.instruction)
     pairs = None if language == setting.language() else language.pairs
+    note, always_right, targets = None, None, None
     if config.cases is not None:
-        cases = read_cases(config.cases, language, format=config.format)
-        source = config.cases
+        found = judge_cases(config.cases, language, format=config.format)
+        rows = found.settled(config.wrong_targets)
+        cases = [Case(row.prefix, row.completion) for row in rows]
+        source, note = config.cases, found.note(config.wrong_targets)
+        if config.wrong_targets == "keep":
+            targets = [row.target or "" for row in rows]
+            always_right = Estimate.of(sum(row.target == row.completion for row in rows), len(rows))
     else:
         cases = setting.evaluation_cases(config.split, config.n, pairs=pairs, seed=config.seed)
         source = f"{setting.id}, {config.split} split" + (f", cases of seed {config.seed}" if config.seed else "")
@@ -85,20 +91,24 @@ def main(config: Evaluate) -> None:
     for folder in folders:
         name = folder.name if folder.name not in solvers else str(folder.path)
         solvers[name] = load(folder.path, device=device, instruction=config.instruction)
-    scores = evaluate_solvers(solvers, cases, language, setting, pairs)
+    scores = evaluate_solvers(solvers, cases, language, setting, pairs, targets)
 
     if config.json is not None:
-        write_json(config.json, scores, len(cases), config.cases or setting.id)
+        write_json(config.json, scores, len(cases), config.cases or setting.id, always_right=always_right)
     if config.csv is not None:
         write_csv(config.csv, scores)
     console = Console()
     console.print(score_table(scores, source))
     print_structure_note(folders, console)
+    if note is not None:
+        print_line(console, note)
+    if note is not None and always_right is not None:
+        print_line(console, f"a solver that is always right scores {percent(always_right)} % here")
     for column in config.by:
         console.print(by_table(scores, column))
     if config.heat_map:
         for entry in scores[: len(solvers)]:
-            console.print(depth_length_heat_map(entry, cases, language))
+            console.print(depth_length_heat_map(entry, cases, language, targets=targets))
 
 
 def _check_ordinary(sentence: str) -> None:

@@ -11,9 +11,10 @@ import tyro
 
 from bracket_env import InputError
 from bracket_env.atomic import write_json
+from bracket_env.cases import judge_cases
 from bracket_env.command import run
-from supervised.options.groups import ConditionedOptions, Machine, RunsDir
-from supervised.options.ranges import require, require_whole
+from supervised.options.groups import CaseFormat, ConditionedOptions, Machine, RunsDir
+from supervised.options.ranges import refuse_idle, require, require_whole
 
 if TYPE_CHECKING:
     from supervised.runs import ModelSolver
@@ -22,16 +23,18 @@ PROG = "python -m supervised.predict"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predict(Machine, ConditionedOptions, RunsDir):
+class Predict(CaseFormat, Machine, ConditionedOptions, RunsDir):
     """Complete prefixes with a trained run.
 
-    With prefixes, prints one completion a line; without, asks for prefixes until the end of the input.
+    With prefixes or a file of them, prints one completion a line; without, asks for prefixes until the end of the input.
     """
 
     run: tyro.conf.Positional[str]
     """Name or folder of a run, of either family."""
     prefixes: tyro.conf.Positional[tuple[str, ...]] = ()
     """What to complete; quote it, since ( and { mean something to a shell."""
+    cases: str | None = None
+    """Complete the prefixes of this file (docs/case_files.md has the forms); its targets are not looked at."""
     temperature: float = 0.0
     """0: the likeliest symbol at every step; above 0: a drawn one, the likelier the lower the temperature."""
     samples: int = 1
@@ -47,8 +50,12 @@ def main(config: Predict) -> None:
 
     require("temperature", config.temperature, "from 0 to 1000", lambda v: 0 <= v <= 1000)
     require_whole("samples", config.samples, 1, 10**6)
-    if config.json is not None and (config.show_attention or not config.prefixes):
-        wanted = "does not go with --show-attention" if config.prefixes else "needs prefixes on the command line"
+    if config.cases is not None and config.prefixes:
+        raise InputError(f"--cases {config.cases} and prefixes on the command line exclude each other")
+    refuse_idle(config, ("format",), unless=config.cases is not None, why="goes with --cases")
+    given = bool(config.prefixes) or config.cases is not None
+    if config.json is not None and (config.show_attention or not given):
+        wanted = "does not go with --show-attention" if given else "needs prefixes on the command line, or --cases"
         raise InputError(f"--json {config.json} {wanted}")
     device = prepare_machine(config)
     solver = load(
@@ -59,7 +66,7 @@ def main(config: Predict) -> None:
         seed=config.seed,
         instruction=config.instruction,
     )
-    prefixes = [_checked(prefix, solver) for prefix in config.prefixes for _ in range(config.samples)]
+    prefixes = [prefix for prefix in _given(config, solver) for _ in range(config.samples)]
     if config.show_attention:
         for prefix in prefixes or _typed_in(solver):
             _show_attention(solver, prefix)
@@ -73,8 +80,16 @@ def main(config: Predict) -> None:
         _prompt(solver, config.samples)
 
 
+def _given(config: Predict, solver: ModelSolver) -> list[str]:
+    """The prefixes of the command line or of a file."""
+    if config.cases is None:
+        return [_checked(prefix, solver) for prefix in config.prefixes]
+    language = solver.tokenizer.language
+    return [row.prefix for row in judge_cases(config.cases, language, format=config.format, require_target=False).rows]
+
+
 def _checked(prefix: str, solver: ModelSolver) -> str:
-    prefix = "".join(prefix.split())
+    prefix = solver.tokenizer.language.reading(prefix)
     solver.tokenizer.language.open_stack(prefix)
     return prefix
 

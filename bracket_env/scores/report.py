@@ -15,6 +15,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import count
 from math import ceil, floor
 from pathlib import Path
@@ -125,7 +126,12 @@ def by_table(scores: Sequence[Scores], column: str, measure: str = "exact", titl
 
 
 def depth_length_heat_map(
-    scores: Scores, cases: Sequence[Case], language: BracketLanguage, title: str | None = None
+    scores: Scores,
+    cases: Sequence[Case],
+    language: BracketLanguage,
+    title: str | None = None,
+    *,
+    targets: Sequence[str] | None = None,
 ) -> Table:
     """``exact`` of one solver for every depth (rows) and length (columns) in whole percent, darker is better.
 
@@ -137,6 +143,7 @@ def depth_length_heat_map(
         cases: the cases it was scored on, in the same order.
         language: their brackets.
         title: above the map.
+        targets: what counted as right, if not the completions.
 
     Raises:
         InputError: another number of cases than the scores have answers.
@@ -145,7 +152,8 @@ def depth_length_heat_map(
         raise InputError(f"{scores.name} was scored on {len(scores.answers)} cases, not on these {len(cases)}")
     facts = [case_facts(case, language) for case in cases]
     depth, length = np.array([f.depth for f in facts]), np.array([f.length for f in facts])
-    right = np.array([answer == case.completion for answer, case in zip(scores.answers, cases, strict=True)])
+    wanted = [case.completion for case in cases] if targets is None else targets
+    right = np.array([answer == target for answer, target in zip(scores.answers, wanted, strict=True)])
 
     def exact(chosen: np.ndarray) -> Estimate | None:
         return Estimate.of(int(right[chosen].sum()), int(chosen.sum())) if chosen.any() else None
@@ -190,20 +198,27 @@ def bins(values: Iterable[int], limit: int) -> list[tuple[str, int, int]]:
     return [(f"{s}-{s + width - 1}", s, s + width - 1) if s else ("0", 0, 0) for s, width in enough.items()]
 
 
-def scores_json(scores: Sequence[Scores], cases: int, setting: str) -> dict[str, object]:
+def scores_json(
+    scores: Sequence[Scores], cases: int, setting: str, *, always_right: Estimate | None = None
+) -> dict[str, object]:
     """The object that ``--json`` of every ``evaluate`` command writes.
 
     Args:
         scores: one entry a solver.
         cases: how many cases they were scored on.
         setting: the id of the task setting, such as ``bracket/Close-v0``, or what else names the cases.
+        always_right: what a solver that is always right scores on cases that were kept with wrong targets.
     """
-    return {"cases": cases, "setting": setting, "solvers": [s.to_json() for s in scores]}
+    kept = {} if always_right is None else {"always_right": asdict(always_right)}
+    return {"cases": cases, "setting": setting, **kept, "solvers": [s.to_json() for s in scores]}
 
 
-def write_json(path: str | Path, scores: Sequence[Scores], cases: int, setting: str) -> None:
+def write_json(
+    path: str | Path, scores: Sequence[Scores], cases: int, setting: str, *, always_right: Estimate | None = None
+) -> None:
     """Write :func:`scores_json` atomically."""
-    write_text(path, json.dumps(scores_json(scores, cases, setting), ensure_ascii=False, indent=2) + "\n")
+    found = scores_json(scores, cases, setting, always_right=always_right)
+    write_text(path, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_csv(path: str | Path, scores: Sequence[Scores]) -> None:

@@ -170,8 +170,21 @@ def share_answered(answer: str, completion: str) -> float:
     return right / (len(completion) + 1)
 
 
-def score(solver: Solver, cases: Sequence[Case], language: BracketLanguage, *, name: str) -> Scores:
+def score(
+    solver: Solver,
+    cases: Sequence[Case],
+    language: BracketLanguage,
+    *,
+    name: str,
+    targets: Sequence[str] | None = None,
+) -> Scores:
     """Let ``solver`` answer the prefixes of ``cases`` and measure the answers.
+
+    Spaces in an answer, and symbols in another width, are no mistakes (:meth:`BracketLanguage.reading`).
+
+    Args:
+        targets: what ``exact`` and ``share`` count as right, case by case, if not the completions: those of a file
+            whose targets are wrong. ``closing`` and the columns follow from the prefixes.
 
     Raises:
         InputError: no cases, a case that is not one (see :func:`case_facts`), or a solver whose answers or closer
@@ -180,9 +193,10 @@ def score(solver: Solver, cases: Sequence[Case], language: BracketLanguage, *, n
     if not cases:
         raise InputError(f"no cases to score {name} on")
     facts = [case_facts(case, language) for case in cases]
-    answers = _answers(solver, [case.prefix for case in cases], name)
-    exact = np.array([answer == case.completion for answer, case in zip(answers, cases, strict=True)], dtype=float)
-    share = np.array([share_answered(answer, case.completion) for answer, case in zip(answers, cases, strict=True)])
+    answers = _answers(solver, [case.prefix for case in cases], name, language)
+    right = [case.completion for case in cases] if targets is None else targets
+    exact = np.array([answer == target for answer, target in zip(answers, right, strict=True)], dtype=float)
+    share = np.array([share_answered(answer, target) for answer, target in zip(answers, right, strict=True)])
     closing = _closing(solver, cases, language, name)
     closers_in_word = [len(f.closer_distances) for f in facts]
 
@@ -209,7 +223,7 @@ def score(solver: Solver, cases: Sequence[Case], language: BracketLanguage, *, n
     )
 
 
-def _answers(solver: Solver, prefixes: list[str], name: str) -> list[str]:
+def _answers(solver: Solver, prefixes: list[str], name: str, language: BracketLanguage) -> list[str]:
     answers = solver.complete(prefixes)
     if isinstance(answers, str) or len(answers) != len(prefixes):
         got = "one string" if isinstance(answers, str) else f"{len(answers)} answers"
@@ -217,7 +231,7 @@ def _answers(solver: Solver, prefixes: list[str], name: str) -> list[str]:
     for prefix, answer in zip(prefixes, answers, strict=True):
         if not isinstance(answer, str):
             raise InputError(f"{name} answered {quote(prefix)} with {quote(answer)}, which is not a string")
-    return answers
+    return [language.reading(answer) for answer in answers]
 
 
 def _closing(solver: Solver, cases: Sequence[Case], language: BracketLanguage, name: str) -> np.ndarray | None:

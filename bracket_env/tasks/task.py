@@ -114,7 +114,7 @@ class Task(ABC):
         """
 
     def check(self, option: str, value: object) -> Any:
-        """An option's value, ready for :meth:`by_hand`: here the case of a prefix.
+        """An option's value, ready for :meth:`by_hand`: here the case of a prefix, which may have spaces.
 
         Raises:
             InputError: not a string, not completable, longer or deeper than the observation holds, or of another split.
@@ -122,6 +122,7 @@ class Task(ABC):
         if not isinstance(value, str):
             raise InputError(f"a prefix is a string, not {quote(value)}")
         language = self.sampler.language
+        value = language.reading(value)
         completion = language.completion(value)
         if len(value) > self.setting.max_length:
             raise InputError(

@@ -30,11 +30,16 @@ def evaluate_solvers(
     language: BracketLanguage,
     setting: Setting,
     pairs: Sequence[str] | None = None,
+    targets: Sequence[str] | None = None,
 ) -> list[Scores]:
-    """Scores of these solvers, then of the yardsticks, whose n-grams are fitted on the setting's training split."""
+    """Scores of these solvers, then of the yardsticks, whose n-grams are fitted on the setting's training split.
+
+    Args:
+        targets: what counts as right, case by case, if not the completions.
+    """
     fitted = setting.sampler(split="train", pairs=pairs).cases(0, _YARDSTICK_CASES)
     rows = [*solvers.items(), *yardsticks(language, fitted).items()]  # a run may be called oracle too
-    return [score(solver, cases, language, name=name) for name, solver in rows]
+    return [score(solver, cases, language, name=name, targets=targets) for name, solver in rows]
 
 
 def print_structure_note(folders: Sequence[RunFolder], console: Console) -> None:

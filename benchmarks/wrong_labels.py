@@ -140,7 +140,9 @@ def main(config: WrongLabels) -> None:
     view.add_row("", "wrong where order matters", "", *(_share(shares[level]) for level in config.levels))
     for arch in config.archs:
         for arm in config.arms:
-            found = [cells.get((arch, "plain" if (arm, level) == ("drop", 0) else arm, level)) for level in config.levels]
+            found = [
+                cells.get((arch, "plain" if (arm, level) == ("drop", 0) else arm, level)) for level in config.levels
+            ]
             if any(found):
                 seeds = {str(len(row["seeds"])) for row in found if row is not None}
                 view.add_row(arch, arm, "-".join(sorted(seeds)), *(_cell(row) for row in found))

@@ -62,7 +62,7 @@ def recognise(text: str, symbols: Collection[str], name: str) -> str:
         if pattern.match(text):
             return form
     brackets = all(character in symbols or character.isspace() for character in set(text))
-    bare = text.strip()
+    bare = "".join(text.split())
     if bare in ("[]", "{}"):
         what = "list" if bare == "[]" else "object"
         hint = f"; --format text reads it as the prefix {bare}" if brackets else ""

@@ -21,7 +21,7 @@ from bracket_env.case_formats import READERS, WRITERS, recognise
 from bracket_env.case_json import Record
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
-from bracket_env.wrong_targets import CaseFile, Fault, Row, WrongTargets, fault_of
+from bracket_env.wrong_targets import CaseFile, Row, WrongTargets, fault_of
 
 WriteFormat = Literal["jsonl", "bigbench", "array", "text"]
 ReadFormat = Literal["auto", "jsonl", "bigbench", "array", "text", "objects", "dataset", "tokens"]
@@ -136,42 +136,50 @@ def _read_utf8(path: str | os.PathLike[str]) -> str:
         raise InputError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{os.fspath(path)}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x}): save it as UTF-8") from error
+        raise InputError(
+            f"{os.fspath(path)}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x}): save it as UTF-8"
+        ) from error
 
 
 def _judged(record: Record, language: BracketLanguage, require_target: bool) -> Row:
     """The first reading whose target is right; if none is, the first that is made of the language's symbols."""
-    problems: list[Row | InputError] = []
-    readings = [(_symbols(prefix, language, record.place, "prefix"), target) for prefix, target in record.readings]
-    for prefix, target in readings:
-        try:
-            completion = language.completion(prefix)
-        except InputError as error:
-            problems.append(InputError(f"{record.place}: {error}"))
-            continue
-        given = None if target is None else _symbols(target, language, record.place, "target")
-        fault: Fault | None = "no target" if require_target else None
-        if given is not None:
-            fault = fault_of(given, completion, language)
-        row = Row(record.place, prefix, completion, given, fault)
-        if fault is None:
-            return row
-        problems.append(row)
     known = set(language.openers + language.closers)
-    plain = (i for i, (prefix, _) in enumerate(readings) if known.issuperset(prefix))
-    told = problems[next(plain, len(readings) - 1)]
+    told: Row | InputError | None = None
+    for number, (prefix, target) in enumerate(record.readings, 1):
+        found: Row | InputError
+        try:
+            found = _row(record.place, prefix, target, language, require_target)
+        except InputError as error:
+            found = InputError(f"{record.place}: {error}")
+        else:
+            if found.fault is None:
+                return found
+        plain = known.issuperset(language.reading(prefix))
+        if told is None and (plain or number == len(record.readings)):
+            told = found
+    assert told is not None
     if isinstance(told, InputError):
         raise told
     return told
 
 
-def _symbols(text: str, language: BracketLanguage, place: str, what: str) -> str:
+def _row(place: str, prefix: str, target: str | None, language: BracketLanguage, require_target: bool) -> Row:
+    """One reading, judged. Raises InputError, without the place, for one that cannot be right."""
+    prefix = _symbols(prefix, language, "prefix")
+    completion = language.completion(prefix)
+    if target is None:
+        return Row(place, prefix, completion, None, "no target" if require_target else None)
+    target = _symbols(target, language, "target")
+    return Row(place, prefix, completion, target, fault_of(target, completion, language))
+
+
+def _symbols(text: str, language: BracketLanguage, what: str) -> str:
     """The symbols of a prefix or target, which only spaces may separate: anything else may separate two of them."""
     found = language.reading(text)
     separator = next((symbol for symbol in found if symbol.isspace()), None)
     if separator is not None:
         raise InputError(
-            f"{place}: {quote(separator)} inside the {what} {quote(text.strip())}: one case holds one {what}, and only "
-            "spaces may stand between its symbols"
+            f"{quote(separator)} inside the {what} {quote(text.strip())}: one case holds one {what}, and only spaces may "
+            "stand between its symbols"
         )
     return found

@@ -92,9 +92,7 @@ class CaseFile:
         rows = [row for row in self.rows if row.fault is None] if setting == "drop" else list(self.rows)
         if not rows:
             raise InputError(f"{self.name}: every target is wrong, so --wrong-targets drop leaves no case")
-        return [
-            row._replace(target=row.target if setting == "keep" and row.fault else row.completion) for row in rows
-        ]
+        return [row._replace(target=row.target if setting == "keep" and row.fault else row.completion) for row in rows]
 
     def note(self, setting: WrongTargets) -> str | None:
         """A line for the report; None where every target is right."""
@@ -111,7 +109,7 @@ class CaseFile:
         if not wrong:
             return {setting: f"{total} cases" for setting in ("refuse", "drop", "correct", "keep")}
         unkept = [row for row in self.wrong if row.fault in ("no target", "other symbols")]
-        kept = f"{total} cases, {wrong} of them wrong: always right scores {percent_right(total - wrong, total)} %"
+        kept = f"{total} cases, {wrong} of them wrong: always right scores {percent_of(total - wrong, total)} %"
         return {
             "refuse": "the file is refused",
             "drop": f"{total - wrong} cases" if wrong < total else "refused: no case is left",
@@ -125,7 +123,7 @@ class CaseFile:
     def _refusal(self, wrong: Sequence[Row]) -> str:
         first, *later = wrong[:FIRST_PLACES]
         are = "target is" if len(wrong) == 1 else "targets are"
-        further = f"; next {' and '.join(short_place(row.place) for row in later)}" if later else ""
+        further = f"; next {' and '.join(_near(row.place, first.place) for row in later)}" if later else ""
         left = len(self.rows) - len(wrong)
         return (
             f"{first.place}: {mistake(first)}; {len(wrong)} of {len(self.rows)} {are} wrong ({self._kinds()}{further}): "
@@ -133,16 +131,19 @@ class CaseFile:
         )
 
 
-def percent_right(right: int, total: int) -> str:
-    """A share in percent with one digit; 100 only when it is that."""
-    return f"{min(100 * right / total, 100.0 if right == total else 99.9):.1f}"
+def percent_of(count: int, total: int) -> str:
+    """A share in percent with one digit; 100 only when it is that, and 0 likewise."""
+    least, most = (0.1 if count else 0.0), (100.0 if count == total else 99.9)
+    return f"{max(min(100 * count / total, most), least):.1f}"
 
 
-def short_place(place: str) -> str:
-    """``FILE:LINE: item N`` as ``line LINE, item N``."""
+def _near(place: str, first: str) -> str:
+    """A place beside another one: of the same file only ``line LINE, item N``."""
     head, _, item = place.partition(": item ")
-    line = f"line {head.rpartition(':')[2]}"
-    return f"{line}, item {item}" if item else line
+    file, _, line = head.rpartition(":")
+    if not first.startswith(f"{file}:"):
+        return place
+    return f"line {line}, item {item}" if item else f"line {line}"
 
 
 def mistake(row: Row) -> str:

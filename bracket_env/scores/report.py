@@ -161,7 +161,7 @@ def depth_length_heat_map(
     depth_bins, length_bins = bins(depth.tolist(), MAX_ROWS), bins(length.tolist(), MAX_HEAT_COLUMNS)
     rows = [(name, (low <= depth) & (depth <= high)) for name, low, high in depth_bins]
     columns = [(name, (low <= length) & (length <= high)) for name, low, high in length_bins]
-    table = Table(title=Text(title or f"exact % of {scores.name} per depth and length"), **_LOOK, padding=0)
+    table = Table(title=Text(title or f"exact % of {scores.name} per depth and length"), **LOOK, padding=0)
     table.add_column("depth", no_wrap=True)
     for name, _ in columns:
         table.add_column(name, justify="center", width=7, no_wrap=True)
@@ -242,8 +242,7 @@ def write_csv(path: str | Path, scores: Sequence[Scores]) -> None:
     write_text(path, out.getvalue())
 
 
-# Rows close together, titles on the left, one space less between columns than rich's default.
-_LOOK: dict[str, Any] = {
+LOOK: dict[str, Any] = {
     "box": box.SIMPLE_HEAD,
     "pad_edge": False,
     "collapse_padding": True,
@@ -251,6 +250,7 @@ _LOOK: dict[str, Any] = {
     "caption_justify": "left",
     "title_style": "bold",
 }
+"""Rows close together, titles on the left, one space less between columns than rich's default."""
 
 
 def _table(title: str, corner: str, names: Sequence[str], columns: Sequence[tuple[str, Sequence[str]]]) -> Table:
@@ -258,7 +258,7 @@ def _table(title: str, corner: str, names: Sequence[str], columns: Sequence[tupl
 
     Everything is Text because rich would read ``[gru]`` as markup, and brackets are the subject here.
     """
-    table = Table(title=Text(title), **_LOOK)
+    table = Table(title=Text(title), **LOOK)
     short = all(len(name) <= HEADING_WIDTH for name in names)
     table.add_column(Text(corner), overflow="fold", no_wrap=short)
     for heading, _ in columns:

@@ -45,8 +45,9 @@ def case_files(path: str | Path, *, test: bool = False) -> list[Path]:
         wanted = tests if test else [file for file in found if file not in tests] or tests
         if wanted:
             return wanted
-    what = "is not a data set folder" if path.is_dir() else "is neither a case file nor a data set folder"
-    raise InputError(f"{path} {what}: no {path / 'original' / TRAIN_FILE}, nor another file of that name")
+    raise InputError(
+        f"{path} is not a data set folder and no case file: no {path / 'original' / TRAIN_FILE}, nor another file of that name"
+    )
 
 
 def _in_order(file: Path) -> list[tuple[int, str]]:
@@ -105,5 +106,9 @@ def reading_notes(options: TrainingCases, language: BracketLanguage) -> list[str
     names = ", ".join(file.name for file in files[:3]) + (", …" if len(files) > 3 else "")
     found = judge_dataset(options.dataset, language, format=options.format)
     count = "1 file" if len(files) == 1 else f"{len(files)} files"
-    read = f"{len(found.rows)} cases of {count} of {files[0].parent}: {names}" if files != [Path(options.dataset)] else None
+    read = (
+        f"{len(found.rows)} cases of {count} of {files[0].parent}: {names}"
+        if files != [Path(options.dataset)]
+        else None
+    )
     return [line for line in (read, found.note(options.wrong_targets)) if line is not None]

@@ -79,8 +79,12 @@ def test_written_cases_are_recognised_and_read_back(
             write_cases(path, cases, format="text")
         return
     write_cases(path, iter(cases), format=name)  # type: ignore[arg-type]
-    assert read_cases(path, language) == cases
     assert read_cases(path, language, format=name) == cases  # type: ignore[arg-type]
+    if name == "text" and path.read_text("utf-8").strip() in ("[]", "{}"):
+        with pytest.raises(InputError, match="--format text reads it as the prefix"):
+            read_cases(path, language)
+    else:
+        assert read_cases(path, language) == cases
 
 
 @given(start=prefixes(MARKER_LANGUAGE), markers=st.integers(1, 3), end=prefixes(MARKER_LANGUAGE))
@@ -139,7 +143,12 @@ def test_the_four_formats_as_documented(tmp_path: Path) -> None:
         ' {"id": 7, "target": "} )", "input": "( {"}\n\n{"input":"【","target":"】"}',
         '{"examples": [{"input": "Input: x Input:( {", "target": " } )"}, {"input": "Input:【", "target": "】"}]}',
         '["input: ( {, output: } )", "input:【,output:】, "]',
-        '{"input": "(\u2028{", "target": "}\x85)"}\n{"input":"【","target":"】"}',
+        '{"input": "(\u3000{", "target": "}\xa0)"}\n{"input":"【","target":"】"}',
+        '{"input": "\u2028({\\t", "target": "\x85})\\n"}\n{"input":"【","target":"】"}',
+        '{"inputs": "({\\n", "targets": ["})"], "idx": 3}\n{"target":"】","prefix":"【"}',
+        '[{"target": "})", "input": "({"}, {"input": "【", "target_scores": {"】": 1, "": 0.5}}]',
+        '{"input": "Close it. Input: ( {\\nOutput: ", "target": "} )"}\n{"input":"【","target":"】"}',
+        "（ ｛\n︻\n",
         "( {\n 【 \n",
         "({\n【",
     ],
@@ -154,10 +163,20 @@ def test_an_empty_line_of_text_is_the_empty_prefix(tmp_path: Path) -> None:
     assert [case.prefix for case in read(tmp_path, "(\n\n{\n\n")] == ["(", "", "{", ""]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "[[]]", "{[", "[{", "[]\n{}"])
+@pytest.mark.parametrize("text", ["[[]]", "{[", "[{", "[]\n{}", "[]\n[]"])
 def test_brackets_that_look_like_json_are_read_as_text(tmp_path: Path, text: str) -> None:
     cases = read(tmp_path, text, BracketLanguage(["[]", "{}"]))
     assert [case.prefix for case in cases] == text.split()
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", " [ ]\n", "[]\n"])
+def test_an_empty_json_list_is_no_case_unless_text_was_asked_for(tmp_path: Path, text: str) -> None:
+    language = BracketLanguage(["[]", "{}"])
+    assert [case.prefix for case in read(tmp_path, text, language, format="text")] == ["".join(text.split())]
+    with pytest.raises(InputError, match=r"an empty JSON (list|object), so the file holds no cases"):
+        read(tmp_path, text, language)
+    with pytest.raises(InputError, match="holds no cases$"):
+        read(tmp_path, text, BracketLanguage(["()"]))
 
 
 @pytest.mark.parametrize(
@@ -200,18 +219,42 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
     "row is no object": (GOOD_ROW + '["("]', ':2: expected an object with "input" and "target", not [\'(\']'),
     "no input": (GOOD_ROW + '{"inptu": "("}', ":2: no \"input\" in {'inptu': '('}"),
     "input is no string": (GOOD_ROW + '{"input": 5}', ':2: "input" must be a string, not 5'),
-    "target is no string": ('{"input": "(", "target": [")"]}', ":1: \"target\" must be a string, not [')']"),
+    "target is no string": ('{"input": "(", "target": [")", ")"]}', ":1: \"target\" must be a string, not [')', ')']"),
     "endless list": (GOOD_ROW + "[" * 100_000, ":2: malformed JSON ("),
     "endless number": (GOOD_ROW + "9" * 5_000, ":2: malformed JSON ("),
     "unknown symbol in text": ("((\n{a\n", ":2: symbol 'a' at position 2 is not in the language"),
     "text for another language": ("{}\n[]\n", ":2: symbol '[' at position 1 is not in the language"),
-    "odd line ends": ("((\u2028)\x85x", ":1: symbol 'x' at position 4 is not"),
+    "odd line ends": ("((\n(\u2028)", ":2: '\\u2028' in a line of text, which is one prefix"),
+    "line ends of an old Mac": ("({\r【(\r{\r", ":1: '\\r' in a line of text"),
+    "tab between prefix and target": ("({\t})\n", ":1: '\\t' in a line of text"),
+    "vertical tab": ("(\n(\v(\n", ":2: '\\x0b' in a line of text"),
+    "form feed": ("(\n(\f(\n", ":2: '\\x0c' in a line of text"),
+    "two records in one string": ('{"input": "(\\t)", "target": ""}', ":1: '\\t' inside the prefix '(\\t)': one case"),
+    "two targets in one string": ('{"input": "((", "target": ")\\n)"}', ":1: '\\n' inside the target ')\\n)': one"),
+    "a key twice": ('{"input": "(", "input": "{"}', ":1: malformed JSON (the key 'input' occurs twice)"),
+    "two prefixes": ('{"input": "(", "inputs": "{"}', ':1: both "input" and "inputs" are there'),
+    "two targets": ('{"input": "(", "target": ")", "target_scores": {"": 1}}', ":1: \"target\" is ')' and the best of"),
+    "scores of no answer": ('{"input": "(", "target_scores": {}}', ':1: "target_scores" must be an object of numbers'),
+    "two best answers": ('{"input": "(", "target_scores": {")": 1, "": 1}}', ':1: "target_scores" has several best'),
+    "another shape": ('{"data": []}', ": valid JSON, but of another shape: an object with the keys 'data'; read are"),
+    "a list of lists": ('[["(", ")"]]', ": valid JSON, but of another shape: a list of lists, the first ['(', ')']"),
+    "token ids": ("[[5, 6, 0]]", ": valid JSON, but of another shape: lists of token ids without a vocabulary"),
+    "ids without meaning": ('{"pairs": [], "cases": [[1, 5]]}', ':1: item 1: token ids without a "vocabulary"'),
+    "an unknown id": ('{"vocabulary": {"(": 5}, "cases": [[1, 5]]}', ':1: item 1: 1 is not in the "vocabulary"'),
+    "ids of half a case": (
+        '{"vocabulary": {"<bos>": 1, "(": 5}, "cases": [[1, 5]]}',
+        ":1: item 1: a case is <bos> prefix <sep> completion <eos>, not '<bos> ('",
+    ),
+    "tokens that are numbers": ('[["input:", 3]]', ':1: item 1: expected a list of tokens, "input:" the first'),
     "bigbench item": (
         '{"a": [{"examples": []}],\n"examples": [\n' + GOOD_ITEM + ',\n\n{"input": "Input: )", "target": ""}]}',
         ":5: item 2: ')' at position 1 closes nothing",
     ),
     "bigbench item, one line": ('{"examples": [' + GOOD_ITEM + ', "("]}', ":1: item 2: expected an object"),
-    "bigbench without marker": ('{"examples": [{"input": "(", "target": ")"}]}', ":1: item 1: no \"Input:\" in '('"),
+    "bigbench without marker": (
+        '{"examples": [{"input": "Close (", "target": ")"}]}',
+        ":1: item 1: symbol 'C' at position 1 is not in the language",
+    ),
     "bigbench cut off": ('{"name": "x",\n"examples": [', ":2: malformed JSON (Expecting value, column 14)"),
     "bigbench examples are no list": ('{"examples": {}}', ': a BIG-bench task is an object with a list "examples"'),
     "bigbench without cases": ('{"examples": []}', ": the file holds no cases"),
@@ -220,8 +263,9 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
         ":3: item 2: target '}' is not the completion ')' of '('",
     ),
     "array item is no string": ('["input:(,output:),",\n5]', ':2: item 2: expected a string "input:...'),
-    "array of objects": ('[{"input": "(", "target": ")"}]', ':1: item 1: expected a string "input:...'),
-    "array item without marker": ('["({"]', ":1: item 1: '({' does not begin with \"input:\""),
+    "array of objects": ('["input:(,output:)", {"input": "("}]', ':1: item 2: expected a string "input:...'),
+    "array item without marker": ('["input:(,output:)", "({"]', ":1: item 2: '({' does not begin with \"input:\""),
+    "array without markers": ('["({"]', ": valid JSON, but of another shape: a list of strings, the first '({'"),
     "array cut off": ('["input:(,output:),",\n', ":2: malformed JSON (Expecting value, column 1)"),
     "empty": ("", ": the file is empty"),
     "blank": ("\ufeff \n\n", ": the file is empty"),
@@ -262,7 +306,7 @@ def test_unknown_formats_are_refused(tmp_path: Path) -> None:
         read_cases(tmp_path / "x", LANGUAGE, format="csv")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="unknown case format 'auto': choose one of jsonl, bigbench, array, text"):
         write_cases(tmp_path / "x", [Case("(", ")")], format="auto")  # type: ignore[arg-type]
-    assert FORMATS == list(READERS) == list(WRITERS)
+    assert FORMATS == list(READERS)[:4] == list(WRITERS)
 
 
 @pytest.mark.parametrize(

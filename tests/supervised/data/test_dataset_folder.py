@@ -9,7 +9,8 @@ import pytest
 
 from bracket_env import BracketLanguage, BracketTokenizer, Case, InputError, get_setting, split_of
 from supervised.data import dataset_folder
-from supervised.data.dataset_folder import TEST_FILE, TRAIN_FILE, generate_dataset, read_dataset
+from supervised.data.dataset_folder import TEST_FILE, TRAIN_FILE, generate_dataset
+from supervised.data.reading import read_dataset
 
 SETTING = get_setting("bracket/CloseTiny-v0")
 LANGUAGE = SETTING.language()
@@ -111,11 +112,12 @@ def rewrite(folder: Path, text: str) -> None:
         ('["input:(,output:),", "input:(,output:],"]', r"item 2: target ']' is not the completion"),
         ('["input:(,output:),", 7]', r"item 2: expected a string"),
         ('["input:(,output:),", "inputs:("]', r"item 2: .* does not begin with"),
+        ('["(", "("]', "valid JSON, but of another shape"),
         ('["input:(,output:),", "input:{,output:},"]', r"item 2: symbol '{' at position 1 is not in the language"),
         ('["input:(,output:),"', r":1: malformed JSON"),
-        ("[]", "holds no cases"),
+        ("[]", "an empty JSON list, so the file holds no cases"),
         ("", "the file is empty"),
-        ('{"a": 1}', "expected a list of strings"),
+        ('{"a": 1}', "an object with the keys 'a'"),
     ],
 )
 def test_damage_is_named_with_file_and_item(folder: Path, text: str, message: str) -> None:
@@ -132,5 +134,5 @@ def test_a_data_set_of_another_language_is_refused(folder: Path) -> None:
 
 
 def test_a_folder_without_a_data_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not a data set folder: no "):
+    with pytest.raises(InputError, match="is not a data set folder and no case file: no "):
         read_dataset(tmp_path, LANGUAGE)

@@ -11,10 +11,10 @@ The prefix ``({`` and its completion ``})`` are, format by format:
                {"vocabulary": {...}, "cases": [[1, 5, 9, 2, 10, 6, 3]]}           and its tokenize/ file
     tokens     [["input:", "(", "{", ",", "output:", "}", ")", ","]]              tokenize/ of BracketCloser-LLM
 
-The first four are written too. ``jsonl`` has one object a line, and blank lines are skipped; :mod:`~bracket_env.case_json`
-has the keys of an object. In ``array`` an item's last comma may be missing. ``text`` has one prefix a line and no
-targets; an empty line is the empty prefix, and the end of the last line starts no further one. Lines end with ``\\n``
-or ``\\r\\n``. A missing or null ``target`` is a case without one.
+The first four are written too. ``jsonl`` has one object a line, and blank lines are skipped; the keys of an object
+stand in :mod:`bracket_env.case_json`. In ``array`` an item's last comma may be missing. ``text`` has one prefix a line
+and no targets; an empty line is the empty prefix, and the end of the last line starts no further one. Lines end with
+``\\n`` or ``\\r\\n``. A missing or null ``target`` is a case without one.
 
 The letters of the markers may be symbols of a language. What is written here is read back as it was: the bigbench
 format, and the array format where it matters, puts spaces between symbols, so that they do not spell a marker. A case
@@ -192,8 +192,8 @@ def _read_text(text: str, name: str) -> Iterator[Record]:
         found = _NOT_IN_A_LINE.search(row)
         if found:
             raise InputError(
-                f"{name}:{line}: {quote(found[0])} in a line of text, which is one prefix: end lines with \\n, and write "
-                'targets as JSON Lines, {"input": "({", "target": "})"}'
+                f"{name}:{line}: {quote(found[0])} in a line of text, which is one prefix: end lines with \\n, "
+                'and write targets as JSON Lines, {"input": "({", "target": "})"}'
             )
         yield Record(f"{name}:{line}", [(row, None)])
 

@@ -106,7 +106,7 @@ def case_record(value: Any, place: str, *, marked: bool = False) -> Record:
     source, target = _one_of(value, PREFIX_KEYS, place), _target(value, place)
     if source is None:
         raise InputError(f'{place}: no "input" in {quote(value)}; {known_formats()}')
-    question, marker, after = source.rpartition(MARKER)
+    _, marker, after = source.rpartition(MARKER)
     if not marker:
         return Record(place, [(source, target)])
     prefix = _OUTPUT_MARKER.sub("", after)

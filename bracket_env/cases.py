@@ -179,7 +179,7 @@ def _symbols(text: str, language: BracketLanguage, what: str) -> str:
     separator = next((symbol for symbol in found if symbol.isspace()), None)
     if separator is not None:
         raise InputError(
-            f"{quote(separator)} inside the {what} {quote(text.strip())}: one case holds one {what}, and only spaces may "
-            "stand between its symbols"
+            f"{quote(separator)} inside the {what} {quote(text.strip())}: one case holds one {what}, and only spaces "
+            "may stand between its symbols"
         )
     return found

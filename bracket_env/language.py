@@ -84,9 +84,9 @@ class BracketLanguage:
     def reading(self, text: str) -> str:
         """What a person or a program may mean by ``text``: the symbols without spaces, in the language's own width.
 
-        ``（ ｛`` from a Japanese keyboard is ``({``, unless the language has ``（`` itself. White space at the ends and a
-        byte order mark go; inside, only spaces do: TAB and line breaks separate more than symbols, so they stay, as does
-        whatever else is no symbol.
+        ``（ ｛`` from a Japanese keyboard is ``({``, unless the language has ``（`` itself. White space at the ends and
+        a byte order mark go; inside, only spaces do: TAB and line breaks separate more than symbols, so they stay, as
+        does whatever else is no symbol.
         """
         known, meant = self.closer_of.keys() | self.opener_of.keys(), self._by_width
         return "".join(

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
@@ -107,7 +107,7 @@ class CaseFile:
         """What each setting would do with this file."""
         total, wrong = len(self.rows), len(self.wrong)
         if not wrong:
-            return {setting: f"{total} cases" for setting in ("refuse", "drop", "correct", "keep")}
+            return dict.fromkeys(get_args(WrongTargets), f"{total} cases")
         unkept = [row for row in self.wrong if row.fault in ("no target", "other symbols")]
         kept = f"{total} cases, {wrong} of them wrong: always right scores {percent_of(total - wrong, total)} %"
         return {
@@ -126,8 +126,8 @@ class CaseFile:
         further = f"; next {' and '.join(_near(row.place, first.place) for row in later)}" if later else ""
         left = len(self.rows) - len(wrong)
         return (
-            f"{first.place}: {mistake(first)}; {len(wrong)} of {len(self.rows)} {are} wrong ({self._kinds()}{further}): "
-            f"--wrong-targets drop leaves {left}, correct puts the right ones in, keep takes them as they are"
+            f"{first.place}: {mistake(first)}; {len(wrong)} of {len(self.rows)} {are} wrong ({self._kinds()}{further})"
+            f": --wrong-targets drop leaves {left}, correct puts the right ones in, keep takes them as they are"
         )
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from bracket_env import BracketLanguage, Case, Estimate, InputError, quote
+from bracket_env import BracketLanguage, Case, Estimate, InputError, Setting, quote
 from bracket_env.cases import judge_cases
 from bracket_env.command import run
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.meanings import Meaning
 from bracket_env.scores.report import by_table, depth_length_heat_map, percent, score_table, write_csv, write_json
 from bracket_env.scores.scoring import COLUMNS, Solver
+from supervised.options.checks import custom_pairs
 from supervised.options.groups import CaseReading, ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import check_output, refuse_idle, require_whole
 
@@ -75,40 +76,66 @@ def main(config: Evaluate) -> None:
     if config.instruction is not None:
         _check_ordinary(config.instruction)
     pairs = None if language == setting.language() else language.pairs
-    note, always_right, targets = None, None, None
-    if config.cases is not None:
-        found = judge_cases(config.cases, language, format=config.format)
-        rows = found.settled(config.wrong_targets)
-        cases = [Case(row.prefix, row.completion) for row in rows]
-        source, note = config.cases, found.note(config.wrong_targets)
-        if config.wrong_targets == "keep":
-            targets = [row.target or "" for row in rows]
-            always_right = Estimate.of(sum(row.target == row.completion for row in rows), len(rows))
-    else:
-        cases = setting.evaluation_cases(config.split, config.n, pairs=pairs, seed=config.seed)
-        source = f"{setting.id}, {config.split} split" + (f", cases of seed {config.seed}" if config.seed else "")
+    asked = _asked(config, setting, language)
     solvers: dict[str, Solver] = {}
     for folder in folders:
         name = folder.name if folder.name not in solvers else str(folder.path)
         solvers[name] = load(folder.path, device=device, instruction=config.instruction)
-    scores = evaluate_solvers(solvers, cases, language, setting, pairs, targets)
+    scores = evaluate_solvers(solvers, asked.cases, language, setting, pairs, asked.targets)
 
     if config.json is not None:
-        write_json(config.json, scores, len(cases), config.cases or setting.id, always_right=always_right)
+        write_json(config.json, scores, len(asked.cases), config.cases or setting.id, always_right=asked.always_right)
     if config.csv is not None:
         write_csv(config.csv, scores)
     console = Console()
-    console.print(score_table(scores, source))
+    console.print(score_table(scores, asked.source))
     print_structure_note(folders, console)
-    if note is not None:
+    for note in asked.notes():
         print_line(console, note)
-    if note is not None and always_right is not None:
-        print_line(console, f"a solver that is always right scores {percent(always_right)} % here")
     for column in config.by:
         console.print(by_table(scores, column))
     if config.heat_map:
         for entry in scores[: len(solvers)]:
-            console.print(depth_length_heat_map(entry, cases, language, targets=targets))
+            console.print(depth_length_heat_map(entry, asked.cases, language, targets=asked.targets))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is scored: cases, from where, what a file says against them, and what counts as right if not they."""
+
+    cases: list[Case]
+    source: str
+    note: str | None = None
+    targets: list[str] | None = None
+
+    @property
+    def always_right(self) -> Estimate | None:
+        """What a solver that is always right scores, where that is not everything by definition."""
+        if self.targets is None:
+            return None
+        right = sum(case.completion == target for case, target in zip(self.cases, self.targets, strict=True))
+        return Estimate.of(right, len(self.cases))
+
+    def notes(self) -> Iterator[str]:
+        """The lines below the table."""
+        if self.note is not None:
+            yield self.note
+            if self.always_right is not None:
+                yield f"a solver that is always right scores {percent(self.always_right)} % here"
+
+
+def _asked(config: Evaluate, setting: Setting, language: BracketLanguage) -> _Asked:
+    """The cases of the file, or of the split."""
+    if config.cases is None:
+        pairs = custom_pairs(language.pairs, setting)
+        cases = setting.evaluation_cases(config.split, config.n, pairs=pairs, seed=config.seed)
+        seed = f", cases of seed {config.seed}" if config.seed else ""
+        return _Asked(cases, f"{setting.id}, {config.split} split{seed}")
+    found = judge_cases(config.cases, language, format=config.format)
+    rows = found.settled(config.wrong_targets)
+    targets = [row.target or "" for row in rows] if config.wrong_targets == "keep" else None
+    cases = [Case(row.prefix, row.completion) for row in rows]
+    return _Asked(cases, config.cases, found.note(config.wrong_targets), targets)
 
 
 def _check_ordinary(sentence: str) -> None:

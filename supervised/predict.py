@@ -26,7 +26,7 @@ PROG = "python -m supervised.predict"
 class Predict(CaseFormat, Machine, ConditionedOptions, RunsDir):
     """Complete prefixes with a trained run.
 
-    With prefixes or a file of them, prints one completion a line; without, asks for prefixes until the end of the input.
+    With prefixes or a file of them, prints one completion a line; without, asks for prefixes until the input ends.
     """
 
     run: tyro.conf.Positional[str]

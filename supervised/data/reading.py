@@ -46,7 +46,7 @@ def case_files(path: str | Path, *, test: bool = False) -> list[Path]:
         if wanted:
             return wanted
     raise InputError(
-        f"{path} is not a data set folder and no case file: no {path / 'original' / TRAIN_FILE}, nor another file of that name"
+        f"{path} is not a data set folder and no case file: no {path / 'original' / TRAIN_FILE}, nor any of that name"
     )
 
 

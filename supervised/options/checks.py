@@ -82,8 +82,8 @@ def check_training_cases(options: TrainingCases) -> None:
     building = [name for name in chosen if name in _ANSWERS_IN_PREFIXES]
     if building and options.wrong_targets == "keep":
         raise InputError(
-            f"--augment {building[0]} puts answers into prefixes, so it does not go with --wrong-targets keep: use drop or "
-            "correct, or --augment permute wrap remove"
+            f"--augment {building[0]} puts answers into prefixes, so it does not go with --wrong-targets keep: use "
+            "drop or correct, or --augment permute wrap remove"
         )
     if chosen and streamed:
         raise InputError("--augment goes with --dataset-size or --dataset: a stream never repeats, so it gains nothing")

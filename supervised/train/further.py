@@ -16,8 +16,8 @@ from supervised.train.options import Train
 # What says which cases a run was trained on.
 _DATA = (
     "dataset", "format", "wrong_targets", "dataset_size", "augment", "labelled_pairs", "instruction", "ncl_weight",
-    "ncl_encoder", "unlabelled", "unlabelled_batch", "replay", "replay_share", "loss", "label_smoothing", "seed", "steps", "batch_size",
-    "learning_rate", "weight_decay",
+    "ncl_encoder", "unlabelled", "unlabelled_batch", "replay", "replay_share", "loss", "label_smoothing", "seed",
+    "steps", "batch_size", "learning_rate", "weight_decay",
 )  # fmt: skip
 
 

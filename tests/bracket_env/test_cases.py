@@ -175,7 +175,7 @@ def test_an_empty_json_list_is_no_case_unless_text_was_asked_for(tmp_path: Path,
     assert [case.prefix for case in read(tmp_path, text, language, format="text")] == ["".join(text.split())]
     with pytest.raises(InputError, match=r"an empty JSON (list|object), so the file holds no cases"):
         read(tmp_path, text, language)
-    with pytest.raises(InputError, match="holds no cases$"):
+    with pytest.raises(InputError, match=r"holds no cases$"):
         read(tmp_path, text, BracketLanguage(["()"]))
 
 

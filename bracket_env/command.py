@@ -3,6 +3,7 @@
     0    done
     2    bad input: one line on standard error that names the value, nothing half-written
     130  Ctrl-C (long work saves first and says how to resume)
+    143  SIGTERM, which is taken for Ctrl-C
 
 The dataclass is the configuration, the help text (its docstrings) and the record that a run keeps. Modules with a
 command import the heavy libraries inside ``main`` so that ``--help`` answers at once.
@@ -22,6 +23,7 @@ from typing import Any, TypeVar
 import tyro
 
 from bracket_env.errors import InputError
+from bracket_env.interrupts import exit_code, stopping
 from bracket_env.repeated import option_names, refuse_repeated
 
 Config = TypeVar("Config")
@@ -44,9 +46,25 @@ def run(
         prog: how the command is written, such as ``python -m agents.train_ppo``.
         argv: arguments, default ``sys.argv[1:]``.
     """
+    return _run(lambda: main(configuration(config_class, sys.argv[1:] if argv is None else argv, prog)))
+
+
+def run_script(main: Callable[..., object]) -> int:
+    """A short script's ``main(option: int = 3)`` on the command line: :func:`run` for what needs no configuration."""
+
+    def work() -> None:
+        refuse_repeated(main, sys.argv[1:])
+        tyro.cli(main)
+
+    return _run(work)
+
+
+def _run(work: Callable[[], object]) -> int:
+    """The exit code of a command's work."""
     never_fail_to_print()
     try:
-        main(configuration(config_class, sys.argv[1:] if argv is None else argv, prog))
+        with stopping():
+            work()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -54,22 +72,10 @@ def run(
         return exit_.code if isinstance(exit_.code, int) else 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return exit_code()
     except BrokenPipeError:  # the reader of our output (head, less) went away: nobody is left to tell
         sys.stderr.close()
         return 0
-    return 0
-
-
-def run_script(main: Callable[..., object]) -> int:
-    """A short script's ``main(option: int = 3)`` on the command line: :func:`run` for what needs no configuration."""
-    never_fail_to_print()
-    try:
-        refuse_repeated(main, sys.argv[1:])
-        tyro.cli(main)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     return 0
 
 

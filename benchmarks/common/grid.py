@@ -189,7 +189,7 @@ def _run(
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(getattr(pool, "_processes", {}).values()):
-            process.terminate()
+            process.kill()  # a training would take SIGTERM for a wish to be saved
         raise
     pool.shutdown()
 

@@ -1,4 +1,4 @@
-"""Ctrl-C that lets work end at a good place."""
+"""Ctrl-C and SIGTERM that let work end at a good place."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
+from bracket_env.interrupts import STOPS, heard, interrupt
+
 
 class GracefulInterrupt:
-    """Within the context the first Ctrl-C only sets :attr:`requested`; the second one interrupts at once.
+    """Within the context the first Ctrl-C or SIGTERM only sets :attr:`requested`; the second one interrupts at once.
 
     Args:
-        notify: called at the first Ctrl-C.
+        notify: called at the first one.
     """
 
     def __init__(self, notify: Callable[[], None]) -> None:
@@ -23,17 +25,21 @@ class GracefulInterrupt:
         # Only the main thread may install handlers; elsewhere Ctrl-C is somebody else's business.
         self._main = threading.current_thread() is threading.main_thread()
         if self._main:
-            self._before = signal.signal(signal.SIGINT, self._handle)
+            self._before = {number: signal.signal(number, self._handle) for number in STOPS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._main:
-            signal.signal(signal.SIGINT, self._before)
+            for number, handler in self._before.items():
+                if handler is not None:  # one that C code installed cannot be put back
+                    signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not heard(number):
+            return
         if self.requested:
-            raise KeyboardInterrupt
+            interrupt(frame)
         self.requested = True
         self._notify()

@@ -600,11 +600,16 @@ def until(condition: Callable[[], bool], command: Command) -> None:
         time.sleep(0.01)
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, uninterrupted: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
+def test_a_signal_saves_and_says_how_to_go_on(
+    number: signal.Signals, code: int, tmp_path: Path, uninterrupted: dict[str, Any]
+) -> None:
     command = Command(begin_or_go_on(tmp_path), tmp_path)
     log = tmp_path / "runs" / "run" / "metrics.jsonl"
     until(lambda: log.exists() and '"timesteps": 1024' in log.read_text(), command)
-    assert command.send(signal.SIGINT) == 130
+    assert command.send(number) == code
     printed = command.printed.read_text().replace("\n", " ")
     assert "stopping after this update; press Ctrl-C again to stop at once" in printed
     assert "interrupted after " in printed

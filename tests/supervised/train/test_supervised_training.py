@@ -365,12 +365,14 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = command(tmp_path, *LONG[:-4], "--eval-cases", "20", "--steps", "1000000", "--eval-every", "20")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"])
+def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    endless = {"300": "1000000", "30": "20"}
+    process = command(tmp_path, *(endless.get(word, word) for word in LONG))
     wait_for(tmp_path / "run" / "checkpoint" / CHECKPOINT, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     shown, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert f"go on with: python -m supervised.train --resume run --runs-dir {tmp_path}" in shown
     assert errors == "interrupted\n"
     assert checkpoint.read(tmp_path / "run" / "checkpoint" / CHECKPOINT).state["step"] > 0

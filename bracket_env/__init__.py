@@ -4,7 +4,9 @@ Importing this package registers every ``bracket/...`` id of :data:`SETTINGS` an
 ``gymnasium.make("bracket_env:bracket/Close-v0")`` imports it by itself. Nothing heavy is loaded.
 """
 
-from bracket_env import interrupts as _first  # before the imports that take time
+# The first one, before those that take time.
+from bracket_env import interrupts as interrupts
+
 # isort: split
 
 from bracket_env.cases import Case, make_case, read_cases, write_cases

@@ -25,7 +25,7 @@ from rich.box import SIMPLE_HEAD
 from benchmarks.common import JsonOption, command, publish, table
 from supervised.study.pool import Pool
 from supervised.study.problem import Watch
-from supervised.study.storages import new_location
+from supervised.study.storages.location import new_location
 from supervised.study.study import create, load
 from supervised.study.trials import Task
 from supervised.study.workers import work

@@ -6,6 +6,7 @@ import math
 
 from agents.sb3.options import PPOOptions
 from bracket_env import InputError
+from supervised.options.checks import refuse_never_reached
 from supervised.options.ranges import check_output, require, require_whole
 
 # The most of each count; what is far beyond any machine is a slip of the hand.
@@ -30,6 +31,8 @@ def check_ppo(options: PPOOptions) -> None:
     require("learning_rate", options.learning_rate, "above 0 and at most 100", lambda v: 0 < v <= 100)
     require("ent_coef", options.ent_coef, "at least 0", lambda v: v >= 0)
     check_output("json", options.json)
+    total = f"--total-timesteps {options.total_timesteps}"
+    refuse_never_reached(options, "eval_every", options.total_timesteps, total)
     rollout = options.n_envs * options.n_steps
     size = f"the rollout of {rollout} (n_envs {options.n_envs} x n_steps {options.n_steps})"
     if rollout > _MOST_TRANSITIONS:

@@ -12,7 +12,7 @@ from supervised.compress.quantization import check_int8
 from supervised.compress.structured import fewer_units
 from supervised.data.reading import read_dataset
 from supervised.models.params import architecture_params, given_sizes, longest_input
-from supervised.options.checks import custom_pairs
+from supervised.options.checks import custom_pairs, refuse_never_reached
 from supervised.options.ranges import check_output, flag, refuse_idle, require, require_whole
 from supervised.runs import WEIGHTS, RunConfig, RunFolder, checked_path, free_name
 from supervised.runs.sentences import refuse_conditioned
@@ -101,12 +101,18 @@ def _check_combinations(config: Compress) -> None:
         unless=distils or (prunes and config.fine_tune_steps > 0),
         why="goes with --distill-to, or --prune with --fine-tune-steps",
     )
+    _check_interval(config)
     if config.structured:
         for name in ("prune_scope", "prune_schedule"):
             if getattr(config, name) is not None:
                 raise InputError(f"{flag(name)} is about single weights: leave it out with --structured")
     if config.onnx is not None and config.quantize == "int8-dynamic":
         raise InputError("--onnx holds floats, not torch's int8 layers: use --quantize int8-weights with it")
+
+
+def _check_interval(config: Compress) -> None:
+    steps = "distill_steps" if config.distill_to is not None else "fine_tune_steps"
+    refuse_never_reached(config, "eval_every", getattr(config, steps), f"{flag(steps)} {getattr(config, steps)}")
 
 
 def _result(config: Compress, source: RunConfig, setting: Setting) -> RunConfig:

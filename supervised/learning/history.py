@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,9 @@ from bracket_env.atomic import write_bytes
 
 if TYPE_CHECKING:  # matplotlib is imported when the first picture is made
     from matplotlib.figure import Figure
+
+
+_JAPANESE = ("Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "Hiragino Sans", "Yu Gothic", "MS Gothic", "Meiryo")
 
 
 def plot_history(
@@ -63,5 +68,18 @@ def save_figure(path: str | Path, figure: Figure, dpi: int = 120) -> None:
         InputError: the file cannot be written.
     """
     image = io.BytesIO()
-    figure.savefig(image, dpi=dpi, format="png")
+    with _any_name():
+        figure.savefig(image, dpi=dpi, format="png")
     write_bytes(path, image.getvalue())
+
+
+@contextmanager
+def _any_name() -> Iterator[None]:
+    """Names of runs may be Japanese: in a font of this machine that has them, or else as boxes, without a warning."""
+    from matplotlib import font_manager, rc_context, rcParams
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = [*rcParams["font.sans-serif"][:1], *(name for name in _JAPANESE if name in there)]
+    with rc_context({"font.sans-serif": fonts}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from bracket_env import InputError, Setting, quote
 from supervised.options.durations import parse_duration
@@ -35,6 +35,35 @@ def check_training(options: Training) -> None:
     check_learning_rate(options)
     require("max_grad_norm", options.max_grad_norm, "positive", lambda v: v > 0)
     check_stopping(options)
+    _check_idle(options)
+
+
+def _check_idle(options: Training) -> None:
+    """Options that were typed and that the others leave without any effect."""
+    steps = f"--steps {options.steps}"
+    refuse_never_reached(options, "eval_every", options.steps, steps)
+    why = f"{options.warmup_steps} leaves nothing of {steps}: the learning rate would never be --learning-rate"
+    refuse_idle(options, ("warmup_steps",), unless=options.warmup_steps < options.steps, why=why)
+    why = f"{options.micro_batch} is more than --batch-size {options.batch_size}, so it cuts nothing"
+    refuse_idle(options, ("micro_batch",), unless=(options.micro_batch or 1) <= options.batch_size, why=why)
+    waited = (options.patience or 0) * options.eval_every
+    why = f"{options.patience} never stops anything: so many evaluations take {waited} of {steps}"
+    refuse_idle(options, ("patience",), unless=waited < options.steps, why=why)
+
+
+def refuse_never_reached(options: Any, name: str, last: int, steps: str) -> None:
+    """Refuse an interval that was typed and is longer than the whole work.
+
+    Args:
+        name: of the option.
+        last: the last step.
+        steps: the option that says so, and its value.
+
+    Raises:
+        InputError: so it is.
+    """
+    every = getattr(options, name)
+    refuse_idle(options, (name,), unless=every <= last, why=f"{every} is more than {steps}: it would never come to it")
 
 
 def check_learning_rate(options: Optimiser) -> None:

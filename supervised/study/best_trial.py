@@ -19,7 +19,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from bracket_env import InputError, quote
-from supervised.study.storages import find_location, one_line, open_storage, shown
+from supervised.study.storages.location import Location, find_location, parse_location, sqlite
+from supervised.study.storages.opening import one_line, open_storage
 
 # Of several objectives the first one decides, then the second. Values that are not finite have no value in the column.
 _BEST = """
@@ -59,7 +60,7 @@ class BestTrial:
     """What was noted about the trial."""
 
 
-def best_from_database(path_or_url: str | Path, study: str | None = None) -> BestTrial | None:
+def best_from_database(path_or_url: str | Path | Location, study: str | None = None) -> BestTrial | None:
     """The best trial.
 
     Args:
@@ -73,10 +74,10 @@ def best_from_database(path_or_url: str | Path, study: str | None = None) -> Bes
         InputError: no such file or study, several studies and no name, or a storage that cannot be read.
     """
     location = _existing(path_or_url)
-    if "://" not in location:
+    if isinstance(location.address, Path):
         return _from_journal(open_storage(location, lambda *_: None), location, study)
-    with one_line(location):
-        engine = sqlalchemy.create_engine(location)
+    with one_line(location, opening=True):
+        engine = sqlalchemy.create_engine(location.address)
         try:
             with engine.connect() as connection:
                 return _from_sql(connection, location, study)
@@ -95,10 +96,14 @@ def best_trials(trials: Sequence[FrozenTrial], directions: Sequence[StudyDirecti
     return sorted(complete, key=lambda trial: (*rank(trial.values, directions), trial.number))
 
 
-def _existing(path_or_url: str | Path) -> str:
-    if "://" in str(path_or_url) and not str(path_or_url).startswith("sqlite:"):
-        return find_location(Path(), str(path_or_url))
-    path = Path(str(path_or_url).removeprefix("sqlite:///"))
+def _existing(path_or_url: str | Path | Location) -> Location:
+    if isinstance(path_or_url, str) and "://" in path_or_url:
+        path_or_url = parse_location(path_or_url)
+    if isinstance(path_or_url, Location):
+        if path_or_url.file is None:
+            return path_or_url
+        path_or_url = path_or_url.file
+    path = Path(path_or_url)
     if path.is_dir():
         return find_location(path, None)
     try:
@@ -106,10 +111,10 @@ def _existing(path_or_url: str | Path) -> str:
             head = file.read(16)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    return str(path.absolute()) if head[:1] == b"{" else f"sqlite:///{path.absolute()}"
+    return Location(path.absolute()) if head[:1] == b"{" else sqlite(path)
 
 
-def _from_sql(connection: sqlalchemy.Connection, location: str, study: str | None) -> BestTrial | None:
+def _from_sql(connection: sqlalchemy.Connection, location: Location, study: str | None) -> BestTrial | None:
     def rows(query: str, **values: Any) -> Sequence[Any]:
         return connection.execute(sqlalchemy.text(query), values).all()
 
@@ -123,7 +128,7 @@ def _from_sql(connection: sqlalchemy.Connection, location: str, study: str | Non
     return BestTrial(name, number, value, params, {key: json.loads(text) for key, text in attributes})
 
 
-def _from_journal(storage: BaseStorage, location: str, study: str | None) -> BestTrial | None:
+def _from_journal(storage: BaseStorage, location: Location, study: str | None) -> BestTrial | None:
     known = {frozen.study_name: frozen for frozen in storage.get_all_studies()}
     found = known[_one_of(list(known), location, study)]
     for best in best_trials(storage.get_all_trials(found._study_id, deepcopy=False), found.directions):
@@ -131,11 +136,11 @@ def _from_journal(storage: BaseStorage, location: str, study: str | None) -> Bes
     return None
 
 
-def _one_of(names: Sequence[str], location: str, study: str | None) -> str:
+def _one_of(names: Sequence[str], location: Location, study: str | None) -> str:
     if study is None and len(names) == 1:
         return names[0]
     if study is None or study not in names:
         held = ", ".join(map(quote, names)) or "none"
         wanted = "several studies or none: name one" if study is None else f"no study {quote(study)}"
-        raise InputError(f"{shown(location)} has {wanted} (it holds {held})")
+        raise InputError(f"{location} has {wanted} (it holds {held})")
     return study

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 
 from bracket_env import InputError
 from supervised.learning.interrupt import GracefulInterrupt
-from supervised.study.storages import one_line
+from supervised.study.storages.opening import one_line
 from supervised.study.study import counted
 from supervised.study.trials import Task
 from supervised.study.workers import recover, worker_process

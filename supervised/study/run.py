@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import time
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,9 @@ from supervised.study.report import (
     pareto_table,
     what_is_there,
 )
-from supervised.study.storages import find_location, new_location, one_line, remember_location, shown
-from supervised.study.study import OPTIONS, check_options, create, load, resumed
+from supervised.study.storages.location import Location, find_location, new_location, remember_location
+from supervised.study.storages.opening import one_line
+from supervised.study.study import OPTIONS, check_options, check_signs, create, load, resumed
 from supervised.study.trials import Task, default_trial
 
 _ENOUGH_TO_TELL = 10
@@ -87,6 +90,7 @@ def _begun(kind: type[Problem[Options]], options: Options, console: Console) -> 
     if Path(name).name != name or name in ("", ".."):
         raise InputError(f"a study's name is one folder name, not {quote(name)}")
     location = new_location(folder, options.storage, options.jobs)
+    check_signs(options, location)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -94,11 +98,12 @@ def _begun(kind: type[Problem[Options]], options: Options, console: Console) -> 
     except OSError as error:
         raise InputError(f"cannot make study folder {folder}: {error.strerror}") from None
     try:
-        study = create(problem, name, location)
+        create(problem, name, location)
     except InputError:
         with suppress(OSError):  # something is in it after all
             folder.rmdir()
         raise
+    study = load(name, location, options, folder, say=partial(print_line, console))
     return _opened(problem, folder, location, study, console)
 
 
@@ -108,9 +113,13 @@ def _found(kind: type[Problem[Options]], options: Options, console: Console) -> 
     if not folder.is_dir() and Path(name).is_dir():
         folder = Path(name)
     location = find_location(folder, options.storage)
-    study = load(folder.name, location, options)
+    check_signs(options, location)
+    study = load(folder.name, location, options, folder, say=partial(print_line, console))
     with one_line(location):
         problem = kind(resumed(options, study, kind))
+    check_options(problem.options)
+    if location.on_server:  # the signs of life that the study's own options ask for
+        study = load(folder.name, location, problem.options, folder, say=partial(print_line, console))
     try:
         folder.mkdir(parents=True, exist_ok=True)  # another machine joins
     except OSError as error:
@@ -118,7 +127,9 @@ def _found(kind: type[Problem[Options]], options: Options, console: Console) -> 
     return _opened(problem, folder, location, study, console)
 
 
-def _opened(problem: Problem[Any], folder: Path, location: str, study: optuna.Study, console: Console) -> _StudyRun:
+def _opened(
+    problem: Problem[Any], folder: Path, location: Location, study: optuna.Study, console: Console
+) -> _StudyRun:
     remember_location(folder, location)
     # A kill from here on leaves a study that --resume goes on with; it makes the data if they are missing.
     problem.prepare(folder)
@@ -160,13 +171,13 @@ class _StudyRun:
 
     def work(self) -> None:
         """Run trials, then report."""
-        options, location = self.problem.options, shown(self.task.location)
+        options, location = self.problem.options, str(self.task.location)
         if options.resume is not None:
             self._print(what_is_there(self.study, self.problem))
         self._print(f"study {self.folder}: {options.n_trials} trials, {options.jobs} at once, in {location}")
-        self._print(f"look on with: optuna-dashboard {location}")
-        root = "" if options.studies_dir == "studies" else f" --studies-dir {options.studies_dir}"
-        go_on = f"go on with: {self.problem.prog} --resume {self.folder.name}{root}"
+        self._print(f"watch it in a browser: optuna-dashboard {shlex.quote(location)}")
+        root = "" if options.studies_dir == "studies" else f" --studies-dir {shlex.quote(options.studies_dir)}"
+        go_on = f"go on with: {self.problem.prog} --resume {shlex.quote(self.folder.name)}{root}"
         try:
             with StudyDisplay(self.study, self.problem, self.console, self.task.deadline) as display:
                 reason = Pool(self.task, options.jobs, self.study).run(display.show, display.print_line)

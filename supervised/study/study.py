@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -27,11 +28,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from bracket_env import InputError, get_setting, quote
 from bracket_env.random_streams import key
 from supervised.options.durations import parse_duration
-from supervised.options.ranges import require_whole
+from supervised.options.ranges import refuse_idle, require_whole
 from supervised.runs.resuming import merged
+from supervised.study.locks import alive
 from supervised.study.options import FREE_ON_RESUME, StudyOptions
 from supervised.study.problem import Options, Problem
-from supervised.study.storages import one_line, open_storage, shown
+from supervised.study.storages.location import Location
+from supervised.study.storages.opening import one_line, open_storage
 
 FORMAT = 1
 MOST_RETRIES = 2
@@ -39,7 +42,11 @@ STUDY = "bracketgym"  # attribute of a study
 # Attributes of a trial.
 DEFAULT, TRIES, WORKER, SURPLUS, ERROR, OPTIONS = "usual", "tries", "worker", "surplus", "error", "options"
 TOO_LARGE = "too_large"  # it has more than --max-parameters
+STOPPED = "stopped"  # by Ctrl-C or a time limit, and queued again
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+SIGNS = 3
+"""How many signs of life of a worker may be missed before it counts as dead."""
+_OF_WORKERS = ("n_trials", "jobs", "heartbeat", "grace", "sampler", "pruner", "time_limit")
 _MOST = {"n_trials": 10**6, "jobs": 1024, "eval_cases": 10**7, "heartbeat": 10**5, "grace": 10**6}
 
 
@@ -51,6 +58,11 @@ def check_options(options: StudyOptions) -> None:
     """
     for name, most in _MOST.items():
         require_whole(name, getattr(options, name), 1, most)
+    if options.grace < SIGNS * options.heartbeat:
+        raise InputError(
+            f"--grace {options.grace} must be at least {SIGNS} times --heartbeat {options.heartbeat}: "
+            "a worker would count as dead between two signs of life"
+        )
     for name in ("threads", "max_parameters"):
         if getattr(options, name) is not None:
             require_whole(name, getattr(options, name), 1, 1024 if name == "threads" else 10**12)
@@ -59,50 +71,79 @@ def check_options(options: StudyOptions) -> None:
         parse_duration(options.time_limit)
     if options.second != "none" and options.objective != "exact":
         raise InputError(f"--second {options.second} goes with --objective exact")
+    one = options.second == "none" or options.pruner == "none"
+    refuse_idle(
+        options,
+        ("pruner",),
+        unless=one,
+        why=f"goes with one objective: with --second {options.second} nothing is pruned",
+    )
+    if options.best is not None:
+        refuse_idle(options, _OF_WORKERS, unless=False, why="has no meaning beside --best, which runs no trial")
+    elif options.resume is None and options.jobs > options.n_trials:
+        raise InputError(f"--jobs {options.jobs} is more than --n-trials {options.n_trials}: some had nothing to do")
     get_setting(options.setting).language(options.pairs)
     # Optuna would only miss it after its first random trials.
     if options.sampler == "gp" and find_spec("scipy") is None:
         raise InputError("--sampler gp needs scipy: pip install scipy")
 
 
-def create(problem: Problem[Any], name: str, location: str) -> optuna.Study:
+def check_signs(options: StudyOptions, location: Location) -> None:
+    """Raises InputError where signs of life were asked for that nobody gives."""
+    why = "goes with a database server (--storage postgresql://...): elsewhere a lock on a file tells who lives"
+    refuse_idle(options, ("heartbeat", "grace"), unless=location.on_server, why=why)
+
+
+def create(problem: Problem[Any], name: str, location: Location) -> None:
     """A new study, with the default configuration as its first trial.
 
     Raises:
         InputError: the storage cannot be used, or has a study of that name.
     """
-    storage = _open(location, problem.options)
+    options = problem.options
+    storage = open_storage(location, retry, heartbeat=options.heartbeat, grace=options.grace)
     with one_line(location):
         try:
             study = optuna.create_study(storage=storage, study_name=name, directions=problem.directions)
         except DuplicatedStudyError:
             raise InputError(
-                f"{shown(location)} has a study {quote(name)}: choose another --name, or go on with --resume {name}"
+                f"{location} has a study {quote(name)}: choose another --name, or go on with --resume {name}"
             ) from None
         study.set_user_attr(STUDY, _identity(problem))
         study.enqueue_trial(problem.defaults(), user_attrs={DEFAULT: True})
-    return study
 
 
-def load(name: str, location: str, options: StudyOptions) -> optuna.Study:
+def load(
+    name: str,
+    location: Location,
+    options: StudyOptions,
+    folder: Path | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    wait: bool = False,
+) -> optuna.Study:
     """A study that exists.
 
     Args:
         options: say how often a worker gives a sign of life.
+        folder: of the study on this machine, whose own workers are not taken for dead when they have slept.
+        say: gets a line when a server does not answer.
+        wait: also for a server that does not answer now.
 
     Raises:
         InputError: it does not, or the storage cannot be used.
     """
-    storage = _open(location, options)
+
+    def living(trial: FrozenTrial) -> bool:
+        return folder is not None and trial.user_attrs.get(WORKER) in alive(folder)
+
+    times = {"heartbeat": options.heartbeat, "grace": options.grace}
+    storage = open_storage(location, retry, **times, living=living, say=say, wait=wait)
     with one_line(location):
         try:
             return optuna.load_study(storage=storage, study_name=name)
         except KeyError:
-            raise InputError(f"{shown(location)} has no study {quote(name)}") from None
-
-
-def _open(location: str, options: StudyOptions) -> optuna.storages.BaseStorage:
-    return open_storage(location, retry, heartbeat=options.heartbeat, grace=options.grace)
+            raise InputError(f"{location} has no study {quote(name)}") from None
 
 
 def resumed(options: Options, study: optuna.Study, problem: type[Problem[Any]]) -> Options:

@@ -16,7 +16,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from supervised.runs.latency import milliseconds_an_answer
 from supervised.study.best_trial import best_trials
 from supervised.study.problem import Problem
-from supervised.study.study import COUNTED, DEFAULT, ERROR, OPTIONS, SURPLUS, TOO_LARGE, WORKER, is_counted
+from supervised.study.storages.location import Location
+from supervised.study.study import COUNTED, DEFAULT, ERROR, OPTIONS, STOPPED, SURPLUS, TOO_LARGE, WORKER, is_counted
 
 
 class Stop(Protocol):
@@ -34,7 +35,7 @@ class Task:
     folder: Path
     name: str
     """Of the study in the storage."""
-    location: str
+    location: Location
     index: int
     """The worker's number on this machine."""
     threads: int
@@ -108,6 +109,9 @@ class TrialRunner:
         try:
             run = problem.train(drawn, task.folder, str(trial.number), task.threads, watcher)
         except optuna.TrialPruned:
+            raise
+        except KeyboardInterrupt:
+            trial.set_user_attr(STOPPED, True)
             raise
         except problem.diverged as error:
             trial.set_user_attr(ERROR, str(error))

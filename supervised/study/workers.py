@@ -7,15 +7,13 @@ be on another machine, Optuna's heartbeats tell instead.)
 
 from __future__ import annotations
 
-import fcntl
 import os
-import secrets
-import socket
+import sys
 import threading
 import time
+import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,7 +24,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bracket_env import InputError
 from supervised.learning.interrupt import GracefulInterrupt
-from supervised.study.storages import GRACE_SECONDS, on_server, one_line, without_heartbeat
+from supervised.study.locks import alive, own_lock
+from supervised.study.storages.location import Location
+from supervised.study.storages.opening import GRACE_SECONDS, one_line, without_heartbeat
 from supervised.study.study import (
     DEFAULT,
     ERROR,
@@ -43,7 +43,6 @@ from supervised.study.trials import Stop, Task, TrialRunner, tidy
 
 MOST_FAILURES = 12  # in a row: four configurations, three times each
 MOST_TOO_LARGE = 200  # in a row
-_LOCKS = "workers"
 
 
 def worker_process(task: Task, stop: Stop, parent: int, report: Connection) -> None:
@@ -67,6 +66,9 @@ def worker_process(task: Task, stop: Stop, parent: int, report: Connection) -> N
             work(task, stop)
     except InputError as error:
         report.send(str(error))
+    except Exception:
+        print(task.location.without_secrets(traceback.format_exc()), file=sys.stderr)
+        sys.exit(1)
 
 
 def work(task: Task, stop: Stop) -> None:
@@ -77,9 +79,9 @@ def work(task: Task, stop: Stop) -> None:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = task.problem.options
-    with _own_lock(task.folder) as token, one_line(task.location):
-        study = load(task.name, task.location, options)
-        worker = token if on_server(task.location) else str(task.index)
+    with own_lock(task.folder) as token, one_line(task.location):
+        study = load(task.name, task.location, options, task.folder, wait=True)
+        worker = token if task.location.on_server else str(task.index)
         study.sampler = make_sampler(task.problem, worker, len(study.get_trials(deepcopy=False)))
         study.pruner = make_pruner(task.problem)
         runner = TrialRunner(task, token, stop)
@@ -103,24 +105,41 @@ def work(task: Task, stop: Stop) -> None:
             if stop.value or time.time() >= task.deadline or hopeless or counted(study) >= options.n_trials:
                 study.stop()
 
-        if stop.value or counted(study) >= options.n_trials:
-            return
-        try:
-            study.optimize(runner, catch=(Exception,), callbacks=[after])
-        except KeyboardInterrupt:
-            if runner.running is not None:
-                retry(study, study.get_trials()[runner.running], blamed=False)
+        while not stop.value and counted(study) < options.n_trials:
+            try:
+                study.optimize(runner, catch=(Exception,), callbacks=[after])
+            except KeyboardInterrupt:
+                if runner.running is not None:
+                    retry(study, study.get_trials()[runner.running], blamed=False)
+                    tidy(study, task.folder)
+            except (ValueError, RuntimeError, AssertionError):  # whatever Optuna says of a trial that has an end
+                if not _taken_for_dead(study, runner):
+                    raise
                 tidy(study, task.folder)
-        if len(failures) >= MOST_FAILURES:
-            raise InputError(f"{len(failures)} trials in a row failed, the last one with {failures[-1]}")
-        if len(too_large) >= MOST_TOO_LARGE:
-            raise InputError(
-                f"{len(too_large)} models in a row have more than --max-parameters {options.max_parameters}: "
-                f"the smallest one has {min(too_large)}"
-            )
+                continue
+            break
+        _refuse_hopeless(failures, too_large, options.max_parameters)
 
 
-def recover(study: optuna.Study, folder: Path, location: str, grace: int = GRACE_SECONDS) -> None:
+def _taken_for_dead(study: optuna.Study, runner: TrialRunner) -> bool:
+    """Whether the running trial was ended by another machine, which has queued it again; it is nobody's from now on."""
+    if runner.running is None or not study.get_trials()[runner.running].state.is_finished():
+        return False
+    runner.running = None
+    return True
+
+
+def _refuse_hopeless(failures: Sequence[str], too_large: Sequence[int], most: int | None) -> None:
+    if len(failures) >= MOST_FAILURES:
+        raise InputError(f"{len(failures)} trials in a row failed, the last one with {failures[-1]}")
+    if len(too_large) >= MOST_TOO_LARGE:
+        raise InputError(
+            f"{len(too_large)} models in a row have more than --max-parameters {most}: "
+            f"the smallest one has {min(too_large)}"
+        )
+
+
+def recover(study: optuna.Study, folder: Path, location: Location, grace: int = GRACE_SECONDS) -> None:
     """Fail the running trials whose worker is dead, and queue their parameters again.
 
     Args:
@@ -130,30 +149,30 @@ def recover(study: optuna.Study, folder: Path, location: str, grace: int = GRACE
         InputError: the storage cannot be used.
     """
     with one_line(location):
-        if on_server(location):
+        if location.on_server:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # as in open_storage
                 optuna.storages.fail_stale_trials(study)
-            _fail(study, _never_begun(study, location, grace))
+            _fail(study, _never_begun(study, folder, location, grace))
             return
         # Listed before the locks are looked at: whoever began one of these and lives holds a lock by now.
         running = study.get_trials(states=(TrialState.RUNNING,))
-        alive = _alive(folder)
+        living = alive(folder)
         # A living worker may be about to put its name on a trial without one.
-        _fail(
-            study, [t for t in running if (t.user_attrs[WORKER] not in alive if WORKER in t.user_attrs else not alive)]
-        )
+        begun = [t for t in running if WORKER in t.user_attrs or not living]
+        _fail(study, [t for t in begun if t.user_attrs.get(WORKER) not in living])
         if running:
             tidy(study, folder)
 
 
-def _never_begun(study: optuna.Study, location: str, grace: int) -> list[FrozenTrial]:
+def _never_begun(study: optuna.Study, folder: Path, location: Location, grace: int) -> list[FrozenTrial]:
     """Trials of workers that died before the first heartbeat; Optuna waits for the last heartbeat of a trial only."""
     latest = datetime.now() - timedelta(seconds=grace)
     running = study.get_trials(states=(TrialState.RUNNING,))
     old = [trial for trial in running if trial.datetime_start is not None and trial.datetime_start < latest]
     silent = without_heartbeat(location, study.study_name) if old else set()
-    return [trial for trial in old if trial.number in silent]
+    living = alive(folder)
+    return [trial for trial in old if trial.number in silent and trial.user_attrs.get(WORKER) not in living]
 
 
 def _fail(study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
@@ -164,35 +183,3 @@ def _fail(study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
         except (ValueError, RuntimeError):
             continue  # another process was faster
         retry(study, trial)
-
-
-@contextmanager
-def _own_lock(folder: Path) -> Iterator[str]:
-    """The worker's name, locked as long as the context, or the process, lives."""
-    token = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    path = folder / _LOCKS / f"{token}.lock"
-    path.parent.mkdir(exist_ok=True)
-    # Locked before it has the name that others look for: they remove files that nobody holds.
-    beside = path.with_suffix(".tmp")
-    with open(beside, "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        os.rename(beside, path)
-        try:
-            yield token
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _alive(folder: Path) -> set[str]:
-    """The names of the workers that live; the files of the others are removed."""
-    alive = set()
-    for path in (folder / _LOCKS).glob("*.lock"):
-        try:
-            with open(path, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-        except BlockingIOError:
-            alive.add(path.stem)
-        except FileNotFoundError:
-            continue  # it has ended in this moment
-    return alive

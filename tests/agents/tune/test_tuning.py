@@ -29,7 +29,7 @@ from supervised.models import ENCODERS
 from supervised.runs import RunFolder
 from supervised.study.best_files import refresh
 from supervised.study.best_trial import best_from_database
-from supervised.study.storages import new_location
+from supervised.study.storages.location import new_location
 from supervised.study.study import create, load, resumed
 from supervised.study.trials import Task
 from supervised.study.workers import work

@@ -31,7 +31,7 @@ from supervised.study.best_files import MODEL, PARAMS, keep_model, refresh
 from supervised.study.best_trial import best_from_database
 from supervised.study.problem import Problem
 from supervised.study.report import counts, gain_line, paired_difference, what_is_there
-from supervised.study.storages import new_location
+from supervised.study.storages.location import new_location, parse_location
 from supervised.study.study import DEFAULT, ERROR, SURPLUS, TRIES, WORKER, check_options, create, load, resumed, retry
 from supervised.study.trials import SurplusError, Task, TrialRunner, Watcher, default_trial, run_folder
 from supervised.study.workers import recover, work
@@ -221,6 +221,23 @@ def test_a_trial_whose_worker_lives_is_left_alone(tmp_path: Path) -> None:
     assert list((tmp_path / "s" / "workers").iterdir()) == []
 
 
+def test_a_trial_that_another_machine_took_for_dead_is_left_to_it(tmp_path: Path) -> None:
+    """As when a laptop has slept: the worker goes on with other trials, and no trial is lost or counted twice."""
+
+    class Slept(Toy):
+        def at(self, x: float, step: int) -> None:
+            if x == 1.0 and step == 4 and len(states(task)) == 1:
+                others = load(task.name, task.location, SMALL)
+                others.tell(0, state=TrialState.FAIL)
+                retry(others, others.get_trials()[0])
+
+    for objective in ({}, {"objective": "exact", "second": "parameters"}):
+        task = begin(tmp_path / f"s{len(objective)}", Slept, **objective)
+        work(task, go())
+        assert states(task) == ["FAIL"] + ["COMPLETE"] * 6
+        assert trials(task)[1].params == {"x": 1.0}
+
+
 def test_a_trial_that_another_worker_made_superfluous_is_given_back(tmp_path: Path) -> None:
     class Greedy(Toy):
         def at(self, x: float, step: int) -> None:
@@ -364,7 +381,7 @@ def test_a_study_of_somebody_else_or_another_direction_is_refused(tmp_path: Path
     with pytest.raises(InputError, match="study 'turned' has the directions maximize, --objective loss has minimize"):
         resumed(Tune(), turned, Toy)
     with pytest.raises(InputError, match="has no study 'nobody'"):
-        load("nobody", url, SMALL)
+        load("nobody", parse_location(url), SMALL)
     with pytest.raises(InputError, match="has a study 's': choose another --name, or go on with --resume s"):
         create(task.problem, "s", task.location)
 
@@ -379,6 +396,8 @@ def test_a_study_of_somebody_else_or_another_direction_is_refused(tmp_path: Path
         ({"setting": "bracket/No-v0"}, "bracket/No-v0"),
         ({"seed": -1}, "--seed"),
         ({"grace": 0}, "--grace"),
+        ({"grace": 5, "heartbeat": 60}, "--grace 5 must be at least 3 times --heartbeat 60"),
+        ({"jobs": 7}, "--jobs 7 is more than --n-trials 6"),
         ({"max_parameters": 0}, "--max-parameters"),
     ],
 )

@@ -24,7 +24,7 @@ from bracket_env import InputError
 from supervised.study.best_trial import best_from_database
 from supervised.study.pool import Pool
 from supervised.study.problem import Problem
-from supervised.study.storages import new_location
+from supervised.study.storages.location import new_location
 from supervised.study.study import TRIES, WORKER, counted, create, load
 from supervised.study.trials import Task
 from supervised.study.workers import recover, work

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -19,6 +20,7 @@ from supervised.models import ENCODERS
 from supervised.runs import RunFolder, load
 from supervised.study import run as study_run
 from supervised.study.best_trial import best_from_database
+from supervised.study.storages.location import sqlite
 from supervised.study.study import OPTIONS, check_options
 from supervised.train.__main__ import main as train_main
 from supervised.train.check import check
@@ -149,6 +151,40 @@ def test_going_on_and_looking(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_any_name_is_gone_on_with_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a?1 p%20cent #括弧"
+    _, shown = tuned(replace(SMALL, name=name, studies_dir="my studies", storage="sqlite:///mine.db", n_trials=1))
+    assert {path.name for path in Path().iterdir()} == {"my studies", "mine.db"}
+    again = Tune(resume=name, studies_dir="my studies", n_trials=2)
+    _, shown = tuned(again)
+    assert shown.startswith("there: 1 done")
+    # What it says to watch it with finds the study.
+    (url,) = [shlex.split(line)[-1] for line in shown.splitlines() if "optuna-dashboard" in line]
+    assert len(optuna.load_study(storage=url, study_name=name).trials) == 2
+    argv = ["--best", name, "--studies-dir", "my studies"]
+    assert run(Tune, main, argv=argv, prog=PROG) == 0
+    assert capsys.readouterr().out.startswith("best loss: ")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--heartbeat 60", "--heartbeat goes with a database server"),
+        ("--grace 900 --storage sqlite:///x.db", "--grace goes with a database server"),
+        ("--heartbeat 60 --grace 5", "--grace 5 must be at least 3 times --heartbeat 60"),
+        ("--objective exact --second latency --pruner median", "--pruner goes with one objective"),
+        ("--best s --n-trials 9", "--n-trials has no meaning beside --best"),
+        ("--jobs 60", "--jobs 60 is more than --n-trials 50"),
+    ],
+)
+def test_options_that_do_not_go_together(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(Tune, main, argv=words.split(), prog=PROG) == 2
+    assert message in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.usefixtures("here")
 def test_two_objectives() -> None:
     folder, shown = tuned(replace(SMALL, objective="exact", second="latency", n_trials=2))
     assert "Pareto front" in shown
@@ -202,6 +238,7 @@ def test_an_interrupted_trial_and_a_rank_by_the_objective(tmp_path: Path) -> Non
         (Tune(best="gone"), "there is no study studies/gone"),
         (replace(SMALL, json="no/such/x.json"), "cannot write --json no/such/x.json"),
         (replace(SMALL, storage="nowhere"), "--storage must be a database URL"),
+        (replace(SMALL, storage="postgresql://u:hush@localhost:port/db"), "what follows postgresql:// cannot be read"),
         (replace(SMALL, n_trials=0), "--n-trials"),
         (replace(SMALL, instruction=("『 is closed by 』.",)), "names the pair 『』, which is not in the language"),
     ],
@@ -225,7 +262,7 @@ def test_a_storage_that_cannot_be_used_leaves_nothing_behind() -> None:
 def test_what_a_sentence_weighs_is_tuned_too() -> None:
     sentences = ("The bracket opened last is closed first.", "全て閉じたら終わる。")
     folder, _ = tuned(replace(SMALL, instruction=sentences, n_trials=2))
-    study = study_run.load(folder.name, f"sqlite:///{folder.absolute()}/optuna.db", SMALL)
+    study = study_run.load(folder.name, sqlite(folder / "optuna.db"), SMALL)
     drawn = [trial.params["ncl_weight"] for trial in study.get_trials()]
     assert drawn[0] == 1.0 != drawn[1]
     config = configuration(Train, ["--params", str(folder / "best_params.json")], "train")

@@ -107,7 +107,6 @@ def run_commands(commands: list[list[str]], folder: Path) -> None:
     quick |= {"supervised.train": few, "supervised.evaluate": ["--n", "20"], "supervised.predict": []}
     quick |= {"supervised.dataset": ["--n-test", "20"], "supervised.pretrain": few, "ncl_reward.explain": []}
     quick |= {"supervised.adapt": few, "supervised.compress": ["--fine-tune-steps", *few[1:]]}
-    (folder / "cases.jsonl").write_text('{"input": "({", "target": "})"}\n', "utf-8")
     for command in [["agents.train_ppo"], *commands]:
         options = [] if "--cases" in command else quick[command[0]]  # a file has as many cases as it has
         assert quickly(command[0], [*without(command[1:], options[::2]), *options], folder).ok().strip()
@@ -119,6 +118,7 @@ def without(words: list[str], options: list[str]) -> list[str]:
 
 
 def test_a_command_of_each_kind_runs(tmp_path: Path) -> None:
+    quickly("supervised.dataset", ["--n", "30", "--n-test", "20", "--out", "data"], tmp_path).ok()
     last_of_each = {command[0]: command for command in readme_commands() if command[0].startswith("agents.")}
     assert sorted(last_of_each) == ["agents.evaluate", "agents.predict", "agents.train_instruct", "agents.train_ppo"]
     run_commands(list(last_of_each.values()), tmp_path)

@@ -38,7 +38,7 @@ def check_packages() -> None:
         try:
             import_module(package)
         except ImportError:
-            raise InputError(f"--onnx needs the package {package}: pip install 'bracketgym[onnx]'") from None
+            raise InputError(f"--onnx needs the package {package}: pip install -e '.[onnx]'") from None
 
 
 def check_exportable(architecture: str) -> None:

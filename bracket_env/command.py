@@ -126,7 +126,7 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
     not typed.
 
     Raises:
-        InputError: as :func:`parse` and the method do.
+        InputError: as :func:`parse` and the method do, or an option that is typed without a value.
         SystemExit: as :func:`parse`.
     """
     config: Any = parse(config_class, argv, prog)
@@ -136,12 +136,20 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
     words = [word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")]
     named = current_names(config_class, {name: None for word in words for name in (word, word.removeprefix("no_"))})
     typed = frozenset(f.name for f in known if f.name in named)
+    for name in sorted(typed):
+        _refuse_empty(f"--{name.replace('_', '-')}", getattr(config, name))
     if defaults is not None:
         # What may be given several times would otherwise be added to the default.
         own = replace(defaults, **{f.name: f.default for f in known if f.name in typed})
         config = parse(config_class, argv, prog, default=own)
     object.__setattr__(config, _TYPED, typed)  # beside the fields: no part of the configuration's value
     return config
+
+
+def _refuse_empty(flag: str, value: Any) -> None:
+    """An option that is typed with nothing behind it is not the same as one that is left out: a variable was empty."""
+    if value == () or any(isinstance(v, str) and not v.strip() for v in (value if type(value) is tuple else (value,))):
+        raise InputError(f"{flag} is empty: give it a value or leave it out")
 
 
 def current_names(config_class: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ SHORTER: dict[str, dict[str, str]] = {
     "supervised.pretrain": TRAINING,
     "supervised.adapt": {**TRAINING, "--batch-size": "8"},
     "supervised.tune": {"--steps": "4", "--eval-cases": "20", "--n-trials": "2", "--dataset-size": "20"},
-    "supervised.compress": {"--fine-tune-steps": "4", "--eval-cases": "20"},
+    "supervised.compress": {"--eval-cases": "20"},
     "supervised.evaluate": {"--n": "20"},
     "supervised.dataset": {"--n": "20", "--n-test": "20"},
     "agents.train_ppo": PPO,
@@ -68,6 +68,9 @@ def shortened(command: list[str]) -> list[str]:
     shorter = SHORTER.get(module, {})
     if any(option in arguments for option in OF_WHAT_IS_THERE):
         shorter = {"--n-trials": "3"} if "--n-trials" in arguments else {}
+    for needed, option in (("--prune", "--fine-tune-steps"), ("--distill-to", "--distill-steps")):
+        if needed in arguments:
+            shorter = {**shorter, option: "4"}
     for option in shorter:
         if option in arguments:
             at = arguments.index(option)

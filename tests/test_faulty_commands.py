@@ -26,8 +26,8 @@ STEPS = ["--steps=4", "--eval-every=4", "--eval-cases=20", "--batch-size=8"]
 PPO = ["--n-envs=8", "--n-steps=8", "--batch-size=64", "--total-timesteps=64", "--eval-cases=20"]
 STUDY = [*TASK, "--n-trials=1", "--eval-cases=20"]
 FINE: dict[str, list[str]] = {
-    "ncl_reward.explain": ["Stop.", "--ncl-encoder=hash"],
-    "ncl_reward.instruct_vectors": ["vectors.npz", "--ncl-encoder=hash"],
+    "ncl_reward.explain": ["Stop."],
+    "ncl_reward.instruct_vectors": ["vectors.npz"],
     "supervised.dataset": [*TASK, "--out=data", "--n=20", "--n-test=5"],
     "supervised.train": [*TASK, *STEPS],
     "supervised.pretrain": [*TASK, *STEPS],
@@ -43,6 +43,7 @@ FINE: dict[str, list[str]] = {
 }
 ONLY_HERE: dict[str, dict[str, Sequence[str]]] = {
     "supervised.occupancy": {"csv": TEXT["csv_in"]},
+    "supervised.adapt": {"export_transformers": ()},  # a Transformer cannot be exported anyway
 }
 """What an option of text cannot be in one command, where it means something else than in the others."""
 

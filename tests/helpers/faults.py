@@ -36,6 +36,7 @@ TEXT: dict[str, tuple[str, ...]] = {
     "dataset": NO_FILE,
     "cases": NO_FILE,
     "csv_in": NO_FILE,
+    "check": NO_FILE,
     "pretrained": NO_FILE,
     "tokenizer": NO_FILE,
     "unlabelled": ("x", "-3", "0", "1.5"),
@@ -144,7 +145,7 @@ def faulty(
     for option in options_of(command):
         rest = without(fine, option)
         for value in wrong_values(option, texts):
-            yield [*rest, *option.typed(value)], (option.flag, value or "nothing", option.name)
+            yield [*rest, *option.typed(value)], (option.flag, value if value.strip() else "empty", option.name)
         if option.positional:
             continue
         misspelt = option.flag[:-1] + 2 * option.flag[-1]

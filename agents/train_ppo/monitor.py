@@ -15,7 +15,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.sb3 import checkpoint
+from agents.sb3 import checkpoint, value_head
 from agents.sb3.features import as_sequence_model
 from agents.sb3.learner import not_finite
 from bracket_env import Case
@@ -120,6 +120,7 @@ class Monitor(BaseCallback):
         if record.evaluated(steps, exact, rank(figures)):
             metadata = {"timesteps": steps, "best_loss": loss, "exact": exact, "share": share, "seconds": seconds}
             self.folder.save_best(model, {**metadata, "split": "validation"})
+            value_head.save(self.folder, self.model.policy)
         self.display.evaluated(steps, exact, share, loss)
         if self.observer is not None:
             self.observer.evaluated(steps, figures)

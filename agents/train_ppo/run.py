@@ -12,7 +12,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.sb3 import checkpoint
+from agents.sb3 import checkpoint, value_head
 from agents.sb3.features import EncoderFeatures, take_policy
 from agents.sb3.learner import make_learner, plain_errors
 from agents.sb3.vec_adapter import VectorEnvAdapter
@@ -80,7 +80,10 @@ def train(
     model = build(config, run, device, shape, extensions)
     restored = None if folder is None else _restore(folder, model, command)
     if config.init_from is not None and restored is None:
-        start_from(model, run, RunFolder.open(config.init_from, root=config.runs_dir))
+        source = RunFolder.open(config.init_from, root=config.runs_dir)
+        kept = start_from(model, run, source)
+        told = f"policy and value head of {source.path}" if kept else f"policy of {source.path}; the value head is new"
+        console.print(told, markup=False, highlight=False)
     if folder is None:
         name = free_name(f"ppo-{config.arch}", config.runs_dir) if config.name is None else config.name
         folder = RunFolder.create(name, run, command, root=config.runs_dir, fill=lambda made: keep(rules, made))
@@ -139,16 +142,21 @@ def build(
     return model
 
 
-def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> None:
-    """Make the best model of a run, of either family, the policy of a fresh agent. Its value head stays.
+def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> bool:
+    """Make the best model of a run, of either family, the policy of a fresh agent.
+
+    Returns:
+        Whether the run is an agent's and gave its value head too; otherwise the fresh one stays.
 
     Raises:
-        InputError: as :func:`supervised.transfer.transplant.initialise_from`.
+        InputError: as :func:`supervised.transfer.transplant.initialise_from` and
+            :func:`agents.sb3.value_head.take`.
     """
     with torch.random.fork_rng(devices=[]):  # whatever the source draws, the agent's stream stays its own
         start = run.build()
         initialise_from(start, run, source, nearest=True)
     take_policy(model.policy, BracketTokenizer(run.language), start)
+    return value_head.take(model.policy, source)
 
 
 def _nothing_left(folder: RunFolder, config: TrainPPO, console: Console, *, report: bool) -> bool:

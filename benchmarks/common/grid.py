@@ -2,7 +2,7 @@
 
 A result is keyed by its configuration's hash and the commit of the code it measured, so a benchmark that was stopped
 goes on where it was, a changed configuration is measured anew, and figures of two commits never mix. Configurations
-run in single-threaded worker processes. Ctrl-C or a kill loses only what was running.
+run in single-threaded worker processes. Ctrl-C, SIGTERM or a kill loses only what was running.
 
     jobs = [Job(seed=s) for s in options.default_seeds()]
     for job, result in run_grid("my_benchmark", jobs, work, options): ...
@@ -14,13 +14,15 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -167,7 +169,8 @@ def _run(
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_worker, initargs=(os.getpid(),))
     pending: dict[Future[tuple[dict[str, Any], float]], tuple[str, Any]] = {}
     try:
-        pending = {pool.submit(_timed, work, job): (key, job) for key, job in todo}
+        with _deaf_to_ctrl_c():  # it reaches the workers too, which inherit this and are ended from here
+            pending = {pool.submit(_timed, work, job): (key, job) for key, job in todo}
         while pending:
             ready, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in ready:
@@ -187,11 +190,24 @@ def _run(
                 left = f"{len(pending)} left, {time.monotonic() - began:.0f} s so far"
                 console.print(f"done: {_short(job)} in {seconds:.0f} s ({left})", markup=False, highlight=False)
     except BaseException:
+        workers_now = list((getattr(pool, "_processes", None) or {}).values())  # shutdown forgets them
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(getattr(pool, "_processes", {}).values()):
+        for process in workers_now:
             process.kill()  # a training would take SIGTERM for a wish to be saved
         raise
     pool.shutdown()
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _drop_cut_line(path: Path) -> None:

@@ -68,7 +68,8 @@ class InitFrom(Resume):
 
     init_from: str | None = None
     """Start from the best weights of this run, of either family; old pairs keep their rows, new ones get new ones (an
-    agent's begin as those of the nearest known pair, and its value head is new)."""
+    agent's begin as those of the nearest known pair). An agent takes another agent's value head too. To train the same
+    task longer, --resume RUN --extend STEPS is the better way."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from bracket_env import InputError
@@ -85,6 +85,19 @@ def read_state(path: Path) -> dict[str, Any]:
         raise InputError(f"nothing to resume: no {path}") from None
     except (OSError, OverflowError, MemoryError, KeyError, TypeError, ValueError) as error:
         raise unusable(path, error) from None
+
+
+def read_tensors(path: Path, names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Some tensors of a checkpoint file alone; no generator changes.
+
+    Args:
+        names: of :func:`pack`, and what each is to be called.
+
+    Raises:
+        OSError, SafetensorError: no file, a damaged one, or one without such a tensor.
+    """
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(f"tensor.{stored}") for stored, name in names.items()}
 
 
 def unpack(data: bytes) -> Unpacked:

@@ -186,6 +186,7 @@ def test_what_a_run_leaves_behind(whole: Path) -> None:
         "metrics.jsonl",
         "tensorboard",
         "training_history.png",
+        "value_head.safetensors",
     ]
     metrics = RunFolder.open(whole).metrics()
     assert [entry["timesteps"] for entry in metrics] == [0, 1024, 2048, 3072, 3840]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from rich.console import Console
 
@@ -119,6 +120,49 @@ def test_a_resumed_warm_start_ends_in_the_same_weights(tmp_path: Path) -> None:
     first, second = ((folder.path / "best_model.safetensors").read_bytes() for folder in (straight, halved))
     assert first == second
     assert [entry["exact"] for entry in straight.metrics()] == [entry["exact"] for entry in halved.metrics()]
+
+
+def values(folder: RunFolder, root: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a fresh agent thinks of some observations before and after it takes over a run."""
+    config = TrainPPO(**{**SMALL, "runs_dir": str(root), "init_from": folder.name, "seed": 9})
+    run, _ = check(config)
+    model = build(config, run, CPU)
+    before = model.policy.value_net.weight.detach().clone()
+    assert start_from(model, run, folder)
+    return before, model.policy.value_net.weight.detach()
+
+
+def test_an_agent_takes_the_value_head_of_another(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    made = agent(tmp_path)
+    before, weight = values(made, tmp_path)
+    assert not torch.equal(before, weight)
+    best = safetensors.torch.load_file(made.path / "value_head.safetensors")
+    assert torch.equal(weight, best["weight"])
+    (made.path / "value_head.safetensors").unlink()  # a run of an older version
+    _, weight = values(made, tmp_path)
+    last = safetensors.torch.load_file(made.path / "checkpoint" / "ppo.safetensors")
+    assert torch.equal(weight, last["tensor.policy.value_net.weight"])
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", safetensors.torch.save({"weight": torch.zeros(1, 3)})])
+def test_a_damaged_value_head_is_named(content: bytes, tmp_path: Path) -> None:
+    make_run(tmp_path)
+    made = agent(tmp_path)
+    (made.path / "value_head.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot read the value head from .*value_head\.safetensors: "):
+        agent(tmp_path, init_from="agent", name="next")
+    assert not (tmp_path / "next").exists()
+
+
+def test_what_an_agent_starts_with_is_said(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    shown = io.StringIO()
+    for name, start in (("agent", "start"), ("next", "agent")):
+        config = TrainPPO(**{**SMALL, "runs_dir": str(tmp_path), "name": name, "init_from": start})
+        train(config, ["train_ppo"], Console(file=shown, width=200), report=False)
+    assert f"policy of {tmp_path / 'start'}; the value head is new" in shown.getvalue()
+    assert f"policy and value head of {tmp_path / 'agent'}" in shown.getvalue()
 
 
 def test_a_supervised_run_starts_from_an_agent(tmp_path: Path) -> None:

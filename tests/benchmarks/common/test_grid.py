@@ -181,7 +181,9 @@ def _leads_to(link: Path, folder: Path) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for left-over processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_benchmark_is_one_file_and_goes_on_when_it_was_stopped(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "naps.py").write_text(TOY)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -190,15 +192,23 @@ def test_a_benchmark_is_one_file_and_goes_on_when_it_was_stopped(tmp_path: Path,
         [sys.executable, "naps.py", "--full"],
         cwd=tmp_path,
         env=environment,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # a terminal sends Ctrl-C to the workers too
         # A shell that starts the tests in the background has them and their children ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not path.exists() or len(load_results(path)) < 3:
         time.sleep(0.05)
         assert process.poll() is None
-    process.send_signal(number)
-    process.wait(timeout=20)
+    if number == signal.SIGKILL:
+        process.send_signal(number)
+    else:
+        os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=20)
+    if number != signal.SIGKILL:
+        assert process.returncode == 128 + number, errors.decode()
+        assert errors.decode().splitlines()[-1] == "interrupted"
+        assert "Traceback" not in errors.decode()
     kept = load_results(path)
     assert 3 <= len(kept) < 30
     assert left_behind(tmp_path) == []

@@ -23,7 +23,7 @@ from ncl_reward.rules.rule import StatedRule
 from supervised.learning.devices import choose_device
 from supervised.occupancy.answers import MEASURES, Answer, answers, one_kind, rows
 from supervised.occupancy.fitting import Fit
-from supervised.occupancy.homes.csv_reader import write_predictions
+from supervised.occupancy.homes.predictions import write_predictions
 from supervised.occupancy.homes.record import UNKNOWN, PowerRecord, check_minutes
 from supervised.occupancy.homes.simulator import homes_of, simulate
 from supervised.occupancy.labelled_home import LabelledHome, label_home

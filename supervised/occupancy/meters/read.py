@@ -1,15 +1,201 @@
-"""A meter's file -> a home's record."""
+"""A meter's file -> a home's record, and a report of what was taken for what.
+
+    bytes -> text -> grid -> shapes -> stamps, clock -> power, labels -> slots
+
+Each step recognises what it needs, and an option of :class:`MeterOptions` says it instead.
+"""
 
 from __future__ import annotations
 
 import os
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
 
-from supervised.occupancy.homes.csv_reader import Columns, read_csv
-from supervised.occupancy.homes.resampling import Resampled
+import numpy as np
+import polars as pl
+
+from bracket_env import quote
+from supervised.occupancy.homes.record import UNKNOWN
+from supervised.occupancy.homes.resampling import Resampled, Samples, resample
+from supervised.occupancy.meters.cells import read_labels
+from supervised.occupancy.meters.clock import Clock, check_zone, in_order
+from supervised.occupancy.meters.grid import Grid, read_grid
 from supervised.occupancy.meters.options import MeterOptions
+from supervised.occupancy.meters.power import Power, is_whole, read_power
+from supervised.occupancy.meters.roles import Roles, find_label, find_power, find_time, is_bare, is_part, left_out
+from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_of, history, is_history
+from supervised.occupancy.meters.stamps import DAY, Stamps, UnreadCellError, order_of, read_stamps
+from supervised.occupancy.meters.text import read_text
+
+_EVEN, _CHANGE = 0.1, 0.5  # a step is typical within a tenth; a file written on change has few of them
+_HELD, _HELD_STATE = 3600.0, DAY  # seconds that a value holds at most
 
 
 def read_meter(path: str | os.PathLike[str], minutes: int, options: MeterOptions | None = None) -> Resampled:
-    """Read a file into slots of ``minutes``. Raises as :func:`read_csv`."""
-    options = options or MeterOptions()
-    return read_csv(path, minutes, Columns(options.time_column, options.power_columns, options.occupancy_column))
+    """Read a file into slots.
+
+    Args:
+        path: the file, text with a row a time, a day or a change.
+        minutes: length of a slot.
+        options: what is not left to be recognised.
+
+    Raises:
+        InputError: in one line that names the file, and the line and value where there is one, and the option or form
+            that would help: a file that cannot be read or is no text, nothing that says when or how much, a cell that
+            is no time, number or label, what may be two things, times that go back or come twice, nothing measured.
+    """
+    options = _plain(options or MeterOptions())
+    check_zone(options.timezone)
+    text = read_text(Path(path), options.encoding)
+    grid = days_of(read_grid(text, options.separator, options.columns))
+    if grid.cells.is_empty():
+        raise text.error("0 rows of data are too few")
+    times = _times(grid, options)
+    if not times and (of_file := day_of_file(grid)) is not None:
+        grid, times = of_file, of_file.names[:1]
+    if not times:
+        day = " nor is the file called by its day" if len(grid.cells) in PARTS else ""
+        raise text.error(f"no time column among {', '.join(grid.names)}{day}: name one with --time-column", grid.header)
+    if is_history(grid):
+        grid = history(grid, times[0], lambda g, name: _stamps(g, (name,), options)[1])
+    grid, stamps, texts = _stamps(grid, times, options)
+    clock = in_order(grid, stamps, texts, _says_utc(times), options.timezone)
+    roles = _roles(clock.grid, times, options)
+    power = read_power(clock, roles.power, options)
+    _check_whole(clock, roles, options)
+    samples = _samples(clock, stamps, roles, power)
+    return resample(samples, minutes, str(path))
+
+
+def _plain(options: MeterOptions) -> MeterOptions:
+    """Names of columns as they are in a text that is normalised."""
+
+    def plain(name: str) -> str:
+        return unicodedata.normalize("NFKC", name).strip()
+
+    return replace(
+        MeterOptions(**{field.name: getattr(options, field.name) for field in fields(MeterOptions)}),
+        time_column=options.time_column and plain(options.time_column),
+        occupancy_column=options.occupancy_column and plain(options.occupancy_column),
+        power_columns=options.power_columns and tuple(map(plain, options.power_columns)),
+        columns=options.columns and tuple(map(plain, options.columns)),
+    )
+
+
+def _times(grid: Grid, options: MeterOptions) -> tuple[str, ...]:
+    if grid.shape == "days":
+        return grid.names[:2]
+    return find_time(grid, options.time_column)
+
+
+def _says_utc(times: Sequence[str]) -> bool:
+    return any("utc" in name.lower() or "gmt" in name.lower() for name in times)
+
+
+def _stamps(grid: Grid, times: Sequence[str], options: MeterOptions) -> tuple[Grid, Stamps, pl.Series]:
+    """Times, and the rows that have one."""
+    order = order_of(options.date_format) if options.date_format else None
+    texts = grid.column(times[0])
+    if len(times) == 2:
+        texts = texts + " " + _clock_of(grid, times[1])
+    try:
+        stamps = read_stamps(texts, order)
+    except UnreadCellError as error:
+        raise grid.error(str(error), error.row) from None
+    if not stamps.dated:
+        raise grid.error(f"{quote(str(texts[0]))} in column {quote(times[0])} says no day", 0)
+    if not stamps.timed and len(texts) > 1:
+        raise grid.error(f"{quote(str(texts[0]))} in column {quote(times[0])} says a day and no time of day", 0)
+    return grid, stamps, texts
+
+
+def _clock_of(grid: Grid, name: str) -> pl.Series:
+    """A column of times of day; hours and numbers of parts of a day become times."""
+    cells = grid.column(name)
+    if not bool(cells.str.contains(r"^\d{1,2}$").all()):
+        return cells
+    numbers = cells.cast(pl.Int64)
+    if name.lower() in ("コマ", "時限", "period", "interval", "slot", "hh") or int(numbers.max() or 0) > 24:  # type: ignore[arg-type]
+        count = next((c for c in PARTS if c >= int(numbers.max() or 0)), 0)  # type: ignore[arg-type]
+        if int(numbers.min() or 0) < 1 or not count:  # type: ignore[arg-type]
+            raise grid.error(f"column {quote(name)} numbers no parts of a day from 1")
+        minutes = (numbers - 1) * (DAY // 60 // count)
+    else:
+        minutes = numbers * 60
+    hour, minute = (minutes // 60).cast(pl.String), (minutes % 60).cast(pl.String).str.zfill(2)
+    return hour + ":" + minute
+
+
+def _roles(grid: Grid, times: tuple[str, ...], options: MeterOptions) -> Roles:
+    if grid.shape == "days":
+        return Roles(times, grid.names[2:], None, ())
+    label = find_label(grid, options.occupancy_column)
+    taken = [*times, *([label] if label else [])]
+    power = find_power(grid, options.power_columns, taken)
+    return Roles(times, power, label, left_out(grid, [*taken, *power]))
+
+
+def _check_whole(clock: Clock, roles: Roles, options: MeterOptions) -> None:
+    """A column that may be the whole home or one more part must not be less than the parts beside it."""
+    parts = [name for name in roles.left_out if is_part(name, roles.power)]
+    if options.power_columns is None and parts and is_bare(roles.power) and not is_whole(clock, roles.power[0], parts):
+        named = ", ".join(map(quote, [*roles.power, *parts]))
+        what = "not the sum of the others, nor one of them by its name: name what is to be summed with --power-columns"
+        raise clock.grid.text.error(f"of {named} the first is {what}", clock.grid.header)
+
+
+def _samples(clock: Clock, stamps: Stamps, roles: Roles, power: Power) -> Samples:
+    grid, elapsed, warnings = clock.grid, clock.elapsed, [*clock.warnings, *power.warnings]
+    present = np.full(len(elapsed), UNKNOWN, np.int8)
+    if roles.label is not None:
+        try:
+            present = read_labels(grid.column(roles.label))
+        except UnreadCellError as error:
+            raise grid.error(f"{error} (another column is named with --occupancy-column)", error.row) from None
+    steps = np.diff(elapsed)
+    longest = _longest(steps, power.watts, grid.shape == "history")
+    if longest is not None:
+        hold = f"{longest / 3600:g} h at most"
+        warnings.append(f"rows were written on change: a value is held until the next row, {hold}")
+    notes = list(grid.notes)
+    if stamps.ends and len(steps):
+        elapsed = elapsed - float(np.median(steps))
+        notes.append("the day ends at 24:00, so times are taken for the ends of intervals")
+    return Samples(
+        elapsed,
+        power.watts,
+        present,
+        clock.offsets,
+        longest,
+        _report(clock, stamps, roles, power, notes),
+        tuple(warnings),
+    )
+
+
+def _longest(steps: np.ndarray, watts: np.ndarray, history: bool) -> float | None:
+    """How long a value holds in a file that is written on change; None: in any other file."""
+    if history:
+        return _HELD_STATE
+    if len(steps) < 10:
+        return None
+    typical = float(np.median(steps))
+    same = np.diff(watts) == 0
+    irregular = (np.abs(steps - typical) <= _EVEN * typical).mean() < _CHANGE
+    return max(_HELD, 2 * typical) if irregular and same.mean() < 0.01 else None
+
+
+def _report(clock: Clock, stamps: Stamps, roles: Roles, power: Power, notes: Sequence[str]) -> tuple[str, ...]:
+    grid = clock.grid
+    header = "without a header" if grid.header is None else f"header in line {grid.header}"
+    time = " and ".join(map(quote, roles.time))
+    label = f"labels {quote(roles.label)}" if roles.label else "no labels"
+    rest = f"; left out: {', '.join(map(quote, roles.left_out[:8]))}" if roles.left_out else ""
+    sign = quote(grid.separator) if len(grid.separator) == 1 else grid.separator
+    return (
+        f"{grid.text.path}: {grid.text.encoding}, separator {sign}, decimal '{power.decimal}', {header}",
+        f"columns: time {time}, power {' + '.join(power.columns)}, {label}{rest}",
+        f"times: {stamps.form}, {clock.zone}",
+        *notes,
+    )

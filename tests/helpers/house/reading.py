@@ -12,7 +12,16 @@ from pathlib import Path
 from paths import ROOT
 
 PACKAGES = ("bracket_env", "ncl_reward", "supervised", "agents")  # left never imports right
-HEAVY = ("torch", "stable_baselines3", "sb3_contrib", "transformers", "accelerate", "tensorboard", "matplotlib")
+HEAVY = (
+    "torch",
+    "stable_baselines3",
+    "sb3_contrib",
+    "transformers",
+    "accelerate",
+    "tensorboard",
+    "matplotlib",
+    "polars",
+)
 IMPORT_CALLS = {"import_module", "__import__", "find_spec", "run_module", "import_string", "load_env_creator"}
 MODULE_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*")
 

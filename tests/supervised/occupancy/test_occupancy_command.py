@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from bracket_env import InputError
-from supervised.occupancy.homes.csv_reader import write_predictions
+from supervised.occupancy.homes.predictions import write_predictions
 from supervised.occupancy.homes.simulator import simulate
 from supervised.occupancy.options import Occupancy
 from supervised.occupancy.run import train
@@ -82,7 +82,9 @@ def test_two_sentences_count_both() -> None:
 
 def test_a_file_with_labelled_days(home: str) -> None:
     rows, shown = run(csv=home, labels=3, label_kind="days", arch="transformer")
-    assert f"{home}: 576 rows every 30 min -> 288 slots of 60 min" in shown.splitlines()[0]  # a finding is one line
+    report = shown.splitlines()
+    assert report[0] == f"{home}: UTF-8, separator ',', decimal '.', header in line 1"
+    assert f"{home}: 576 rows every 30 min -> 288 slots of 60 min" in report[3]  # a finding is one line
     assert "3 labelled days in 8 days" in " ".join(shown.split())
     assert {row["model"] for row in rows} >= {"transformer", "bare_rule"}
 
@@ -113,6 +115,7 @@ def test_a_file_without_labels_is_predicted_by_the_sentence_alone(home: str, tmp
         ({"minutes": 7}, "not 7"),
         ({"instruction": ("  ",)}, "the sentence is empty"),
         ({"power_columns": ("a",)}, "--power-columns goes with --csv"),
+        ({"timezone": "Asia/Tokyo"}, "--timezone goes with --csv"),
         ({"csv": "nowhere.csv"}, "cannot read nowhere.csv"),
         ({"json": "nowhere/rows.json"}, "cannot write --json nowhere/rows.json: it is a folder, or in one that"),
         ({"plot": "/"}, "cannot write --plot /: it is a folder"),

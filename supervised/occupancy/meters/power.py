@@ -1,0 +1,140 @@
+"""Columns of numbers -> watts: the unit, what it was taken from, and whether it can be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bracket_env import InputError, quote
+from supervised.occupancy.meters.cells import Decimal, decimal_of, read_numbers, three_decimals
+from supervised.occupancy.meters.clock import Clock
+from supervised.occupancy.meters.options import MeterOptions
+from supervised.occupancy.meters.roles import is_energy
+from supervised.occupancy.meters.stamps import UnreadCellError
+from supervised.occupancy.meters.units import SAID, Unit, is_counter, power_of_counter, unit_of
+
+_LOW, _HIGH = 10.0, 100_000.0  # watts: no home's mean is lower or higher
+_COUNTER = "a counter, of which differences are taken"
+
+
+@dataclass(frozen=True)
+class Power:
+    """Watts of rows, and how they were found."""
+
+    watts: np.ndarray  # (n,), nan where one of the columns has none
+    decimal: Decimal
+    columns: tuple[str, ...]  # each with its unit, as the report says
+    warnings: tuple[str, ...]
+
+
+def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, judged: bool = True) -> Power:
+    """The sum of some columns in watts.
+
+    Raises:
+        InputError: a cell that is no number, a decimal sign or a unit that may be two, a mean that no home has.
+    """
+    grid = clock.grid
+    cells = [grid.column(name) for name in names]
+    decimal = options.decimal or decimal_of(cells)
+    if decimal is None:
+        raise _which_sign(clock, names)
+    total, missing = np.zeros(len(clock.elapsed)), Counter[str]()
+    shown: list[str] = []
+    warnings: list[str] = []
+    guessed = False
+    for name, column in zip(names, cells, strict=True):
+        try:
+            values, marks = read_numbers(column, decimal)
+        except UnreadCellError as error:
+            raise grid.error(str(error).replace("{}", quote(name)), error.row) from None
+        missing += marks
+        unit = SAID[options.unit] if options.unit else unit_of(name)
+        if unit is None and is_energy(name):
+            raise grid.text.error(f"column {quote(name)} is energy of no unit: say --unit kWh or Wh", grid.header)
+        watts, how, odd = _watts(clock, name, values, unit)
+        warnings += odd
+        guessed |= unit is None
+        total += watts
+        shown.append(f"{quote(name)} in {how}{'' if options.unit is None else ' (--unit)'}")
+    if judged:
+        if options.decimal is None and _mean(total) <= _HIGH / 1000 and three_decimals(cells):
+            raise _which_sign(clock, names)
+        _check_home(clock, names, total, guessed, options.unit)
+    counted = ", ".join(f"{quote(mark) if mark else 'empty'} {count}" for mark, count in missing.most_common(6))
+    if missing:
+        warnings.insert(0, f"{missing.total()} power cells are missing: {counted}")
+    return Power(total, decimal, tuple(shown), tuple(warnings))
+
+
+def _which_sign(clock: Clock, names: Sequence[str]) -> InputError:
+    for name in names:
+        signed = clock.grid.column(name).str.contains("[.,]")
+        if signed.any():
+            row = int(signed.arg_max() or 0)
+            found = f"{quote(str(clock.grid.column(name)[row]))} in column {quote(name)}"
+            return clock.grid.error(
+                f"{found} may be thousands or a fraction: say which sign is decimal, --decimal . or ,", row
+            )
+    return clock.grid.text.error("say which sign is decimal with --decimal")
+
+
+def is_whole(clock: Clock, whole: str, parts: Sequence[str]) -> bool:
+    """Whether a column is never less than the sum of others, as a total is.
+
+    Raises:
+        InputError: a cell that is no number.
+    """
+    sums = [read_power(clock, names, MeterOptions(), judged=False).watts for names in ([whole], parts)]
+    known = np.isfinite(sums[0]) & np.isfinite(sums[1])
+    return bool((sums[0] >= 0.98 * sums[1])[known].mean() > 0.98) if known.any() else True
+
+
+def _watts(clock: Clock, name: str, values: np.ndarray, unit: Unit | None) -> tuple[np.ndarray, str, list[str]]:
+    """Watts, the unit in words, and warnings."""
+    if unit is None:
+        return values, "W, which is not said (else --unit)", []
+    if not unit.energy:
+        return values * unit.factor, unit.name, []
+    energy = values * unit.factor
+    counter = unit.counter if unit.counter is not None else is_counter(values)
+    if counter is None:
+        what = "is it a counter, or energy of each interval? Say --unit kWh-total or --unit kWh"
+        raise clock.grid.text.error(
+            f"column {quote(name)} only rises, in {len(values)} rows: {what}", clock.grid.header
+        )
+    if counter:
+        watts, falls = power_of_counter(energy, clock.elapsed)
+        again = (
+            [f"the counter {quote(name)} begins anew {falls} times: what was used there is unknown"] if falls else []
+        )
+        return watts, f"{unit.name}, {_COUNTER}", again
+    steps = np.diff(clock.elapsed)
+    typical = float(np.median(steps)) if len(steps) else 0.0
+    even = np.abs(steps / max(typical, 1e-9) - np.round(steps / max(typical, 1e-9))) < 0.02
+    if len(steps) and even.mean() < 0.95:
+        row = int(np.argmin(even)) + 1
+        raise clock.grid.error(
+            f"column {quote(name)} is energy of each interval, but intervals have many lengths: is it a counter "
+            "(--unit kWh-total) or power (--unit W)?", row
+        )  # fmt: skip
+    return energy * 3600 / max(typical, 1e-9), f"{unit.name} of each interval of {typical / 60:g} min", []
+
+
+def _mean(watts: np.ndarray) -> float:
+    return float(np.nanmean(watts)) if np.isfinite(watts).any() else np.nan
+
+
+def _check_home(clock: Clock, names: Sequence[str], watts: np.ndarray, guessed: bool, said: str | None) -> None:
+    mean, where = _mean(watts), clock.grid.header
+    named = ", ".join(map(quote, names))
+    if guessed and mean < _LOW:
+        hint = "is it kW? Say --unit kW, or --unit kWh for energy of each interval, or --unit W"
+        raise clock.grid.text.error(f"the mean of {named} is {mean:.3g} and no unit is named: {hint}", where)
+    if mean > _HIGH:
+        hint = "another --unit?" if said else "say its --unit"
+        raise clock.grid.text.error(
+            f"the mean of {named} would be {mean / 1000:.0f} kW, which is no home: {hint}", where
+        )

@@ -1,0 +1,100 @@
+"""Units: found in the names of columns, and what makes watts of them.
+
+Power in W, kW or MW is taken as it is. Energy in Wh, kWh or MWh is that of each interval, or a counter where it never
+falls: then the differences between its readings are what was used.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+_UNIT = re.compile(
+    r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[KMWk]))(?P<scale>[kKMmGg]?)(?P<base>[wW][hH]|[wW]|[wW]att(?:s|[- ]?hours?)?)"
+    r"(?:/(?:hh|h|30 ?min|15 ?min|interval))?(?![A-Za-z/])"
+)
+_LONG = re.compile(r"(?P<scale>kilo|mega)?watt(?P<hours>[- ]?hours?)?s?", re.IGNORECASE)
+_JAPANESE = re.compile(r"(?P<scale>キロ)?ワット(?P<hours>時)?")
+_SCALES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "m": 1e-3, "g": 1e9, "G": 1e9, "kilo": 1e3, "mega": 1e6, "キロ": 1e3}
+_OTHER = re.compile(
+    r"[(\[]?(?:円|%|￥|¥|€|\$|£|°C|℃|C|V|A|Hz|kvarh?|varh?|kVA|VA|-|p|pence|hh:mm|UTC|時刻|日時)[)\]]?", re.IGNORECASE
+)
+RESETS = 0.05  # of the steps of a counter may fall
+_SURE = 24  # readings
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of power or energy."""
+
+    name: str
+    factor: float  # to W or Wh
+    energy: bool = False
+    counter: bool | None = None  # of energy: said to be one, said not to be one, not said
+
+
+SAID = {
+    "W": Unit("W", 1.0),
+    "kW": Unit("kW", 1e3),
+    "MW": Unit("MW", 1e6),
+    "Wh": Unit("Wh", 1.0, True, False),
+    "kWh": Unit("kWh", 1e3, True, False),
+    "Wh-total": Unit("Wh", 1.0, True, True),
+    "kWh-total": Unit("kWh", 1e3, True, True),
+}
+
+
+def unit_of(name: str) -> Unit | None:
+    """The unit that a column's name, or a line above it, says."""
+    found = _LONG.search(name) or _JAPANESE.search(name)
+    if found:
+        scale, energy = (found["scale"] or "").lower(), bool(found["hours"])
+    else:
+        short = list(_UNIT.finditer(name))
+        if not short:
+            return None
+        scale, energy = short[-1]["scale"], short[-1]["base"].lower() == "wh"
+    if re.search(r"m[wW]", name) and scale == "m" and not re.search(r"mW", name):
+        scale = "M"  # all small: nobody meters in milliwatts
+    prefix = {1.0: "", 1e3: "k", 1e6: "M", 1e-3: "m", 1e9: "G"}[_SCALES[scale]]
+    return Unit(f"{prefix}W{'h' if energy else ''}", _SCALES[scale], energy)
+
+
+def without_unit(name: str) -> str:
+    """A name less its unit."""
+    return _UNIT.sub("", _LONG.sub("", _JAPANESE.sub("", name))).strip(" _-()[]/:,")
+
+
+def is_unit(cell: str) -> bool:
+    """Whether a cell is nothing but a unit."""
+    return bool(_OTHER.fullmatch(cell)) or (unit_of(cell) is not None and not without_unit(cell))
+
+
+def is_counter(values: np.ndarray) -> bool | None:
+    """Whether energies are those of a counter, which rises but where it begins anew; None: too few to tell."""
+    known = values[np.isfinite(values)]
+    steps = np.diff(known)
+    if not len(steps) or not (steps > 0).any():
+        return False
+    if (steps < 0).sum() > RESETS * len(steps):
+        return False
+    return True if len(known) >= _SURE else None
+
+
+def power_of_counter(values: np.ndarray, elapsed: np.ndarray) -> tuple[np.ndarray, int]:
+    """Mean power ``(n,)`` from each reading to the next one, and how often the counter begins anew.
+
+    Args:
+        values: ``(n,)`` Wh, nan where a reading is missing.
+        elapsed: ``(n,)`` seconds, rising.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    power = np.full(len(values), np.nan)
+    used, time = np.diff(values[known]), np.diff(elapsed[known])
+    mean = np.where(used >= 0, used * 3600 / time, np.nan)
+    owner = np.searchsorted(known, np.arange(len(values)), side="right") - 1
+    inside = (owner >= 0) & (owner < len(mean))
+    power[inside] = mean[owner[inside]]
+    return power, int((used < 0).sum())

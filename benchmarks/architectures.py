@@ -106,7 +106,6 @@ def main(config: Architectures) -> None:
         "supervised: median (worst) seed, 1000 test cases",
         ("task", "arch", "labels", "seeds", "steps", "exact %", "stack %", *times.values()),
         left=("task", "arch"),
-        plain=True,
     )
     for row in rows:
         cells = [_cell(row[name]) for name in ("exact", "needs_stack")]

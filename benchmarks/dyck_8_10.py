@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-
 from benchmarks.common import (
     GridOptions,
     Result,
@@ -233,8 +231,6 @@ def main(config: Dyck) -> None:
         "closing %, median (worst) seed; by distance from opener to closer",
         ("words", "model", "closing", *distances, "exact", "seeds", "steps", "seconds"),
         left=("words", "model"),
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
     previous = None
     shown = partial(median_worst, form=rounded_down(2), scale=1, lone=True)

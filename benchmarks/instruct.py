@@ -16,10 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from rich.table import Table
-
 from benchmarks.common import (
     Budget,
+    FittingTable,
     GridOptions,
     Result,
     command,
@@ -110,10 +109,10 @@ def _value(scores: dict[str, Any], language: str | None) -> float:
     return float(estimate["value"])
 
 
-def by_vectors(found: Sequence[dict[str, Any]]) -> Table:
+def by_vectors(found: Sequence[dict[str, Any]]) -> FittingTable:
     """Median and, in parentheses, worst seed; then the unseen sentences by kind of meaning."""
     title = "Exact answers in %, 1000 test episodes a column: median (worst) seed"
-    view = table(title, ("", *(row["vectors"] for row in found)), left=("",), plain=True)
+    view = table(title, ("", *(row["vectors"] for row in found)), left=("",))
     view.add_row("seeds", *(str(len(row["seeds"])) for row in found))
     for column in COLUMNS:
         view.add_row(column, *(median_worst(row["exact"][column]) for row in found))

@@ -26,10 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from benchmarks.common import (
+    FittingTable,
     GridOptions,
     Result,
     command,
@@ -227,7 +225,7 @@ def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 def exact_table(
     found: Sequence[dict[str, Any]], where: str, columns: dict[str, tuple[str, str]], *, runs: bool = False
-) -> Table:
+) -> FittingTable:
     """Exact match of the models that were asked in these cells.
 
     Args:
@@ -237,8 +235,7 @@ def exact_table(
     """
     headings = ("model", *columns, *(("seeds", "seconds") if runs else ()))
     title = f"exact %, median (worst) seed, {where}"
-    view = table(title, headings, left=("model",), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    view.columns[0].no_wrap = True
+    view = table(title, headings, left=("model",))
     shown = partial(median_worst, form=rounded_down(1), scale=1, lone=True)
     for row in found:
         exact = {(cell["length"], cell["depth"]): cell["exact"] for cell in row["cells"]}

@@ -201,6 +201,7 @@ def views(rows: Sequence[dict[str, Any]]) -> Iterator[Any]:
         "NCL: exact %, median (worst) seed, 1000 test cases",
         ("task", "labels", "augmented", "arm", "seeds", "exact %", "stack %", "seconds"),
         left=("task", "augmented", "arm"),
+        keys=4,
     )
     for row in sorted(rows, key=lambda row: (row["setting"], row["labels"], row["augment"])):
         shown = [median_worst(row[name]) for name in ("exact", "needs_stack")]

@@ -24,12 +24,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from rich.table import Table
-
 from benchmarks.common import (
     Arms,
     Budget,
     CurvePlot,
+    FittingTable,
     GridOptions,
     Result,
     command,
@@ -165,13 +164,12 @@ def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def by_arm(found: Sequence[dict[str, Any]]) -> Table:
+def by_arm(found: Sequence[dict[str, Any]]) -> FittingTable:
     """Median and, in parentheses, worst seed."""
     view = table(
         "Sparse CloseDeep: median (worst) seed; first evaluation at a level, best model on 1000 test cases",
         ("arm", "seeds", "to 50 %", "to 90 %", "last %", "exact %", "stack %", "seconds"),
         left=("arm",),
-        plain=True,
     )
     for row in found:
         steps = [steps_needed(hits, row["budget"]) for hits in row["steps"].values()]

@@ -105,7 +105,7 @@ def main(config: NewPair) -> None:
     """Run what is missing and print the table."""
     rows = by_seed(run_grid("new_pair", jobs(config), work, config), ("labels", "augment", "arm"))
     headings = ("labels", "augmented", "sentences", "seeds", "exact %", "pair still open %", "seconds")
-    view = table(f"cases with {PAIR}: exact %, median (worst) seed", headings, left=("sentences",))
+    view = table(f"cases with {PAIR}: exact %, median (worst) seed", headings, left=("sentences",), keys=3)
     for row in rows:
         shown = [median_worst(row[name]) for name in ("exact", "opened")]
         cells = (row["arm"], str(len(row["seeds"])), *shown, f"{statistics.median(row['seconds']):.0f}")

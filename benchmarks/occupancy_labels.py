@@ -24,7 +24,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 
 from benchmarks.common import GridOptions, command, median_worst, publish, run_grid, table
 from bracket_env import BracketLanguage
@@ -199,9 +198,7 @@ def main(config: OccupancyBenchmark) -> None:
         "balanced accuracy, %: median (worst) seed",
         ("labels", "taught by", "seeds", "06-22 h", "over none", "all hours"),
         left=("taught by",),
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,  # fits 80 columns
+        keys=2,
     )
     previous = None
     for row in rows:

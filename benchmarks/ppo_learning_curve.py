@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from benchmarks.common import (
     CurvePlot,
+    FittingTable,
     GridOptions,
     Result,
     Settings,
@@ -126,13 +125,12 @@ def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     return found
 
 
-def by_agent(found: Sequence[dict[str, Any]]) -> Table:
+def by_agent(found: Sequence[dict[str, Any]]) -> FittingTable:
     """Median and, in parentheses, worst seed."""
     view = table(
         "PPO: median (worst) seed; first evaluation at a level, best model on 1000 test cases",
         ("task", "agent", "seeds", "to 90 %", "to 95 %", "to 99 %", "s to 95 %", "exact %", "stack %"),
         left=("task", "agent"),
-        plain=True,
     )
     for row in found:
         cells = [steps_needed(hits, row["budget"]) for hits in row["steps"].values()]

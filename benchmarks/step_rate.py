@@ -30,10 +30,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from rich.console import Console
-from rich.table import Table
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
-from benchmarks.common import JsonOption
+from benchmarks.common import JsonOption, table
 from bracket_env import (
     DEFAULT_SETTING,
     CloseEnv,
@@ -232,18 +231,17 @@ def main(config: StepRate) -> None:
         for name, (_, measure) in rows.items():
             steps, seconds = measure(config.seconds)
             best[name] = max(best[name], steps / seconds)
-    table = Table(title=f"steps a second, one core, {config.setting}", title_justify="left")
-    for heading in ("row", "environments", "steps/s", "x CartPole", "x copy"):
-        table.add_column(heading, justify="left" if heading == "row" else "right")
+    headings = ("row", "environments", "steps/s", "x CartPole", "x copy")
+    view = table(f"steps a second, one core, {config.setting}", headings, left=("row",))
     results: list[dict[str, Any]] = []
     for name, (n, _) in rows.items():
         rate = best[name]
         results.append({"name": name, "num_envs": n, "steps_per_s": rate})
         cartpole, copy = rate / best["gymnasium_cartpole_vector"], rate / best["memory_copy"]
-        table.add_row(name, str(n), f"{rate:,.0f}", f"{cartpole:.2f}", f"{copy:.4f}")
+        view.add_row(name, str(n), f"{rate:,.0f}", f"{cartpole:.2f}", f"{copy:.4f}")
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": results}, indent=2) + "\n")
-    Console().print(table)
+    Console().print(view)
 
 
 if __name__ == "__main__":

@@ -142,6 +142,7 @@ def main(config: Transfer) -> None:
             "steps", "seconds",
         ),
         left=("model", "method"),
+        keys=3,
     )  # fmt: skip
     shown = partial(median_worst, median=statistics.median, none="–")
     for row in rows:

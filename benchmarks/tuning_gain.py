@@ -21,9 +21,18 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.common import GridOptions, QuietRuns, Result, command, publish, quiet_runs, run_grid, table
+from benchmarks.common import (
+    FittingTable,
+    GridOptions,
+    QuietRuns,
+    Result,
+    command,
+    publish,
+    quiet_runs,
+    run_grid,
+    table,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -241,11 +250,11 @@ def _percent(exact: dict[str, float]) -> str:
     return f"{100 * exact['value']:.1f} ({100 * exact['low']:.1f}-{100 * exact['high']:.1f})"
 
 
-def study_table(found: Sequence[dict[str, Any]]) -> Table:
+def study_table(found: Sequence[dict[str, Any]]) -> FittingTable:
     """What :func:`rows` gives."""
     title = "tuning on CloseDeep: exact % of 1000 test cases (95 %), validation loss (ppo: exact)"
     headings = ("study", "default", "best", "validation", "ended", "steps")
-    view = table(title, headings, left=("study",), plain=True)
+    view = table(title, headings, left=("study",))
     for row in found:
         view.add_row(
             f"{row['family']}, {row['pruner']}",
@@ -282,11 +291,11 @@ def _saved(row: dict[str, Any], whole: dict[str, Any]) -> str:
     return f"{1 - row['steps'] / whole['steps']:.0%}"
 
 
-def seed_table(found: Sequence[dict[str, Any]]) -> Table:
+def seed_table(found: Sequence[dict[str, Any]]) -> FittingTable:
     """What :func:`seed_rows` gives."""
     title = f"the same parameters with {len(AGAIN)} seeds, {STEPS} steps each: exact % of 1000 test cases"
     headings = ("parameters of", "size", *map(str, AGAIN), "median", "worst")
-    view = table(title, headings, left=("parameters of",), plain=True)
+    view = table(title, headings, left=("parameters of",))
     for row in found:
         values = [exact["value"] for exact in row["exact"].values()]
         view.add_row(

@@ -20,7 +20,6 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import optuna
-from rich.box import SIMPLE_HEAD
 
 from benchmarks.common import JsonOption, command, publish, table
 from supervised.study.pool import Pool
@@ -108,7 +107,7 @@ def main(config: TuningOverhead) -> None:
     rates = [[rate(jobs, config.worker_trials, config.core_seconds) for jobs in (1, 2)] for _ in range(config.rounds)]
     headings = ("storage", "wall", "core", "median wall inside the trial")
     title = f"ms an empty trial costs, over {config.trials}"
-    view = table(title, headings, left=("storage",), box=SIMPLE_HEAD)
+    view = table(title, headings, left=("storage",))
     for row in rows:
         view.add_row(row["storage"], *(f"{row[name]:.0f}" for name in ("wall", "core", "median")))
     lines = [

@@ -190,6 +190,7 @@ def main(config: WarmStarts) -> None:
             "new cases %", "old task %", "trained %", "seconds",
         ),
         left=("family", "task", "start"),
+        keys=4,
     )  # fmt: skip
     for row in found:
         reached = "–" if row["level"] is None else f"{row['level_at']:,}" if row["level_at"] is not None else "never"

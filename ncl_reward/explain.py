@@ -12,6 +12,8 @@ import tyro
 from bracket_env import DEFAULT_SETTING, get_setting
 from bracket_env.atomic import write_json
 from bracket_env.command import run
+from bracket_env.scores.tables import table
+from ncl_reward.book import NO_RULE, explained
 from ncl_reward.encoders.encoders import SentenceEncoder, make_encoder
 from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
 from ncl_reward.grounding.stated import Grounded, contradictions, ground, understands
@@ -65,21 +67,19 @@ def main(config: Explain) -> None:
 
 
 def _show(console: Any, sentence: Sentence, entries: Sequence[Grounded], encoder: SentenceEncoder) -> None:
-    from rich.table import Table
-
     console.print(sentence.text, style="bold", markup=False, highlight=False)
     stated = [entry for entry in entries if entry.weight > 0]
     if not stated:
         why = "" if understands(encoder, sentence) else f": the encoder {encoder.name} does not know its language"
-        console.print(f"nothing grounded{why}\n", markup=False, highlight=False)
+        console.print(f"{NO_RULE}{why}\n", markup=False, highlight=False)
         return
-    table = Table()
-    for heading in ("rule", "similarity", "weight", "certainty", "slots"):
-        table.add_column(heading, justify="right" if heading in ("similarity", "weight") else "left", overflow="fold")
+    headings = ("rule", "similarity", "weight", "certainty", "slots")
+    meant = explained(entry.rule for entry in stated)
+    view = table("", headings, left=("rule", "certainty", "slots"), caption=meant)
     for entry in stated:
         numbers = (f"{entry.similarity:.2f}", f"{entry.weight:.2f}")
-        table.add_row(entry.rule, *numbers, entry.sentence.certainty or "–", _slots_text(entry.sentence))
-    console.print(table)
+        view.add_row(entry.rule, *numbers, entry.sentence.certainty or "–", _slots_text(entry.sentence))
+    console.print(view)
     console.print()
 
 

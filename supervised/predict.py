@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,11 @@ from bracket_env.atomic import write_json
 from bracket_env.cases import judge_cases
 from bracket_env.command import run
 from supervised.options.groups import CaseFormat, ConditionedOptions, Machine, RunsDir
-from supervised.options.ranges import refuse_idle, require, require_whole
+from supervised.options.ranges import check_output, refuse_idle, require, require_whole
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from supervised.runs import ModelSolver
 
 PROG = "python -m supervised.predict"
@@ -40,7 +42,9 @@ class Predict(CaseFormat, Machine, ConditionedOptions, RunsDir):
     samples: int = 1
     """Answers for each prefix, one a line; with --temperature they differ."""
     show_attention: bool = False
-    """Draw what each written symbol looked at (models that attend)."""
+    """Show what each written symbol looked at (models that attend); with --json also as numbers."""
+    attention_plot: str | None = None
+    """Draw the same into this PNG, one panel a prefix."""
 
 
 def main(config: Predict) -> None:
@@ -53,10 +57,11 @@ def main(config: Predict) -> None:
     if config.cases is not None and config.prefixes:
         raise InputError(f"--cases {config.cases} and prefixes on the command line exclude each other")
     refuse_idle(config, ("format",), unless=config.cases is not None, why="goes with --cases")
-    given = bool(config.prefixes) or config.cases is not None
-    if config.json is not None and (config.show_attention or not given):
-        wanted = "does not go with --show-attention" if given else "needs prefixes on the command line, or --cases"
-        raise InputError(f"--json {config.json} {wanted}")
+    for name in ("json", "attention_plot"):
+        check_output(name, getattr(config, name))
+        if getattr(config, name) is not None and not config.prefixes and config.cases is None:
+            option = f"--{name.replace('_', '-')} {getattr(config, name)}"
+            raise InputError(f"{option} needs prefixes on the command line, or --cases")
     device = prepare_machine(config)
     solver = load(
         config.run,
@@ -67,9 +72,11 @@ def main(config: Predict) -> None:
         instruction=config.instruction,
     )
     prefixes = [prefix for prefix in _given(config, solver) for _ in range(config.samples)]
-    if config.show_attention:
-        for prefix in prefixes or _typed_in(solver):
-            _show_attention(solver, prefix)
+    if config.attention_plot is not None or (config.show_attention and prefixes):
+        _attend(config, solver, prefixes)
+    elif config.show_attention:
+        for prefix in _typed_in(solver):
+            _show(_attention(solver, prefix))
     elif prefixes:
         answers = solver.complete(prefixes)
         if config.json is not None:
@@ -94,17 +101,61 @@ def _checked(prefix: str, solver: ModelSolver) -> str:
     return prefix
 
 
-def _show_attention(solver: ModelSolver, prefix: str) -> None:
-    """One row for each token written, one column for each token read; darker is more.
+@dataclass(frozen=True)
+class _Attended:
+    """An answer and what each of its symbols looked at: ``weights`` is (written, read)."""
+
+    prefix: str
+    completion: str
+    weights: np.ndarray
+    tokens: dict[str, list[str]]
+    """``written`` and ``read``."""
+
+
+def _attend(config: Predict, solver: ModelSolver, prefixes: Sequence[str]) -> None:
+    """Answer these prefixes with attention: into files first, then on the screen."""
+    from supervised.models.attention_map import attention_json, draw_attention
+
+    found = [_attention(solver, prefix) for prefix in prefixes]
+    if config.json is not None:
+        rows = [
+            {"prefix": a.prefix, "completion": a.completion, "attention": attention_json(a.weights, **a.tokens)}
+            for a in found
+        ]
+        write_json(config.json, rows)
+    if config.attention_plot is not None:
+        from supervised.learning.history import new_figure, save_figure
+
+        longest, lines = max(a.weights.shape[1] for a in found), sum(2 + len(a.weights) for a in found)
+        figure = new_figure(max(4, 2 + 0.22 * longest), max(2.5, 1 + 0.25 * lines))
+        shapes = {"height_ratios": [2 + len(a.weights) for a in found]}
+        for axis, a in zip(figure.subplots(len(found), squeeze=False, gridspec_kw=shapes)[:, 0], found, strict=True):
+            draw_attention(axis, a.weights, title=f"{a.prefix} → {a.completion}", **a.tokens)
+        save_figure(config.attention_plot, figure)
+    for attended in found:
+        if config.show_attention:
+            _show(attended)
+        else:
+            print(attended.completion)
+
+
+def _show(attended: _Attended) -> None:
+    from rich.console import Console
+
+    from supervised.models.attention_map import attention_map
+
+    Console().print(attention_map(attended.weights, **attended.tokens))
+
+
+def _attention(solver: ModelSolver, prefix: str) -> _Attended:
+    """The answer to a prefix, and the weights of the symbols written on those read.
 
     Raises:
         InputError: the model's architecture does not attend.
     """
     import torch
-    from rich.console import Console
 
     from bracket_env import EOS, SPECIAL_NAMES
-    from supervised.models.attention_map import attention_map
 
     tokenizer = solver.tokenizer
     answer = solver.complete([prefix])[0]
@@ -122,7 +173,8 @@ def _show_attention(solver: ModelSolver, prefix: str) -> None:
     names = [SPECIAL_NAMES[i] if i < len(SPECIAL_NAMES) else tokenizer.spell([i]) for i in ids]
     names[-1] = "END" if ids[-1] == EOS else names[-1]
     first = len(prefix) + 1  # SEP, whose feature writes the first symbol
-    Console().print(attention_map(weights[0, first:].cpu().numpy(), written=names[first + 1 :], read=names[:-1]))
+    shown = {"written": names[first + 1 :], "read": names[:-1]}
+    return _Attended(prefix, answer, weights[0, first:].cpu().numpy(), shown)
 
 
 def _typed_in(solver: ModelSolver) -> Iterator[str]:

@@ -11,7 +11,6 @@ from typing import Any
 import safetensors.torch
 import torch
 from rich.console import Console
-from rich.table import Table
 from safetensors import SafetensorError
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
@@ -29,6 +28,7 @@ from bracket_env.instructions.meanings import MEANINGS, UNSEEN_MEANINGS, Part
 from bracket_env.random_streams import keyed_seeds
 from bracket_env.sampling.splits import Split
 from bracket_env.scores.report import percent
+from bracket_env.scores.tables import FittingTable, table
 from ncl_reward.instruct_vectors import cached_instruct_vectors
 from supervised.learning.devices import choose_device
 from supervised.learning.display import Display
@@ -109,7 +109,7 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
     scores = evaluate(policy, config.ncl_encoder, config.eval_cases)
     if config.json is not None:
         write_text(config.json, json.dumps(scores, indent=2) + "\n")
-    console.print(table(scores, f"{run.setting}, test split; trained with seed {config.seed}"))
+    console.print(scores_table(scores, f"{run.setting}, test split; trained with seed {config.seed}"))
     return folder
 
 
@@ -192,11 +192,9 @@ def _played(
     return {**episodes.scores(), "chance": best_without_sentence(episodes.prefixes, asked)}
 
 
-def table(scores: dict[str, Any], title: str) -> Table:
+def scores_table(scores: dict[str, Any], title: str) -> FittingTable:
     """Exact answers in per cent, in total and by language."""
-    view = Table(title=title, title_justify="left")
-    for heading in ("told", "exact %", "en", "ja", "chance", "n"):
-        view.add_column(heading, justify="left" if heading == "told" else "right")
+    view = table(title, ("told", "exact %", "en", "ja", "chance", "n"), left=("told",))
     for name, row in scores.items():
         shares = [row["exact"], row["by_language"].get("en"), row["by_language"].get("ja")]
         cells = ["-" if share is None else percent(Estimate(**share)) for share in shares]

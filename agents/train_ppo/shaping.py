@@ -16,12 +16,14 @@ from rich.console import Console
 
 from agents.train_ppo.options import TrainPPO
 from bracket_env import BracketLanguage, TaskVectorEnv
+from ncl_reward.book import NO_RULE
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules
 from ncl_reward.reward.potential import Potential
 from ncl_reward.reward.shaping import VectorNCLReward
 from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
 from ncl_reward.rules.rule import StatedRule
+from supervised.learning.display import print_line
 from supervised.runs import RunFolder
 from supervised.runs.rules_file import read_rules, rules_table, write_rules
 
@@ -64,4 +66,5 @@ def show_rules(rules: Rules, language: BracketLanguage, console: Console, *, sha
     if shaped:
         console.print(rules_table(rules, language))
     else:
-        console.print("nothing grounded: the sentences state no rule about brackets, and the reward stays as it is")
+        why = "--ncl-weight 0" if rules else f"{NO_RULE} about brackets"
+        print_line(console, f"{why}: the reward stays as it is")

@@ -37,7 +37,6 @@ from benchmarks.common.report import (
     Settings,
     command,
     publish,
-    table,
     table_console,
     task_name,
 )
@@ -52,6 +51,7 @@ from benchmarks.common.seeds import (
     steps_needed,
 )
 from benchmarks.common.timing import TimingOptions, best_of
+from bracket_env.scores.tables import FittingTable, table
 
 __all__ = [
     "Archs",
@@ -59,6 +59,7 @@ __all__ = [
     "Augmented",
     "Budget",
     "CurvePlot",
+    "FittingTable",
     "GridOptions",
     "JsonOption",
     "Labels",

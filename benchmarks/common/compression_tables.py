@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.table import Table
-
 from benchmarks.common.plots import panels, save
-from benchmarks.common.report import table, task_name
+from benchmarks.common.report import task_name
 from benchmarks.common.seeds import median_worst
 from bracket_env import InputError
+from bracket_env.scores.tables import FittingTable, table
 
 Row = dict[str, Any]
 SPARSITIES = (0.5, 0.8, 0.9, 0.95)
@@ -46,14 +45,13 @@ class Mark(NamedTuple):
     form: str = "{:.1f}"
 
 
-def by_sparsity(rows: Sequence[Row]) -> Table:
+def by_sparsity(rows: Sequence[Row]) -> FittingTable:
     """Exact match by the share of zeros, on test cases and on the longest ones: median (worst) seed."""
     shares = (0.0, *SPARSITIES)
     left = ("task", "model", "cases")
     title = "exact match by sparsity, after fine-tuning: median (worst) seed"
-    view = table(
-        title, ("task", "model", "seeds", "cases", *(f"{share:.0%}" for share in shares)), left=left, plain=True
-    )
+    headings = ("task", "model", "seeds", "cases", *(f"{share:.0%}" for share in shares))
+    view = table(title, headings, left=left, keys=4)
     models: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         models.setdefault((task_name(row), row["arch"]), []).append(row)
@@ -69,10 +67,10 @@ def by_sparsity(rows: Sequence[Row]) -> Table:
     return view
 
 
-def marks(rows: Sequence[Row]) -> Table:
+def marks(rows: Sequence[Row]) -> FittingTable:
     """What was to be reached, and the worst model and seed."""
     headings = ("mark", "wanted", "models", "worst", "reached")
-    view = table("marks: the worst of all models and seeds", headings, left=("mark", "wanted"), plain=True)
+    view = table("marks: the worst of all models and seeds", headings, left=("mark", "wanted"))
     for mark in _marks(rows):
         if mark.figures:
             worst = mark.worst(mark.figures)
@@ -114,10 +112,10 @@ def _marks(rows: Sequence[Row]) -> list[Mark]:
     return found
 
 
-def all_models(rows: Sequence[Row]) -> Table:
+def all_models(rows: Sequence[Row]) -> FittingTable:
     """A section a model."""
     headings = ("task", "arch", "seed", "model", "exact %", "longest %", "kB", "parameters", "prefixes/s")
-    view = table("everything that was made", headings, left=("task", "arch", "model"), plain=True)
+    view = table("everything that was made", headings, left=("task", "arch", "model"), keys=4)
     previous = None
     for row in rows:
         if row["way"] == "onnx":

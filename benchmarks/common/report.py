@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
-from rich.table import Table
 
 from bracket_env.atomic import write_json
 from bracket_env.command import run
@@ -90,24 +88,6 @@ def command(options: type[Config], main: Callable[[Config], object], name: str) 
         name: of the benchmark, the last word of its command.
     """
     sys.exit(run(options, main, prog=f"python -m benchmarks.{name}"))
-
-
-def table(
-    title: str, headings: Sequence[str], *, left: Collection[str] = (), plain: bool = False, **style: Any
-) -> Table:
-    """An empty table with a title on the left.
-
-    Args:
-        left: headings of columns with words; the others have numbers, on the right.
-        plain: without a frame, and no cell is broken into lines.
-        style: further arguments of :class:`rich.table.Table`.
-    """
-    if plain:
-        style = {"box": SIMPLE_HEAD, "pad_edge": False, **style}
-    view = Table(title=title, title_justify="left", **style)
-    for heading in headings:
-        view.add_column(heading, justify="left" if heading in left else "right", no_wrap=plain)
-    return view
 
 
 def table_console() -> Console:

@@ -1,7 +1,7 @@
 """Score tables for people (rich) and for programs (JSON, CSV).
 
     score_table            one row a solver
-    by_table               one row a value (or bin) of a column, one column a solver
+    by_table               one row a solver, one column a value (or bin) of what the prefix is like
     depth_length_heat_map  exact per depth and length of one solver, shaded
     write_json, write_csv  everything, in full precision
 
@@ -19,12 +19,8 @@ from dataclasses import asdict
 from itertools import count
 from math import ceil, floor
 from pathlib import Path
-from textwrap import fill
-from typing import Any
 
 import numpy as np
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from bracket_env.atomic import write_text
@@ -32,11 +28,11 @@ from bracket_env.cases import Case
 from bracket_env.errors import InputError, quote
 from bracket_env.language import BracketLanguage
 from bracket_env.scores.scoring import COLUMNS, MEASURES, Estimate, Scores, case_facts
+from bracket_env.scores.tables import FittingTable, table
 
-MAX_ROWS = 10
+MAX_BINS = 10
 MAX_HEAT_COLUMNS = 7
 FEW_CASES = 20
-HEADING_WIDTH = 10  # longer headings take several lines, longer names only where the terminal is narrow
 
 _NONE = "–"
 _PALE, _DEEP = (239, 243, 255), (8, 48, 107)  # RGB of 0 % and 100 % in the heat map
@@ -63,7 +59,7 @@ def interval(estimate: Estimate | None) -> str:
 
 def score_table(
     scores: Sequence[Scores], title: str = "Scores", *, extra: Mapping[str, Sequence[object]] | None = None
-) -> Table:
+) -> FittingTable:
     """One row a solver: exact with its interval, share, closing, and exact on the n cases that need a stack.
 
     Args:
@@ -78,25 +74,20 @@ def score_table(
     for heading, values in extra.items():
         if len(values) != len(scores):
             raise InputError(f"column {quote(heading)} has {len(values)} values for {len(scores)} rows")
-    columns = [
-        ("exact", [percent(s.exact) for s in scores]),
-        ("95 %", [interval(s.exact) for s in scores]),
-        ("share", [percent(s.share) for s in scores]),
-        ("closing", [percent(s.closing) for s in scores]),
-        ("needs a stack", [percent(s.needs_stack) for s in scores]),
-        ("n", [_count(s.needs_stack) for s in scores]),
-        *((heading, [str(value) for value in values]) for heading, values in extra.items()),
-    ]
-    table = _table(title, "solver", [s.name for s in scores], columns)
+    headings = ("solver", "exact", "95 %", "share", "closing", "needs a stack", "n", *extra)
     sizes = sorted({s.exact.n for s in scores})
-    table.caption = Text(
-        f"percent of {' or '.join(map(str, sizes))} cases; 95 %: interval of exact; n: cases that need a stack"
-    )
-    return table
+    caption = f"percent of {' or '.join(map(str, sizes))} cases; 95 %: interval of exact; n: cases that need a stack"
+    view = table(title, headings, left=("solver",), caption=caption)
+    for s, *more in zip(scores, *extra.values(), strict=True):
+        measured = (percent(s.exact), interval(s.exact), percent(s.share), percent(s.closing), percent(s.needs_stack))
+        view.add_row(s.name, *measured, _count(s.needs_stack), *map(str, more))
+    return view
 
 
-def by_table(scores: Sequence[Scores], column: str, measure: str = "exact", title: str | None = None) -> Table:
-    """One row a value of ``column``, one column a solver; more than ``MAX_ROWS`` values are binned, the bins named.
+def by_table(scores: Sequence[Scores], column: str, measure: str = "exact", title: str | None = None) -> FittingTable:
+    """One row a solver, one column a value of ``column``; more than ``MAX_BINS`` values are binned, the bins named.
+
+    The last row says how many cases (or closers) there are of each.
 
     Args:
         scores: of solvers scored on the same cases.
@@ -114,15 +105,18 @@ def by_table(scores: Sequence[Scores], column: str, measure: str = "exact", titl
     found: list[dict[int, Estimate]] = [
         {value: e for value, m in s.by[column].items() if (e := getattr(m, measure)) is not None} for s in scores
     ]
-    rows = bins({value for estimates in found for value in estimates}, MAX_ROWS)
+    columns = bins({value for estimates in found for value in estimates}, MAX_BINS)
     pooled = [
-        [Estimate.pooled([estimates[v] for v in range(low, high + 1) if v in estimates]) for _, low, high in rows]
+        [Estimate.pooled([estimates[v] for v in range(low, high + 1) if v in estimates]) for _, low, high in columns]
         for estimates in found
     ]
-    counts = [max((e.n for e in row if e is not None), default=0) for row in zip(*pooled, strict=True)]
-    columns = [("n", [str(n) for n in counts])]
-    columns += [(s.name, [percent(e) for e in cells]) for s, cells in zip(scores, pooled, strict=True)]
-    return _table(title or f"{measure} % by {column}", column, [name for name, *_ in rows], columns)
+    counts = [max((e.n for e in cells if e is not None), default=0) for cells in zip(*pooled, strict=True)]
+    view = table(title or f"{measure} % by {column}", (column, *(name for name, *_ in columns)), left=(column,))
+    for s, cells in zip(scores, pooled, strict=True):
+        view.add_row(s.name, *map(percent, cells))
+    view.add_section()
+    view.add_row("n", *map(str, counts))
+    return view
 
 
 def depth_length_heat_map(
@@ -132,7 +126,7 @@ def depth_length_heat_map(
     title: str | None = None,
     *,
     targets: Sequence[str] | None = None,
-) -> Table:
+) -> FittingTable:
     """``exact`` of one solver for every depth (rows) and length (columns) in whole percent, darker is better.
 
     Both are binned when they have many values. Cells with fewer than ``FEW_CASES`` cases stand in parentheses; the
@@ -158,24 +152,21 @@ def depth_length_heat_map(
     def exact(chosen: np.ndarray) -> Estimate | None:
         return Estimate.of(int(right[chosen].sum()), int(chosen.sum())) if chosen.any() else None
 
-    depth_bins, length_bins = bins(depth.tolist(), MAX_ROWS), bins(length.tolist(), MAX_HEAT_COLUMNS)
+    depth_bins, length_bins = bins(depth.tolist(), MAX_BINS), bins(length.tolist(), MAX_HEAT_COLUMNS)
     rows = [(name, (low <= depth) & (depth <= high)) for name, low, high in depth_bins]
     columns = [(name, (low <= length) & (length <= high)) for name, low, high in length_bins]
-    table = Table(title=Text(title or f"exact % of {scores.name} per depth and length"), **LOOK, padding=0)
-    table.add_column("depth", no_wrap=True)
-    for name, _ in columns:
-        table.add_column(name, justify="center", width=7, no_wrap=True)
-    table.add_column("all", justify="right", no_wrap=True)
-    table.add_column("n", justify="right", no_wrap=True)
+    names = [name for name, _ in columns]
+    caption = f"(in parentheses: fewer than {FEW_CASES} cases)"
+    about = title or f"exact % of {scores.name} per depth and length"
+    view = table(about, ("depth", *names, "all", "n"), left=("depth",), centre=names, caption=caption)
     for name, row in rows:
         cells = [_shaded(exact(row & column)) for _, column in columns]
-        table.add_row(name, *cells, percent(exact(row)), _count(exact(row)))
-    table.add_section()
+        view.add_row(name, *cells, percent(exact(row)), _count(exact(row)))
+    view.add_section()
     totals = [exact(column) for _, column in columns]
-    table.add_row("all", *map(percent, totals), percent(scores.exact), _count(scores.exact))
-    table.add_row("n", *map(_count, totals))
-    table.caption = Text(f"(in parentheses: fewer than {FEW_CASES} cases)")
-    return table
+    view.add_row("all", *map(percent, totals), percent(scores.exact), _count(scores.exact))
+    view.add_row("n", *map(_count, totals), "", "")
+    return view
 
 
 def bins(values: Iterable[int], limit: int) -> list[tuple[str, int, int]]:
@@ -234,38 +225,12 @@ def write_csv(path: str | Path, scores: Sequence[Scores]) -> None:
         lines: list[tuple[str, int | str, str, Estimate | None]] = [
             ("", "", measure, getattr(s, measure)) for measure in (*MEASURES, "needs_stack")
         ]
-        for column, table in s.by.items():
-            lines += [(column, key, measure, getattr(m, measure)) for key, m in table.items() for measure in MEASURES]
+        for column, found in s.by.items():
+            lines += [(column, key, measure, getattr(m, measure)) for key, m in found.items() for measure in MEASURES]
         for column, key, measure, e in lines:
             if e is not None:
                 writer.writerow([s.name, column, key, measure, e.value, e.low, e.high, e.n])
     write_text(path, out.getvalue())
-
-
-LOOK: dict[str, Any] = {
-    "box": box.SIMPLE_HEAD,
-    "pad_edge": False,
-    "collapse_padding": True,
-    "title_justify": "left",
-    "caption_justify": "left",
-    "title_style": "bold",
-}
-"""Rows close together, titles on the left, one space less between columns than rich's default."""
-
-
-def _table(title: str, corner: str, names: Sequence[str], columns: Sequence[tuple[str, Sequence[str]]]) -> Table:
-    """Names on the left, numbers on the right; where the terminal is narrow, long names wrap before a number is cut.
-
-    Everything is Text because rich would read ``[gru]`` as markup, and brackets are the subject here.
-    """
-    table = Table(title=Text(title), **LOOK)
-    short = all(len(name) <= HEADING_WIDTH for name in names)
-    table.add_column(Text(corner), overflow="fold", no_wrap=short)
-    for heading, _ in columns:
-        table.add_column(Text(fill(heading, HEADING_WIDTH)), justify="right", no_wrap=True)
-    for name, *cells in zip(names, *(cells for _, cells in columns), strict=True):
-        table.add_row(Text(name), *map(Text, cells))
-    return table
 
 
 def _shaded(estimate: Estimate | None) -> Text:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ FOLDER = Path(__file__).parent
 LANGUAGES = ("en", "ja")
 UNRELATED = "unrelated"
 DRAWN_PER_PATTERN = 8
+
+NO_RULE = "no rule was recognised in this sentence"
 
 _ALTERNATIVES = re.compile(r"<([^<>]*)>")
 
@@ -41,6 +44,12 @@ def meanings() -> dict[str, tuple[str, str]]:
     """Rule -> (domain, meaning), bracket rules first."""
     chapters = [chapter for chapter in _chapters() if chapter["rule"]]
     return {c["rule"]: (c["domain"], c["meaning"]) for c in sorted(chapters, key=lambda c: c["domain"])}
+
+
+def explained(rules: Iterable[str]) -> str:
+    """One line for each of these rules: what it means."""
+    known = meanings()
+    return "\n".join(f"{rule}: {known[rule][1]}" for rule in dict.fromkeys(rules) if rule in known)
 
 
 @cache

@@ -9,9 +9,9 @@ from typing import Any, final
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from bracket_env import BracketTokenizer, InputError
+from bracket_env.scores.tables import FittingTable, table
 from supervised.adapt.check import base_of, check_adaptation
 from supervised.adapt.options import PROG, Adapt
 from supervised.adapt.scores import score_adapters
@@ -128,7 +128,7 @@ class AdaptationLesson(Lesson):
     def finish(self, folder: RunFolder, outcome: Outcome, console: Console) -> None:
         config = self.config
         report_scores(folder, outcome, cases=config.eval_cases, seed=config.seed, console=console, json=config.json)
-        console.print(_account_table(folder, self._account))
+        console.print(account_table(folder.path, self._account))
         if config.base is None:
             return
         old = RunFolder.open(config.base, root=config.runs_dir)
@@ -182,14 +182,18 @@ def _identity(config: Adapt) -> Base:
     return Base(base.name, "", config.setting, config.pairs)
 
 
-def _account_table(folder: RunFolder, account: Mapping[str, Any]) -> Table:
-    """What was trained, and what it takes in memory and on disk."""
-    table = Table(title="what was trained", title_justify="left")
-    for heading in ("tune", "parameters", "trained", "trained %", "weights, gradients, moments MB", "on disk MB"):
-        table.add_column(heading, justify="left" if heading == "tune" else "right")
-    alone = folder.path / FOLDER / ADAPTER_WEIGHTS
-    kept = alone if alone.exists() else folder.path / MODEL_WEIGHTS
-    table.add_row(
+def account_table(run: Path, account: Mapping[str, Any]) -> FittingTable:
+    """What was trained, and what it takes in memory and on disk.
+
+    Args:
+        run: the folder.
+        account: ``tune``, ``parameters``, ``trained_parameters``, ``trained_share`` and ``training_bytes``.
+    """
+    headings = ("tune", "parameters", "trained", "trained %", "weights, gradients, moments MB", "on disk MB")
+    view = table("what was trained", headings, left=("tune",))
+    alone = run / FOLDER / ADAPTER_WEIGHTS
+    kept = alone if alone.exists() else run / MODEL_WEIGHTS
+    view.add_row(
         account["tune"],
         f"{account['parameters']:,}",
         f"{account['trained_parameters']:,}",
@@ -197,4 +201,4 @@ def _account_table(folder: RunFolder, account: Mapping[str, Any]) -> Table:
         f"{account['training_bytes'] / 1e6:.2f}",
         f"{kept.stat().st_size / 1e6:.2f}" + (" (the adapter)" if kept is alone else ""),
     )
-    return table
+    return view

@@ -9,12 +9,11 @@ from statistics import median
 from typing import Any
 
 import torch
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from bracket_env import BracketLanguage, Case, Estimate, Scores, Setting, score
 from bracket_env.scores.report import percent, score_table
+from bracket_env.scores.tables import FittingTable, table
 from supervised.compress.matrices import weight_matrices
 from supervised.learning.display import print_line
 from supervised.models import SequenceModel
@@ -154,13 +153,12 @@ def show(before: Row, after: Row, setting: Setting, n: int, console: Console) ->
         print_line(console, f"warning: {sentence}")
 
 
-def size_columns(rows: Sequence[Row]) -> Table:
+def size_columns(rows: Sequence[Row]) -> FittingTable:
     """How large and how fast the models are, for people."""
-    table = Table(box=box.SIMPLE)
-    for heading in ("model", "kB", "kB %", "parameters", "zeros %", "ms", "prefixes/s"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    headings = ("model", "kB", "kB %", "parameters", "zeros %", "ms", "prefixes/s")
+    view = table("size and speed", headings, left=("model",))
     for row in rows:
-        table.add_row(
+        view.add_row(
             row.name,
             f"{row.bytes / 1000:.1f}",
             f"{100 * row.bytes / rows[0].bytes:.1f}",
@@ -169,7 +167,7 @@ def size_columns(rows: Sequence[Row]) -> Table:
             f"{row.speed.milliseconds:.2f}",
             f"{row.speed.prefixes_per_s:,.0f}",
         )
-    return table
+    return view
 
 
 def slowdowns(before: Row, after: Row) -> list[str]:

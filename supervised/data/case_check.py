@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from bracket_env import BracketLanguage
 from bracket_env.cases import ReadFormat, judge_cases
-from bracket_env.scores.report import LOOK
+from bracket_env.scores.tables import FittingTable, table
 from bracket_env.wrong_targets import FIRST_PLACES, CaseFile, Row, percent_of
 from supervised.data.reading import case_files
 
@@ -49,23 +46,20 @@ class CaseCheck:
             return dict.fromkeys(("refuse", "drop", "correct", "keep"), reason)
         return {str(setting): outcome for setting, outcome in self.found.outcomes().items()}
 
-    def table(self) -> Table:
+    def table(self) -> FittingTable:
         """A row a kind of fault, with its first places."""
         total = len(self.found.rows) + len(self.unusable)
-        view = Table(title=Text(f"{self.found.name}: {total} cases"), **LOOK)
-        view.add_column("target")
-        view.add_column("cases", justify="right", no_wrap=True)
-        view.add_column("%", justify="right", no_wrap=True)
-        view.add_column("first places", overflow="fold")
+        headings = ("target", "cases", "%", "first places")
+        view = table(f"{self.found.name}: {total} cases", headings, left=("target", "first places"))
         right = len(self.found.rows) - len(self.found.wrong)
         view.add_row("right", str(right), percent_of(right, total), "")
         for fault, count in self.found.faults.items():
             first = [row for row in self.found.rows if row.fault == fault][:FIRST_PLACES]
-            view.add_row(fault, str(count), percent_of(count, total), Text("\n".join(map(self._told, first))))
+            view.add_row(fault, str(count), percent_of(count, total), "\n".join(map(self._told, first)))
         if self.unusable:
             shown = "\n".join(self._short(message) for message in self.unusable[:FIRST_PLACES])
             count = len(self.unusable)
-            view.add_row(UNUSABLE, str(count), percent_of(count, total), Text(shown))
+            view.add_row(UNUSABLE, str(count), percent_of(count, total), shown)
         return view
 
     def to_json(self) -> dict[str, Any]:

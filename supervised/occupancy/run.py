@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich import box
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from bracket_env import BracketLanguage, InputError, quote
 from bracket_env.atomic import write_text
+from bracket_env.scores.tables import FittingTable, table
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules
 from ncl_reward.rules.power_rules import POWER_RULES, PowerRule
@@ -114,21 +113,17 @@ def _stated(instructions: Sequence[str], encoder: str, console: Console) -> list
     return stated
 
 
-def _table(table: Sequence[dict[str, Any]], config: Occupancy, problems: Sequence[LabelledHome]) -> Table:
+def _table(scored: Sequence[dict[str, Any]], config: Occupancy, problems: Sequence[LabelledHome]) -> FittingTable:
     learned = sum(p.learned for p in problems) * problems[0].record.minutes / (24 * 60 * len(problems))
     homes = problems[0].record.name if len(problems) == 1 else f"{len(problems)} homes, mean"
-    view = Table(
-        title=f"{homes}: {config.labels} labelled {config.label_kind} in {learned:.0f} days, seed {config.seed}"
-    )
-    view.title_justify, view.box, view.pad_edge, view.collapse_padding = "left", box.SIMPLE_HEAD, False, True
-    view.add_column("model", no_wrap=True)
-    for heading in ("acc.", "bal.", "F1", "MCC", "06-22 acc.", "bal.", "F1", "MCC"):
-        view.add_column(heading, justify="right", no_wrap=True)
-    for whole, day in zip(table[::2], table[1::2], strict=True):
+    title = f"{homes}: {config.labels} labelled {config.label_kind} in {learned:.0f} days, seed {config.seed}"
+    caption = "percent of all hours, then of those from 06 to 22 h; bal.: balanced accuracy; F1: of absent"
+    short = ("acc.", "bal.", "F1", "MCC")
+    headings = ("model", *short, *(f"06-22 {name}" for name in short))
+    view = table(title, headings, left=("model",), caption=caption)
+    for whole, day in zip(scored[::2], scored[1::2], strict=True):
         cells = [_cell(row[measure], measure) for row in (whole, day) for measure in MEASURES]
         view.add_row(whole["model"].replace("_", " ") + (" + sentence" if whole["instruction"] else ""), *cells)
-    view.caption = "percent of all hours, then of those from 06 to 22 h; bal.: balanced accuracy; F1: of absent"
-    view.caption_justify = "left"
     return view
 
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
-
 from bracket_env import BracketLanguage, InputError
 from bracket_env.atomic import write_json
+from bracket_env.scores.tables import FittingTable, table
+from ncl_reward.book import explained
 from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
 from ncl_reward.rules.rule import Slots, StatedRule
 
@@ -58,18 +58,17 @@ def rule_weights(rules: Rules) -> dict[str, float]:
     return {f"ncl/weight/{stated.rule.name}": stated.weight for stated in rules}
 
 
-def rules_table(rules: Rules, language: BracketLanguage) -> Table:
-    """One line a rule."""
-    table = Table(title="what the sentences state", title_justify="left")
+def rules_table(rules: Rules, language: BracketLanguage) -> FittingTable:
+    """One line a rule, and below them what the rules mean."""
     tuned = any(r.tuned_prior != r.prior for r in rules)
-    for heading in ("rule", "pairs", "noise", "prior", *(["tuned"] if tuned else []), "weight", "sentence"):
-        numeric = heading in ("noise", "prior", "tuned", "weight")
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    headings = ("rule", "pairs", "noise", "prior", *(["tuned"] if tuned else []), "weight", "sentence")
+    meant = explained(r.rule.name for r in rules)
+    view = table("what the sentences state", headings, left=("rule", "pairs", "sentence"), caption=meant)
     for r in rules:
         priors = (r.prior, r.tuned_prior) if tuned else (r.prior,)
         pairs = " ".join(_pairs(r, language) or ["all"])
-        table.add_row(r.rule.name, pairs, f"{r.slots.noise:g}", *(f"{x:.3f}" for x in (*priors, r.weight)), r.sentence)
-    return table
+        view.add_row(r.rule.name, pairs, f"{r.slots.noise:g}", *(f"{x:.3f}" for x in (*priors, r.weight)), r.sentence)
+    return view
 
 
 def _pairs(stated: StatedRule[BracketRule], language: BracketLanguage) -> list[str] | None:

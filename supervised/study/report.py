@@ -10,13 +10,11 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich import box
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from bracket_env import Scores
+from bracket_env.scores.tables import FittingTable, table
 from supervised.learning.display import print_line
 from supervised.options.durations import format_duration
 from supervised.study.best_trial import best_trials
@@ -84,8 +82,7 @@ class StudyDisplay:
             words.append(f"(best: trial {best[0].number}, {values_text(best[0].values, self._problem)})")
         return "  ".join(words)
 
-    def _table(self, trials: Sequence[FrozenTrial], best: Sequence[FrozenTrial]) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    def _table(self, trials: Sequence[FrozenTrial], best: Sequence[FrozenTrial]) -> FittingTable:
         numbers = counts(trials)
         total = self._problem.options.n_trials
         headings = ["done", "running", "pruned", "failed", "of", "left"]
@@ -93,13 +90,11 @@ class StudyDisplay:
         if self._problem.options.max_parameters is not None:
             headings.insert(4, "too large")
             cells.insert(4, str(sum(TOO_LARGE in trial.user_attrs for trial in trials)))
-        for heading in headings:
-            table.add_column(heading, justify="right")
-        table.add_column("best so far")
+        view = table("", (*headings, "best so far"), left=("best so far",))
         found = f"trial {best[0].number}: {values_text(best[0].values, self._problem)}; " if best else "–"
         params = params_text(best[0].params) if best else ""
-        table.add_row(*cells, Text(found + params))
-        return table
+        view.add_row(*cells, found + params)
+        return view
 
     def _left(self, trials: Sequence[FrozenTrial], total: int) -> str:
         done, now = _done(trials), time.time()
@@ -133,43 +128,33 @@ def what_is_there(study: optuna.Study, problem: Problem[Any]) -> str:
     return line
 
 
-def best_table(study: optuna.Study, problem: Problem[Any]) -> Table:
+def best_table(study: optuna.Study, problem: Problem[Any]) -> FittingTable:
     """The ten best trials."""
-    table = _table(f"the best trials of {study.study_name}", ["trial", *objective_names(problem), "time"])
-    table.add_column("parameters")
+    headings = ("trial", *objective_names(problem), "time", "hyperparameters")
+    view = table(f"the best trials of {study.study_name}", headings, left=("hyperparameters",))
     for trial in best_trials(study.get_trials(deepcopy=False), study.directions)[:_SHOWN_BEST]:
         took = format_duration(trial.duration.total_seconds()) if trial.duration else ""
         note = " (the default)" if trial.user_attrs.get(DEFAULT) else ""
         values = [f"{value:.6g}" for value in trial.values]
-        table.add_row(f"{trial.number}{note}", *values, took, Text(params_text(trial.params)))
-    return table
+        view.add_row(f"{trial.number}{note}", *values, took, params_text(trial.params))
+    return view
 
 
-def pareto_table(study: optuna.Study, problem: Problem[Any]) -> Table:
+def pareto_table(study: optuna.Study, problem: Problem[Any]) -> FittingTable:
     """The trials that no other one beats in both objectives."""
-    table = _table("Pareto front", ["trial", *objective_names(problem)])
-    table.add_column("parameters")
+    headings = ("trial", *objective_names(problem), "hyperparameters")
+    view = table("Pareto front", headings, left=("hyperparameters",))
     for trial in best_trials(study.best_trials, study.directions):
-        table.add_row(str(trial.number), *(f"{value:.6g}" for value in trial.values), Text(params_text(trial.params)))
-    return table
+        view.add_row(str(trial.number), *(f"{value:.6g}" for value in trial.values), params_text(trial.params))
+    return view
 
 
-def importance_table(importances: Mapping[str, float]) -> Table:
+def importance_table(importances: Mapping[str, float]) -> FittingTable:
     """How much each parameter matters for being among the best."""
-    table = Table(title="importance (PED-ANOVA)", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("parameter")
-    table.add_column("share", justify="right")
+    view = table("importance (PED-ANOVA)", ("hyperparameter", "share"), left=("hyperparameter",))
     for name, share in importances.items():
-        table.add_row(name, f"{share:.1%}")
-    return table
-
-
-def _table(title: str, numbers: Sequence[str]) -> Table:
-    """A table whose first columns are numbers."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for name in numbers:
-        table.add_column(name, justify="right")
-    return table
+        view.add_row(name, f"{share:.1%}")
+    return view
 
 
 def gain_line(best: Scores, default: Scores, answers: Sequence[str]) -> str:

@@ -23,7 +23,6 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 
 from bracket_env import FIRST_SYMBOL, INSTRUCT, BracketTokenizer, Case, Estimate
@@ -33,6 +32,7 @@ from bracket_env.instructions.meanings import Part
 from bracket_env.instructions.sentence_vectors import NO_SENTENCE
 from bracket_env.random_streams import below, bits, key, subkey
 from bracket_env.scores.report import interval, percent
+from bracket_env.scores.tables import FittingTable, table
 from bracket_env.tasks.instruct import InstructTask
 from supervised.data.batches import Batches, EncodedCases, StreamSource, TrainingBatches, encode_cases
 from supervised.learning.figures import answer_shares
@@ -236,11 +236,9 @@ class ConditionedLesson(Lesson):
         )
 
 
-def scores_table(scores: dict[str, Estimate], title: str) -> Table:
+def scores_table(scores: dict[str, Estimate], title: str) -> FittingTable:
     """One line a group of sentences."""
-    table = Table(title=title, title_justify="left")
-    for heading in ("sentences", "exact %", "95 % interval", "n"):
-        table.add_column(heading, justify="left" if heading == "sentences" else "right")
+    view = table(title, ("sentences", "exact %", "95 % interval", "n"), left=("sentences",))
     for name, exact in scores.items():
-        table.add_row(name, percent(exact), interval(exact), f"{exact.n:,}")
-    return table
+        view.add_row(name, percent(exact), interval(exact), f"{exact.n:,}")
+    return view

@@ -8,6 +8,7 @@ from typing import Any, final
 from rich.console import Console
 
 from bracket_env import BracketTokenizer, InputError
+from ncl_reward.book import NO_RULE
 from supervised.data.batches import TrainingBatches
 from supervised.data.reading import reading_notes
 from supervised.data.sources import evaluation_cases
@@ -72,7 +73,7 @@ class CompletionLesson(Lesson):
                 write_rules(folder.path, self._rules, self.run.language)
             return rule_weights(self._rules)
         if self.config.instruction:
-            print_line(console, "nothing grounded: the sentences state no rule about brackets that the labels allow")
+            print_line(console, f"{NO_RULE}, or none about brackets that the labels allow: it changes nothing")
         return {}
 
     def figures(self, model: SequenceModel) -> dict[str, float]:

@@ -57,15 +57,16 @@ def test_several_sentences_and_a_contradiction(capsys: pytest.CaptureFixture[str
         str(path),
     )
     assert "contradiction: nesting (Last opened, first closed.) against queue (First opened, first closed.)" in shown
-    assert shown.count("nothing grounded") == 1
+    assert shown.count("no rule was recognised in this sentence") == 1
     found = json.loads(path.read_text("utf-8"))["sentences"]
     assert [entry["slots"] for entry in found] == [{}, {}, {"hours": 4.0}, {}, {"introduces": "『』"}]
     assert found[2]["certainty"] == "probable"
+    assert "nesting: The bracket opened last is closed first." in shown
     assert all(rule["weight"] == 0 for rule in found[3]["rules"])
 
 
 def test_a_language_that_the_encoder_does_not_know_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nothing grounded: the encoder bert does not know its language" in explain(
+    assert "no rule was recognised in this sentence: the encoder bert does not know its language" in explain(
         capsys, "括弧は必ず閉じる", "--encoder", "bert"
     )
 

@@ -20,7 +20,7 @@ from agents.sb3.film import FiLMBlock, InstructedFeatures
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_instruct import run as instruct_training
 from agents.train_instruct.options import TrainInstruct
-from agents.train_instruct.run import TESTS, check, load_policy, table, train
+from agents.train_instruct.run import TESTS, check, load_policy, scores_table, train
 from agents.train_instruct.scores import best_without_sentence, play
 from bracket_env import INSTRUCT, Estimate, InputError, InstructEnv, InstructVectorEnv
 from bracket_env.instructions.meanings import MEANINGS, Meaning
@@ -51,10 +51,10 @@ def trained(config: TrainInstruct) -> RunFolder:
 def test_the_table_does_not_flatter() -> None:
     """Only all of the cases read 100.0."""
     scores = {name: asdict(Estimate.of(n, 10_000)) for name, n in {"most": 9_996, "all": 10_000}.items()}
-    shown = table(
+    shown = scores_table(
         {n: {"exact": s, "by_language": {"en": s}, "chance": s["value"]} for n, s in scores.items()}, "scores"
     )
-    assert [list(column.cells) for column in shown.columns[1:5]] == [
+    assert [shown.column(heading) for heading in ("exact %", "en", "ja", "chance")] == [
         ["99.9", "100.0"], ["99.9", "100.0"], ["-", "-"], ["99.9", "100.0"],
     ]  # fmt: skip
 

@@ -61,7 +61,7 @@ def test_a_seed_that_never_gets_there_is_the_worst_one() -> None:
 
 
 def test_what_is_published_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    view = table("a title", ("word", "n"), left=("word",), plain=True)
+    view = table("a title", ("word", "n"), left=("word",))
     view.add_row("one", "1")
     publish(JsonOption(json=str(tmp_path / "rows.json")), {"rows": [1]}, view, "and a line")
     assert json.loads((tmp_path / "rows.json").read_text()) == {"rows": [1]}

@@ -43,7 +43,7 @@ _SHAPES = (
     ("jsonl", re.compile(rf"\s*\{{.*{_KEY}")),
     ("tokens", re.compile(r'\s*\[\s*\[\s*"\s*input\s*:?\s*"')),
     ("array", re.compile(r'\s*\[\s*"\s*input\s*:')),
-    ("objects", re.compile(rf'\s*\[\s*\{{\s*".*?{_KEY}', re.DOTALL)),
+    ("objects", re.compile(rf'\s*\[\s*\{{\s*(?=").*?{_KEY}', re.DOTALL)),
 )
 _LIKE_JSON = (("jsonl", r'\s*\{\s*"'), ("objects", r'\s*\[\s*\{\s*"'), ("array", r'\s*\[\s*"'))
 

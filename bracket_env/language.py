@@ -74,6 +74,10 @@ class BracketLanguage:
         return {pair[1]: pair[0] for pair in self.pairs}
 
     @cached_property
+    def _symbols(self) -> frozenset[str]:
+        return frozenset(self.openers + self.closers)
+
+    @cached_property
     def _by_width(self) -> dict[str, str]:
         """The form that symbols of several widths have in common -> the one symbol of the language that has it."""
         found: dict[str, str] = {}
@@ -88,7 +92,9 @@ class BracketLanguage:
         a byte order mark go; inside, only spaces do: TAB and line breaks separate more than symbols, so they stay, as
         does whatever else is no symbol.
         """
-        known, meant = self.closer_of.keys() | self.opener_of.keys(), self._by_width
+        known, meant = self._symbols, self._by_width
+        if known.issuperset(text):
+            return text
         return "".join(
             symbol if symbol in known else meant.get(unicodedata.normalize("NFKC", symbol), symbol)
             for symbol in text.strip().removeprefix("\ufeff").strip()

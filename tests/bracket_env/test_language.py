@@ -164,6 +164,31 @@ def test_the_largest_language() -> None:
     assert language.depth(language.openers) == MAX_PAIRS == 100
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("({【】", "({【】"),
+        ("（ ｛", "({"),
+        (" ( {\u3000【\xa0】 \r\n", "({【】"),
+        ("\ufeff（", "("),
+        ("︷﹙︻", "{(【"),
+        ("", ""),
+        ("\ufeff \n", ""),
+        ("(\t{", "(\t{"),
+        ("(\u2028{\x85}", "(\u2028{\x85}"),
+        ("［（x", "［(x"),
+    ],
+)
+def test_what_keyboards_and_programs_write_is_read_as_it_is_meant(text: str, meant: str) -> None:
+    assert BracketLanguage().reading(text) == meant
+
+
+def test_a_symbol_that_the_language_has_in_two_widths_stays_what_it_is() -> None:
+    wide = BracketLanguage(["（）", "()", "{}"])
+    assert wide.reading("（({ ｛") == "（({{"
+    assert BracketLanguage(["（）"]).reading("( (") == "（（"
+
+
 def test_languages_are_equal_when_their_ordered_pairs_are() -> None:
     assert BracketLanguage(["()", "[]"]) == BracketLanguage(("()", "[]"))
     assert BracketLanguage(["()", "[]"]) != BracketLanguage(["[]", "()"])

@@ -495,3 +495,11 @@ def test_a_copy_goes_on_identically(copied: Any, steps: int) -> None:
     twin = copied(env)
     for counter in range(steps, steps + 300):
         assert advance(env, counter) == advance(twin, counter)
+
+
+@pytest.mark.parametrize("typed", ["( {", "（｛", " ({\n", "\ufeff({"])
+def test_a_prefix_is_read_as_it_is_meant(typed: str) -> None:
+    env = CloseEnv()
+    assert env.reset(options={"prefix": typed})[1]["case"] == ("({", "})")
+    with pytest.raises(InputError, match=r"symbol '\\t' at position 2"):
+        env.reset(options={"prefix": "(\t{"})

@@ -156,6 +156,22 @@ def test_a_solver_with_known_answers() -> None:
     assert list(scores.by["length"]) == [0, 1, 2, 3]
 
 
+def test_an_answer_is_read_as_it_is_meant() -> None:
+    answers = {"({": "} )", "(": "）", "【": " 】\n", "{": "}\t}"}
+    scores = score(Fixed(answers), [make_case(LANGUAGE, prefix) for prefix in answers], LANGUAGE, name="spaced")
+    assert scores.answers == ("})", ")", "】", "}\t}")
+    assert scores.exact.value == 0.75
+
+
+def test_targets_of_a_file_count_instead_of_the_completions() -> None:
+    cases = [make_case(LANGUAGE, prefix) for prefix in ("({", "(", "【{")]
+    solver = Fixed({"({": "})", "(": ")", "【{": "】}"})
+    scores = score(solver, cases, LANGUAGE, name="kept", targets=[")}", ")", "】}"])
+    assert (scores.exact.value, scores.share.value) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert scores.by["closers"][1].exact == Estimate.of(1, 1)
+    assert score(solver, cases, LANGUAGE, name="right").by["closers"][2].exact == Estimate.of(1, 2)
+
+
 def test_needs_stack_is_none_when_no_case_needs_one() -> None:
     assert score(Fixed({"(": ")"}), cases_of("("), LANGUAGE, name="s").needs_stack is None
 

@@ -74,7 +74,7 @@ def test_predict_answers_a_file_whatever_its_targets_are(folder: Path) -> None:
 
 
 def test_predict_reads_what_keyboards_and_editors_write(folder: Path) -> None:
-    plain = quickly("supervised.predict", ["run"], folder, "([\n[\n".encode())
+    plain = quickly("supervised.predict", ["run"], folder, b"([\n[\n")
     typed = quickly(
         "supervised.predict",
         [

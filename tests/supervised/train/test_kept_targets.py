@@ -24,7 +24,7 @@ TOKENIZER = BracketTokenizer(LANGUAGE)
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Case]]:
     """A file with a wrong target of every kind that can be kept, and its cases."""
     right = get_setting(TINY).sampler(split="train").cases(1, 30)
-    odd = [case for case in right if len(set(case.completion)) > 1][:1] + [right[0], right[1], right[2], right[3]]
+    odd = [next(case for case in right if len(set(case.completion)) > 1), *right[:4]]
     targets = [odd[0].completion[::-1], "", "))]]", "]", "[("]
     cases = [*right, *(Case(case.prefix, target) for case, target in zip(odd, targets, strict=True))]
     path = tmp_path_factory.mktemp("kept") / "cases.json"

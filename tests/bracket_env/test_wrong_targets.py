@@ -43,9 +43,10 @@ def test_a_refused_file_says_how_many_of_which_kind_where_and_what_can_be_done(t
     with pytest.raises(InputError) as caught:
         read_cases(path, LANGUAGE)
     assert str(caught.value) == (
-        f"{path}:5: item 4: target ')】}}' is not the completion '}}】)' of '(【{{': they differ at position 1; 4 of "
-        "10 targets are wrong (1 wrong order, 1 missing closers, 1 extra closers, 1 other closers; next line 6, item 5 "
-        "and line 7, item 6): --wrong-targets drop leaves 6, correct puts the right ones in, keep takes them as they are"
+        f"{path}:5: item 4: target ')】}}' is not the completion '}}】)' of '(【{{': they differ at position 1; "
+        "4 of 10 targets are wrong (1 wrong order, 1 missing closers, 1 extra closers, 1 other closers; "
+        "next line 6, item 5 and line 7, item 6): "
+        "--wrong-targets drop leaves 6, correct puts the right ones in, keep takes them as they are"
     )
 
 

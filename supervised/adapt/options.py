@@ -44,7 +44,7 @@ class Adapt(Training, Loss, TrainingCases):
     adapters: tuple[str, ...] | None = None
     """Train nothing: put these adapters (runs of --tune lora, or their adapter folders) on the run and score each."""
     export_transformers: str | None = None
-    """Train nothing: write the encoder of the run (gpt, bert) into this folder in transformers' format."""
+    """Train nothing: write the run (gpt, bert) into this folder in transformers' format, head and tokenizer with it."""
     setting: str | None = None
     """The task, a registered environment id; by default the run's own."""
     pairs: tuple[str, ...] | None = None

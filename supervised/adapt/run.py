@@ -53,10 +53,9 @@ def adapt(
         if config.base is None:
             raise InputError("--export-transformers writes a trained run: name it")
         base, target = RunFolder.open(config.base, root=config.runs_dir), Path(config.export_transformers)
-        export_transformers(base, target)
-        (console or Console()).print(
-            f"{target}: the {base.config.architecture} of {base.path} for transformers", markup=False
-        )
+        reader = export_transformers(base, target)
+        what = f"{target}: the {base.config.architecture} of {base.path}, head and all, for transformers.{reader}"
+        print_line(console or Console(), what)
         return None
     if config.adapters is not None:
         score_adapters(config, console or Console())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from bracket_env import BracketTokenizer, InputError
+from bracket_env import BracketTokenizer, InputError, quote
 from ncl_reward.reading.sentence import parse_sentence
 from supervised.models import SequenceModel
 from supervised.runs.config import RunConfig
-from supervised.runs.folder import CONFIG, DEFAULT_ROOT, WEIGHTS, RunFolder
+from supervised.runs.folder import CONFIG, DEFAULT_ROOT, METADATA, WEIGHTS, RunFolder
 from supervised.runs.int8 import compute_in_int8
 from supervised.runs.sentences import conditioned_on, is_conditioned, sentence_vectors
 from supervised.runs.solver import ModelSolver
@@ -63,7 +65,7 @@ def load_best(folder: RunFolder, *, device: str | torch.device = "cpu", floats: 
             the CPU has no int8 kernels and takes floats in any case.
 
     Raises:
-        InputError: missing or damaged weights, or weights that do not fit the run's configuration.
+        InputError: missing or damaged weights, weights that are no numbers, or that do not fit the run's configuration.
     """
     path = folder.path / WEIGHTS
     if folder.config.kind == "instruct":
@@ -75,9 +77,27 @@ def load_best(folder: RunFolder, *, device: str | torch.device = "cpu", floats: 
     except (ValueError, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
     try:
+        _check_same_run(folder)
         return model_of(folder.config, stored, device=device, floats=floats)
     except InputError as error:
         raise InputError(f"{path} {error}") from None
+
+
+def _check_same_run(folder: RunFolder) -> None:
+    """Raises InputError for a configuration that was changed since the weights were written: they mean what it says."""
+    try:
+        noted = json.loads((folder.path / METADATA).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # the figures of a model, which answers without them
+    config = folder.config
+    own: dict[str, Any] = {"pairs": list(config.pairs), "architecture": config.architecture, "params": config.params}
+    for name, now in own.items():
+        if isinstance(noted, dict) and noted.get(name, now) != now:
+            then = noted[name]
+            if isinstance(then, dict) and isinstance(now, dict):
+                differing = next(key for key in sorted({*then, *now}) if then.get(key) != now.get(key))
+                name, then, now = differing, then.get(differing), now.get(differing)
+            raise InputError(f"was trained with {name} {quote(then)}, and {CONFIG} says {quote(now)}")
 
 
 def model_of(
@@ -100,6 +120,8 @@ def model_of(
         if weights[name].shape != expected[name].shape:
             found, wanted = tuple(weights[name].shape), tuple(expected[name].shape)
             raise InputError(f"does not fit the {config.architecture} of {CONFIG}: {name} is {found}, not {wanted}")
+        if weights[name].is_floating_point() and not weights[name].isfinite().all():
+            raise InputError(f"holds what is no number (NaN or infinite) in {name}")
     model.load_state_dict(weights)
     if stored.compute == "int8" and not floats and torch.device(device).type == "cpu":
         compute_in_int8(model, stored.quantized)

@@ -181,6 +181,9 @@ def _put(model: SequenceModel, name: str, weights: Mapping[str, Tensor]) -> None
     from peft import set_peft_model_state_dict
 
     state = {key.removeprefix(_PREFIX): tensor for key, tensor in weights.items()}
+    for key, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{key} holds what is no number (NaN or infinite)")
     head: Any = model.head
     # Two adapters may add different numbers of symbols; the rows that one lacks it never writes.
     weight, bias = (_head_rows(state, part) for part in ("weight", "bias"))
@@ -194,6 +197,9 @@ def _put(model: SequenceModel, name: str, weights: Mapping[str, Tensor]) -> None
     state = {key: tensor for key, tensor in state.items() if not key.startswith("head.")}
     state |= {f"head.{key}": tensor for key, tensor in own.items()}
     result: Any = set_peft_model_state_dict(model, state, adapter_name=name)
+    lacking = [key for key in result.missing_keys if name in key.split(".")]
+    if lacking:
+        raise ValueError(f"{quote(lacking[0])} is missing")
     if result.unexpected_keys:
         raise ValueError(f"{quote(result.unexpected_keys[0])} has no place in the model")
 

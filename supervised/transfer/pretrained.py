@@ -28,6 +28,7 @@ from torch import Tensor
 
 from bracket_env import SPECIAL_NAMES, BracketLanguage, InputError, quote
 from ncl_reward.encoders.transformer import minilm_folder, model_folder
+from ncl_reward.encoders.whole_model import load_whole
 from supervised.models import ENCODERS, SequenceModel
 from supervised.models.parts.hugging_face import HuggingFaceEncoder, import_transformers, position_offset
 from supervised.transfer.symbols import nearest_symbols
@@ -51,7 +52,10 @@ _DROPOUTS = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout",
     "attention_dropout", "classifier_dropout", "seq_classif_dropout", "summary_first_dropout",
 )  # fmt: skip
-_NOT_THE_MODEL = ("architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "vocab_size")
+_NOT_THE_MODEL = (
+    "architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "vocab_size", "id2label",
+    "label2id", "num_labels", "tie_word_embeddings",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,12 +119,11 @@ def _made_of(kind: str, name: str) -> tuple[str, type[HuggingFaceEncoder[Any]]]:
 
 
 def load_folder(folder: Path) -> tuple[Any, Any]:
-    """The tokenizer and the model that a folder of transformers holds. Raises some of :data:`UNREADABLE`."""
-    transformers = import_transformers()
-    transformers.utils.logging.disable_progress_bar()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    options = {"local_files_only": True, "use_safetensors": True, "dtype": torch.float32}
-    return tokenizer, transformers.AutoModel.from_pretrained(folder, **options)
+    """The tokenizer and the model that a folder of transformers holds, all of its tensors read from there.
+
+    Raises some of :data:`UNREADABLE`."""
+    import_transformers()
+    return load_whole(folder)
 
 
 def transfer(source: Pretrained, model: SequenceModel, language: BracketLanguage) -> dict[str, str]:

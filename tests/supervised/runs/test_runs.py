@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -363,6 +364,45 @@ def test_weights_with_a_part_missing(tmp_path: Path) -> None:
     safetensors.torch.save_file(weights, folder.path / "best_model.safetensors")
     with pytest.raises(InputError, match=r"head\.bias is missing"):
         load_best(folder)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_no_numbers(tmp_path: Path, value: float) -> None:
+    folder = create(tmp_path)
+    model = model_of()
+    with torch.no_grad():
+        model.head.weight[1, 2] = value
+    folder.save_best(model, FIGURES)
+    with pytest.raises(
+        InputError, match=r"best_model\.safetensors holds what is no number .* in head\.weight"
+    ) as caught:
+        load("run", root=tmp_path)
+    one_line(caught)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"pairs": ["【】", "()"]},
+            r"was trained with pairs \['\(\)', '【】'\], and config.json says \['【】', '\(\)'\]",
+        ),
+        ({"pairs": ["()", "[]"]}, r"was trained with pairs"),
+        (
+            {"params": {**CONFIG.params, "attention": True}},
+            r"was trained with attention None, and config.json says True",
+        ),
+    ],
+)
+def test_a_configuration_edited_after_the_training(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+    folder = trained(tmp_path)
+    edit(folder.path / "config.json", **changes)
+    with pytest.raises(InputError, match=problem) as caught:
+        load("run", root=tmp_path)
+    one_line(caught)
+    (folder.path / "best_model_metadata.json").unlink()  # as where only the weights were kept
+    edit(folder.path / "config.json", params=CONFIG.params)
+    assert load("run", root=tmp_path).complete(["("])
 
 
 @pytest.mark.parametrize("changes", [{"sha256": "0" * 64}, {"sha256": None}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 
 import pytest
@@ -31,6 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in CACHES:
         os.environ.pop(name, None)
     os.environ["XDG_CACHE_HOME"] = caches.name
+    # Each of the many subprocesses would compile the packages again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_collection_finish() -> None:

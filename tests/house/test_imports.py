@@ -6,6 +6,7 @@ numpy, gymnasium, rich, tyro  <-  bracket_env  <-  ncl_reward  <-  supervised  <
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -109,15 +110,41 @@ def test_the_commands_are_found() -> None:
     assert {"agents.train_ppo.__main__", "agents.evaluate", "agents.predict"} <= set(commands())
 
 
-@pytest.mark.parametrize("command", commands())
-def test_help_answers_without_torch(command: str) -> None:
-    done = python(
-        "import runpy, sys\n"
-        f"sys.argv = ['x', '--help']\n"
-        "try:\n"
-        f"    runpy.run_module({command!r}, run_name='__main__', alter_sys=True)\n"
-        "except SystemExit as exit_:\n"
-        f"    print('exit', exit_.code, [name for name in {HEAVY!r} if name in sys.modules])\n"
+EACH_HELP = """
+import json, os, runpy, sys
+import bracket_env, tyro  # what all of them need
+
+heavy, shown = json.loads(sys.argv[1]), {}
+for command in json.loads(sys.argv[2]):
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        os.close(reading)
+        sys.argv = ["x", "--help"]
+        try:
+            runpy.run_module(command, run_name="__main__", alter_sys=True)
+        except SystemExit as exit_:
+            print("exit", exit_.code, [name for name in heavy if name in sys.modules], flush=True)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as output:
+        shown[command] = output.read()
+    os.wait()
+print(json.dumps(shown))
+"""
+
+
+def test_help_answers_without_torch() -> None:
+    """Each command in a fork of one young interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", EACH_HELP, json.dumps(HEAVY), json.dumps(commands())],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+        check=True,
     )
-    assert done.stdout.splitlines()[-1] == "exit 0 []", done.stdout + done.stderr
-    assert f"usage: python -m {command.removesuffix('.__main__')}" in done.stdout
+    for command, shown in json.loads(done.stdout).items():
+        assert shown.splitlines()[-1] == "exit 0 []", shown
+        assert f"usage: python -m {command.removesuffix('.__main__')}" in shown

@@ -124,6 +124,27 @@ class QuietRuns:
 
         return self._made(train, TrainPPO(**self._with_places(options, name="run")), shape=shape)
 
+    def extend(self, run: RunFolder, steps: int, schedule: Any) -> RunFolder:
+        """``--resume RUN --extend STEPS`` with the command that made the run."""
+        from agents.train_ppo.options import TrainPPO
+        from agents.train_ppo.run import train as train_ppo
+        from supervised.adapt.options import Adapt
+        from supervised.adapt.run import adapt
+        from supervised.pretrain.options import Pretrain
+        from supervised.pretrain.run import pretrain
+        from supervised.train.options import Train
+        from supervised.train.run import train
+
+        commands: dict[str, tuple[Any, type[Any]]] = {
+            "supervised": (train, Train),
+            "pretrain": (pretrain, Pretrain),
+            "adapt": (adapt, Adapt),
+            "ppo": (train_ppo, TrainPPO),
+        }
+        work, options = commands[run.config.kind]
+        places = self._with_places({}, resume=run.name)
+        return self._made(work, options(**places, extend=steps, extend_schedule=schedule))
+
     def scores_written(self) -> Any:
         """What ``--json`` said of the last run."""
         return json.loads(self.json.read_text(encoding="utf-8"))

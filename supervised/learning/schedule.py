@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from supervised.runs.config import Extension
 
-REWARMED, FLOOR = 0.5, 0.05
+REWARMED, FLOOR = 0.25, 0.05
 """Shares of the peak: what an extension is re-warmed to, and what one at the floor stays at."""
 RISE = 10
 """The part of an extension over which the rate rises again: a tenth."""

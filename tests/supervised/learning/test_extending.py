@@ -156,7 +156,9 @@ def test_up_to_the_old_end_a_falling_rate_is_what_it_was(schedule: Any, tmp_path
     assert folder.metrics()[len(log) - 1] == log[-1]
     assert rates[2] == pytest.approx(0.0, abs=1e-9)
     peak = SMALL.learning_rate
-    assert rates[3:] == pytest.approx([peak * FLOOR] * 2 if schedule == "floor" else [peak * 0.293, 0.0], rel=0.01)
+    assert rates[3:] == pytest.approx(
+        [peak * FLOOR] * 2 if schedule == "floor" else [peak * REWARMED * 0.5868, 0.0], rel=0.01
+    )
     best = folder.best_metadata()
     assert (best["exact"], -best["best_loss"]) >= (before["exact"], -before["best_loss"])
 

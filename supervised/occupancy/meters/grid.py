@@ -24,7 +24,7 @@ from supervised.occupancy.meters.units import is_unit
 
 _SEPARATORS = {",": ",", ";": ";", "\t": "tab", "|": "|", " ": "space"}
 _SAMPLE = 300
-_QUOTED = '"[^"]*"'
+_QUOTED = '"(?:[^"]|"")*"'
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,10 @@ def _data_rows(rows: Sequence[Sequence[str]], separator: str) -> tuple[bool, lis
     return False, [len(row) > 1 and sum(map(is_number, row)) >= least * len(row) and any(row) for row in rows]
 
 
+def _measured(row: Sequence[str]) -> bool:
+    return any(is_stamp(cell) or (cell and is_number(cell)) for cell in row)
+
+
 def _filled(row: Sequence[str]) -> bool:
     rest = list(row)
     rest.remove(next(cell for cell in row if is_stamp(cell)))
@@ -189,6 +193,9 @@ def _headed(
         raise text.error(
             f"no header above this row: name its {width} columns, such as --columns {example}", numbers[first]
         )
+    above = at - 1
+    if above >= 0 and len(rows[above]) == len(rows[at]) and _measured(rows[at]) and not _measured(rows[above]):
+        first, at = at, above  # a first row that cannot be read
     names = list(rows[at])
     names[0] = names[0].removeprefix("#").strip()
     while len(names) > width and not names[-1]:
@@ -217,9 +224,13 @@ def _even(text: Text, body: pl.DataFrame, layout: _Layout) -> pl.DataFrame:
         body = body.with_columns(pl.col("text").str.replace_all(r"\s+", "\t"))
         sign = "\t"
     body = body.filter(pl.col("text").str.contains(rf'[^{sign}\s"]'))
-    odd = body.filter(pl.col("text").str.count_matches('"') % 2 == 1)
+    quoted = body.filter(pl.col("text").str.contains('"'))
+    cell = rf'(?:\s*{_QUOTED}\s*|[^"{sign}]*)'
+    odd = quoted.filter(~pl.col("text").str.contains(f"^{cell}(?:{sign}{cell})*$"))
     if len(odd):
-        raise text.error("a quote that does not end on its line", int(odd["line"][0]))
+        even = str(odd["text"][0]).count('"') % 2 == 0
+        what = "in the middle of a cell" if even else "that does not end on its line"
+        raise text.error(f"a quote {what}", int(odd["line"][0]))
     count = pl.col("text").str.replace_all(_QUOTED, "").str.count_matches(sign) + 1
     counted = body.with_columns(count.cast(pl.Int64).alias("count"))
     for extra in counted.filter(pl.col("count") > layout.columns)["count"].unique():

@@ -114,6 +114,8 @@ def _stamps(grid: Grid, times: Sequence[str], options: MeterOptions) -> tuple[Gr
 def _clock_of(grid: Grid, name: str) -> pl.Series:
     """A column of times of day; hours and numbers of parts of a day become times."""
     cells = grid.column(name)
+    if bool(cells.str.contains(r"^\d{4}$").all()):
+        return cells.str.slice(0, 2) + ":" + cells.str.slice(2)
     if not bool(cells.str.contains(r"^\d{1,2}$").all()):
         return cells
     numbers = cells.cast(pl.Int64)

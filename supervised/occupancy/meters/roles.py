@@ -109,7 +109,8 @@ def _time_of_day(grid: Grid, kinds: Mapping[str, str]) -> str | None:
         if re.fullmatch(r"hour|hh|時|時間|時間帯|時刻|コマ|時限|period|interval|slot", n, re.IGNORECASE)
     ]
     whole = [n for n in numbered if bool(grid.column(n).str.contains(r"^\d{1,2}$").all())]
-    return next(iter([*clocks, *whole]), None)
+    digits = [n for n in grid.names if _has(_TIME, n) and bool(grid.column(n).str.contains(r"^[0-2]\d[0-5]\d$").all())]
+    return next(iter([*clocks, *whole, *digits]), None)
 
 
 def is_power(name: str) -> bool:

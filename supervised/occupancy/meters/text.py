@@ -1,8 +1,8 @@
 """The bytes of a file -> its text, whatever wrote it.
 
 A byte-order mark decides; without one UTF-16 shows in its zero bytes, then UTF-8 is tried, then Japanese code pages,
-which must yield a word that a meter's file has, then cp1252. The text is normalised (NFKC): full-width digits, colons
-and letters become plain ones, ㎾ becomes kW.
+which must yield kana or a word that a meter's file has, then cp1252. The text is normalised (NFKC): full-width digits,
+colons and letters become plain ones, ㎾ becomes kW.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _OTHERS = (
     (b"\x89HDF", "an HDF5 file: export a meter as CSV"),
     (b"%PDF", "a PDF: download the CSV"),
 )
-_JAPANESE = re.compile(r"日時|時刻|日付|年月日|電力|使用量|計測|測定|在宅|月\d+日|対象日|開始")
+_JAPANESE = re.compile(
+    r"[ぁ-んァ-ヶ]|日時|時刻|日付|年月日|電力|使用量|計測|測定|在宅|不在|欠測|力率|料金|番号|月\d+日|対象日|開始"
+)
 _WESTERN = re.compile(r"[\x00-\x7fÀ-ÿ°²³µ§€£ŠšŽžŒœŸ–—’\xa0]*")
 
 

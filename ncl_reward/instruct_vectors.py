@@ -17,23 +17,26 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import tyro
 
-from bracket_env import InputError, InstructEnv, InstructVectorEnv, TaskEnv, TaskVectorEnv
+from bracket_env import InputError, InstructEnv, InstructVectorEnv, TaskEnv, TaskVectorEnv, quote
 from bracket_env.command import run
 from bracket_env.instructions.catalogue import INSTRUCTIONS
-from bracket_env.instructions.sentence_vectors import write_vectors
+from bracket_env.instructions.sentence_vectors import HASH, HASH_DIM, NO_SENTENCE, vectors_of, write_vectors
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
 from ncl_reward.encoders.vector_cache import cache_folder
 
 PROG = "python -m ncl_reward.instruct_vectors"
 USE_ID = "bracket/InstructUSE-v0"
+USE = "use"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,38 @@ def cached_instruct_vectors(encoder: str = DEFAULT_ENCODER) -> Path:
             raise InputError(f"cannot make the cache folder {path.parent}: {error.strerror}") from None
         write_instruct_vectors(path, encoder)
     return path
+
+
+def instruct_vectors(encoder: str, sentences: Sequence[str]) -> np.ndarray:
+    """The vectors that an agent with ``--ncl-encoder`` is told sentences by: ``(n, dim)`` float32.
+
+    Args:
+        encoder: ``use`` (the multilingual encoder), ``hash``, ``none`` (zeros), or the name of an ``.npz`` file.
+
+    Raises:
+        InputError: the encoder is missing, the file cannot be read, or a sentence is none that the file has.
+    """
+    known = [instruction.text for instruction in INSTRUCTIONS]
+    if encoder in (HASH, NO_SENTENCE):
+        return vectors_of(encoder, sentences, sentences) if sentences else np.zeros((0, HASH_DIM), dtype=np.float32)
+    unknown = [sentence for sentence in sentences if sentence not in set(known)]
+    if unknown and encoder == USE:
+        return make_encoder(DEFAULT_ENCODER).encode(sentences)
+    if unknown:
+        raise InputError(
+            f"{encoder} has no vector of {quote(unknown[0], 120)}, which is no sentence of bracket/Instruct-v0: "
+            "only a run with --ncl-encoder use or hash takes others"
+        )
+    return vectors_of(vectors_file(encoder), sentences, known)
+
+
+def vectors_file(encoder: str) -> str | Path:
+    """What ``encoder=`` of the environment takes for ``--ncl-encoder``: ``use`` is a file in the cache folder.
+
+    Raises:
+        InputError: as :func:`cached_instruct_vectors`.
+    """
+    return cached_instruct_vectors() if encoder == USE else encoder
 
 
 def use_env(**options: Any) -> TaskEnv:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from bracket_env import BracketLanguage, Case, Estimate, InputError, Setting, quote
+from bracket_env import BracketLanguage, Case, Estimate, InputError, Setting
 from bracket_env.cases import judge_cases
 from bracket_env.command import run
 from bracket_env.instructions.catalogue import INSTRUCTIONS
@@ -31,7 +31,8 @@ class Evaluate(CaseReading, Machine, ConditionedOptions, RunsDir):
     """Score runs beside the yardsticks: oracle, counters, n-grams, uniform.
 
     Without --cases the cases are drawn from the test split of the setting: no run has seen their prefixes. Those of
-    seed 0 are what every score table shows.
+    seed 0 are what every score table shows. Runs that take a sentence are scored under --instruction, or, without it,
+    under sentences that they were trained on and others.
     """
 
     runs: tyro.conf.Positional[tuple[str, ...]]
@@ -61,6 +62,7 @@ def main(config: Evaluate) -> None:
     from supervised.learning.report import evaluate_solvers, print_structure_note
     from supervised.runs import RunFolder, load
     from supervised.runs.sentences import setting_of
+    from supervised.told.report import Drawn, report_told, take_sentences
 
     if not config.runs:
         raise InputError("name at least one run, or a folder of one")
@@ -71,10 +73,14 @@ def main(config: Evaluate) -> None:
     refuse_idle(config, ("split", "n", "seed"), unless=config.cases is None, why=own)
     refuse_idle(config, ("format", "wrong_targets"), unless=config.cases is not None, why="goes with --cases")
     folders = [RunFolder.open(name, root=config.runs_dir) for name in config.runs]
+    if take_sentences(folders) and _not_completions(config.instruction):
+        idle = ("setting", "cases", "by", "heat_map", "csv")
+        refuse_idle(config, idle, unless=False, why="is about completions: give an --instruction that asks for them")
+        drawn = Drawn(config.n, config.split, config.seed)
+        report_told(folders, config.instruction, drawn, Console(), device=device, json=config.json)
+        return
     language = _common_language(folders)
     setting = setting_of(config.setting or folders[0].config.setting)
-    if config.instruction is not None:
-        _check_ordinary(config.instruction)
     pairs = None if language == setting.language() else language.pairs
     asked = _asked(config, setting, language)
     solvers: dict[str, Solver] = {}
@@ -138,14 +144,10 @@ def _asked(config: Evaluate, setting: Setting, language: BracketLanguage) -> _As
     return _Asked(cases, config.cases, found.note(config.wrong_targets), targets)
 
 
-def _check_ordinary(sentence: str) -> None:
-    """Refuses a sentence that asks for anything but completions, which are all that the table is about."""
-    for instruction in INSTRUCTIONS:
-        if instruction.text == sentence and instruction.meaning != Meaning():
-            raise InputError(
-                f"{quote(sentence)} means {instruction.meaning}, and evaluate scores completions: "
-                "python -m supervised.predict answers it, python -m benchmarks.conditioned scores it"
-            )
+def _not_completions(sentence: str | None) -> bool:
+    """Whether a sentence of bracket/Instruct-v0 asks for something else; so does no sentence, after which all are."""
+    meanings = [instruction.meaning for instruction in INSTRUCTIONS if instruction.text == sentence]
+    return sentence is None or any(meaning != Meaning() for meaning in meanings)
 
 
 def _common_language(folders: Sequence[RunFolder]) -> BracketLanguage:

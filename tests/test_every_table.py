@@ -14,7 +14,6 @@ import optuna
 import pytest
 from rich.console import Console
 
-from agents.train_instruct.run import scores_table as instructed_table
 from benchmarks import instruct as instruct_benchmark
 from benchmarks import length_range, ncl_ablation, ppo_learning_curve, tuning_gain
 from benchmarks import ncl_reward as reward_benchmark
@@ -28,7 +27,7 @@ from supervised.compress.measure import Row, Speed, size_columns
 from supervised.models.attention_map import attention_map
 from supervised.runs.rules_file import rules_table
 from supervised.study.report import best_table, importance_table, pareto_table
-from supervised.train.conditioned import scores_table as conditioned_table
+from supervised.told.scores import exact_table, told_table
 from supervised.tune.options import Tune
 
 NAME = "transformer-of-a-very-long-name-17"
@@ -53,9 +52,9 @@ def scored() -> Iterator[Any]:
 
 def learned() -> Iterator[Any]:
     exact = Estimate.of(9_999, HUGE)
-    yield conditioned_table({"unseen paraphrases": exact, NAME: exact}, NAME)
+    yield exact_table("sentences", {"unseen paraphrases": exact, NAME: exact}, NAME)
     told = {"exact": vars(exact), "by_language": {"en": vars(exact), "ja": vars(exact)}, "chance": 0.123}
-    yield instructed_table({"seen sentences": told, NAME: told}, NAME)
+    yield told_table({"seen sentences": told, NAME: told}, NAME)
     sentence = "括弧【】は必ず最後に開いたものから順に閉じる。 And a sentence that does not end for quite a while."
     slots = Slots(pairs=(0, 1), noise=0.05)
     yield rules_table(

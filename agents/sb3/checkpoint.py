@@ -8,7 +8,7 @@ states of torch's, NumPy's and Python's generators.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env.atomic import write_bytes
-from supervised.runs import checkpoint
+from supervised.runs import RunFolder, checkpoint
 
 FILE = "ppo.safetensors"
+_LAST = "last_obs"
 _COUNTERS = ("num_timesteps", "_total_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
 
 
@@ -36,7 +37,7 @@ def pack(model: OnPolicyAlgorithm, extra: Mapping[str, Any]) -> bytes:
     tensors = {f"policy.{name}": tensor for name, tensor in _weights(model).items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in checkpoint.optimizer_tensors(optimizer).items()}
     arrays = {f"env.{name}": array for name, array in env.get_state().items()}
-    arrays["last_obs"] = np.asarray(model._last_obs)
+    arrays |= _observed(model._last_obs)
     arrays["last_episode_starts"] = np.asarray(model._last_episode_starts)
     state = {
         "counters": {counter: getattr(model, counter) for counter in _COUNTERS},
@@ -46,6 +47,13 @@ def pack(model: OnPolicyAlgorithm, extra: Mapping[str, Any]) -> bytes:
         "extra": dict(extra),
     }
     return checkpoint.pack(tensors, arrays, state)
+
+
+def _observed(last: Any) -> dict[str, np.ndarray]:
+    """The last observations, an array or a dict of arrays, as named arrays."""
+    if isinstance(last, Mapping):
+        return {f"{_LAST}.{name}": np.asarray(part) for name, part in last.items()}
+    return {_LAST: np.asarray(last)}
 
 
 def _weights(model: OnPolicyAlgorithm) -> dict[str, torch.Tensor]:
@@ -95,6 +103,26 @@ def restore(folder: Path, model: OnPolicyAlgorithm) -> dict[str, Any]:
     return extra
 
 
+def go_on(folder: RunFolder, model: OnPolicyAlgorithm, command: Sequence[str]) -> dict[str, Any] | None:
+    """Go back to a run's last checkpoint and note the command; a run killed before its first one begins again.
+
+    Returns:
+        What was passed to :func:`pack` as ``extra``, ``None`` from the beginning.
+
+    Raises:
+        InputError: as :func:`restore`.
+    """
+    begun = any(entry.get("timesteps") for entry in folder.metrics())
+    if not begun and not (folder.checkpoint / FILE).exists():
+        folder.go_on(command)
+        folder.rewind("timesteps", -1)
+        return None
+    restored = restore(folder.checkpoint, model)
+    folder.go_on(command)
+    folder.rewind("timesteps", model.num_timesteps)
+    return restored
+
+
 def _restore(model: OnPolicyAlgorithm, saved: checkpoint.Unpacked) -> None:
     def part(of: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         return {name.removeprefix(prefix): value for name, value in of.items() if name.startswith(prefix)}
@@ -105,7 +133,7 @@ def _restore(model: OnPolicyAlgorithm, saved: checkpoint.Unpacked) -> None:
     env = model.get_env()
     assert isinstance(env, VectorEnvAdapter)
     env.set_state(part(saved.arrays, "env."))
-    model._last_obs = saved.arrays["last_obs"]
+    model._last_obs = part(saved.arrays, f"{_LAST}.") or saved.arrays[_LAST]
     model._last_episode_starts = saved.arrays["last_episode_starts"]
     for counter, value in saved.state["counters"].items():
         setattr(model, counter, value)

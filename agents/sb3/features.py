@@ -6,7 +6,7 @@ batch to its longest row before the encoder sees it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,11 +16,12 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from bracket_env import PAD, BracketTokenizer
+from agents.sb3.film import InstructedFeatures
+from bracket_env import PAD, BracketTokenizer, Case
+from supervised.learning.figures import completion_figures
 from supervised.models import SequenceModel, build_model
-
-# The logit of a token that no action writes. Finite, so that losses over it stay finite.
-NEVER = -1e4
+from supervised.models.policies import head_of_actions
+from supervised.runs import ModelSolver
 
 
 class EncoderFeatures(BaseFeaturesExtractor):
@@ -65,21 +66,35 @@ def initialise_heads(policy: ActorCriticPolicy | MaskableActorCriticPolicy) -> N
 def as_sequence_model(policy: ActorCriticPolicy, tokenizer: BracketTokenizer, model: SequenceModel) -> SequenceModel:
     """Copy a policy into a supervised model of the same encoder.
 
-    Action i becomes the logit of closer id 6+2i, END that of EOS; every other token gets :data:`NEVER`.
+    See :func:`supervised.models.policies.head_of_actions`.
 
     Args:
         model: is overwritten and returned.
     """
     extractor, action_net = policy.features_extractor, policy.action_net
-    assert isinstance(extractor, EncoderFeatures)
+    assert isinstance(extractor, EncoderFeatures | InstructedFeatures)
     assert isinstance(action_net, nn.Linear)
     model.encoder.load_state_dict(extractor.encoder.state_dict())
-    rows = torch.as_tensor(tokenizer.action_ids.astype("int64"))
-    model.head.weight.zero_()
-    model.head.bias.fill_(NEVER)
-    model.head.weight[rows] = action_net.weight
-    model.head.bias[rows] = action_net.bias
+    weights = head_of_actions(action_net.weight, action_net.bias, tokenizer)
+    model.head.load_state_dict({name.removeprefix("head."): weight for name, weight in weights.items()})
     return model
+
+
+def completions(
+    solver: ModelSolver, cases: Sequence[Case]
+) -> Callable[[ActorCriticPolicy], tuple[dict[str, float], SequenceModel]]:
+    """Measures how well a policy completes cases.
+
+    Args:
+        solver: decodes with ``solver.model``, which is overwritten with the policy each time.
+        cases: of the validation split.
+    """
+
+    def measure(policy: ActorCriticPolicy) -> tuple[dict[str, float], SequenceModel]:
+        model = as_sequence_model(policy, solver.tokenizer, solver.model)
+        return completion_figures(solver, cases), model
+
+    return measure
 
 
 @torch.no_grad()

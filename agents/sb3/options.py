@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from supervised.options.groups import Evaluation, Machine, RunName
+from supervised.options.groups import Machine, Resume, Stopping
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Masked:
 
 
 @dataclass(frozen=True)
-class PPOOptions(Machine, Evaluation, RunName):
+class PPOOptions(Machine, Stopping, Resume):
     """Proximal policy optimisation (Schulman et al. 2017) on the native vector environments."""
 
     length: ClassVar[str] = "total_timesteps"

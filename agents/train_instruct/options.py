@@ -1,9 +1,4 @@
-"""``python -m agents.train_instruct``: train a PPO agent that does what a sentence asks for.
-
-It is a smaller command than ``agents.train_ppo``: a run cannot be resumed, and its policy is no solver of a score
-table, since it answers a prefix only together with a sentence. It leaves behind ``config.json``, ``command.txt``,
-``metrics.jsonl`` and, of the best evaluation on the validation split, ``policy.safetensors``.
-"""
+"""``python -m agents.train_instruct``: train a PPO agent that does what a sentence asks for."""
 
 from __future__ import annotations
 
@@ -23,7 +18,7 @@ class TrainInstruct(PPOOptions):
 
     Trains on the sentences and meanings for training, and prints how often the best policy answers perfectly on
     prefixes of the test split: under the sentences it knows, under new ones, and under new combinations of meanings.
-    Ctrl-C stops and keeps the best policy.
+    Ctrl-C saves; --resume goes on exactly where it stopped. The run is asked with --instruction of agents.predict.
     """
 
     ncl_encoder: Annotated[str, tyro.conf.arg(aliases=["--vectors"])] = "use"

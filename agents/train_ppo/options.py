@@ -14,7 +14,6 @@ from supervised.options.groups import (
     InitFrom,
     ParamsFile,
     SentenceOptions,
-    Stopping,
     TaskOptions,
 )
 
@@ -22,7 +21,7 @@ PROG = "python -m agents.train_ppo"
 
 
 @dataclass(frozen=True)
-class TrainPPO(Masked, PPOOptions, Stopping, Architecture, SentenceOptions, TaskOptions, ParamsFile, InitFrom):
+class TrainPPO(Masked, PPOOptions, Architecture, SentenceOptions, TaskOptions, ParamsFile, InitFrom):
     """Train a PPO agent to close brackets.
 
     Writes a run folder (weights, metrics, checkpoint, plot) and prints how the best model does on unseen cases of the

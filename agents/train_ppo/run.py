@@ -9,15 +9,15 @@ import torch
 from rich.console import Console
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
-from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.sb3 import checkpoint, value_head
-from agents.sb3.features import EncoderFeatures, take_policy
-from agents.sb3.learner import make_learner, plain_errors
+from agents.sb3.features import EncoderFeatures, completions, take_policy
+from agents.sb3.learner import make_learner
+from agents.sb3.monitor import Monitor
+from agents.sb3.session import learn, nothing_left, report_end
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_ppo.check import check, task_options
-from agents.train_ppo.monitor import KEPT, Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.shaping import Shape, keep, shaping, show_rules, stated
 from bracket_env import BracketTokenizer, CloseVectorEnv
@@ -25,12 +25,9 @@ from bracket_env.random_streams import keyed_seeds
 from ncl_reward.reward.shaping import check_discount
 from supervised.data.sources import evaluation_cases
 from supervised.learning.devices import choose_device
-from supervised.learning.display import Display
-from supervised.learning.history import plot_history
 from supervised.learning.lesson import Outcome
-from supervised.learning.report import PICTURE, report_finished, report_interruption, report_scores, to_new_end
-from supervised.learning.stopping import Observer, Record
-from supervised.options.durations import format_duration
+from supervised.learning.report import report_scores, to_new_end
+from supervised.learning.stopping import Observer
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
 from supervised.runs import Extension, ModelSolver, RunConfig, RunFolder, free_name, to_resume
@@ -70,7 +67,7 @@ def train(
         config = with_architecture(config)
     with options_of(config.params):
         run, _ = check(config)
-    if folder is not None and _nothing_left(folder, config, console, report=report and observer is None):
+    if folder is not None and nothing_left(folder, config, console, report=report and observer is None):
         return folder
     torch.set_num_threads(config.threads)
     device = choose_device(config.device)
@@ -78,7 +75,7 @@ def train(
     shape = shape or shaping(config, run.language, rules)
     extensions = folder.config.extensions if folder is not None else ()
     model = build(config, run, device, shape, extensions)
-    restored = None if folder is None else _restore(folder, model, command)
+    restored = None if folder is None else checkpoint.go_on(folder, model, command)
     if config.init_from is not None and restored is None:
         source = RunFolder.open(config.init_from, root=config.runs_dir)
         kept = start_from(model, run, source)
@@ -95,17 +92,7 @@ def train(
     cases = evaluation_cases(run, "validation", config.eval_cases)
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten before they are used
         solver = ModelSolver(run.build().to(device), BracketTokenizer(run.language), masked=run.masked)
-    with Display(config.total_timesteps, start=model.num_timesteps, console=console) as display:
-        monitor = Monitor(
-            folder, solver, cases, Record(config, restored, extensions=len(extensions)), display, observer
-        )
-        left = config.total_timesteps - model.num_timesteps
-        with monitor.interrupt, plain_errors(model, folder.path, KEPT):
-            model.set_logger(configure(str(folder.path / "tensorboard"), ["tensorboard"]))
-            try:
-                model.learn(left, callback=monitor, reset_num_timesteps=False, log_interval=10)
-            finally:
-                model.logger.close()
+    monitor = learn(model, folder, completions(solver, cases), restored, config, console, observer)
     if observer is None:
         _finish(folder, config, monitor, console, report=report)
     elif monitor.stop_reason == "interrupted":
@@ -159,28 +146,6 @@ def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> b
     return value_head.take(model.policy, source)
 
 
-def _nothing_left(folder: RunFolder, config: TrainPPO, console: Console, *, report: bool) -> bool:
-    """Whether a run that is to be gone on with has ended before; then that is said."""
-    if not (folder.checkpoint / checkpoint.FILE).exists():
-        return False
-    done, known = checkpoint.progress(folder.checkpoint)
-    record = Record(config, known, extensions=len(folder.config.extensions))
-    return report_finished(folder, record, config, console, done=done, total=config.total_timesteps, report=report)
-
-
-def _restore(folder: RunFolder, model: OnPolicyAlgorithm, command: Sequence[str]) -> dict[str, Any] | None:
-    """Go back to the last checkpoint and note the command; a run killed before its first one begins again."""
-    begun = any(entry.get("timesteps") for entry in folder.metrics())
-    if not begun and not (folder.checkpoint / checkpoint.FILE).exists():
-        folder.go_on(command)
-        folder.rewind("timesteps", -1)
-        return None
-    restored = checkpoint.restore(folder.checkpoint, model)
-    folder.go_on(command)
-    folder.rewind("timesteps", model.num_timesteps)
-    return restored
-
-
 def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
     parameters = sum(p.numel() for p in model.policy.parameters())
     masked = ", masked" if run.masked else ""
@@ -188,11 +153,7 @@ def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
 
 
 def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console, *, report: bool) -> None:
+    report_end(folder, monitor, PROG, config.runs_dir, console, report=report)
     if report:
-        plot_history(folder.path / PICTURE, folder.metrics(), x="timesteps", title=folder.name)
-    steps, reason, seconds = monitor.steps, monitor.stop_reason, monitor.record.seconds
-    console.print(f"{reason} after {steps:,} steps and {format_duration(seconds)} of training", highlight=False)
-    report_interruption(folder, reason, PROG, config.runs_dir, console)
-    if report:
-        outcome = Outcome(steps, seconds, monitor.model.device)
+        outcome = Outcome(monitor.steps, monitor.record.seconds, monitor.model.device)
         report_scores(folder, outcome, cases=config.eval_cases, seed=config.seed, console=console, json=config.json)

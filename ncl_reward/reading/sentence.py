@@ -91,6 +91,40 @@ class Sentence:
         return Slots(pairs=numbers or None, noise=self.noise)
 
 
+def sentence_text(text: str) -> str:
+    """A sentence on one line.
+
+    Raises:
+        InputError: an empty or overlong sentence, or one that cannot be printed.
+    """
+    text = " ".join(text.split())
+    if not text:
+        raise InputError("the sentence is empty")
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"a sentence has at most {MAX_CHARACTERS} characters, not {len(text)}: {quote(text)}")
+    if not text.isprintable():
+        raise InputError(f"the sentence holds a character that cannot be printed: {quote(text)}")
+    return text
+
+
+def asked_text(text: str, language: BracketLanguage) -> str:
+    """What a model is told that takes a sentence as a vector: on one line, its brackets in the language.
+
+    Such a model may be told to close a bracket by another one than its own, which states no rule of the book.
+
+    Raises:
+        InputError: as :func:`sentence_text`, or a bracket outside the language.
+    """
+    text = sentence_text(text)
+    for mention in mentions(text, language):
+        if mention.symbol not in language.closer_of and mention.symbol not in language.opener_of:
+            raise InputError(
+                f"the sentence {quote(text)} names {quote(mention.symbol)}, which is not in the language "
+                f"{' '.join(language.pairs)}"
+            )
+    return text
+
+
 def parse_sentence(text: str, language: BracketLanguage) -> Sentence:
     """Read a sentence.
 
@@ -102,13 +136,7 @@ def parse_sentence(text: str, language: BracketLanguage) -> Sentence:
         InputError: an empty or overlong sentence, an impossible duration, a bracket outside the language that the
             sentence neither shows with its partner nor says how to close, a pairing that contradicts the language.
     """
-    text = " ".join(text.split())
-    if not text:
-        raise InputError("the sentence is empty")
-    if len(text) > MAX_CHARACTERS:
-        raise InputError(f"a sentence has at most {MAX_CHARACTERS} characters, not {len(text)}: {quote(text)}")
-    if not text.isprintable():
-        raise InputError(f"the sentence holds a character that cannot be printed: {quote(text)}")
+    text = sentence_text(text)
     found = mentions(text, language)
     pairs, introduced = named_pairs(text, found, language)
     return Sentence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch.nn.functional import one_hot
 
@@ -12,6 +13,7 @@ from supervised.data.batches import encode_cases
 from supervised.learning.objective import loss_inputs
 from supervised.models import SequenceModel
 from supervised.runs import ModelSolver
+from supervised.runs.sentences import complete_conditioned, conditioned_on
 
 _BATCH = 1024
 
@@ -32,6 +34,28 @@ def completion_figures(solver: ModelSolver, cases: Sequence[Case]) -> dict[str, 
     answers = solver.complete([case.prefix for case in cases])
     loss = answer_loss(solver.model, solver.tokenizer, cases, masked=solver.masked)
     return {**answer_shares(answers, cases), "loss": loss}
+
+
+def told_figures(
+    model: SequenceModel, tokenizer: BracketTokenizer, cases: Sequence[Case], vectors: np.ndarray
+) -> dict[str, float]:
+    """The same of a model that takes a sentence.
+
+    Args:
+        cases: at least one, with the answers that their sentences ask for.
+        vectors: ``(n, dim)``, of the sentence of each.
+    """
+    answers = complete_conditioned(model, tokenizer, [case.prefix for case in cases], vectors)
+    loss = 0.0
+    for low in range(0, len(cases), _BATCH):
+        part = slice(low, low + _BATCH)
+        told = conditioned_on(model, vectors[part])
+        loss += answer_loss(told, tokenizer, cases[part]) * _tokens(cases[part]) / _tokens(cases)
+    return {**answer_shares(answers, cases), "loss": loss}
+
+
+def _tokens(cases: Sequence[Case]) -> int:
+    return sum(len(case.completion) + 1 for case in cases)
 
 
 @torch.inference_mode()

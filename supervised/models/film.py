@@ -109,9 +109,7 @@ class FiLMEncoder(Encoder[ConditionedState]):
             InputError: there are no sentences.
         """
         if self._vectors is None:
-            raise InputError(
-                "this model answers what a sentence says, and was given none: it was trained --conditioned"
-            )
+            raise InputError("this model answers what a sentence says, and was given none")
         z = self.sentence(self.scale * self._vectors)
         return z.expand(rows, -1) if len(z) == 1 else z
 

@@ -141,10 +141,11 @@ class SentenceOptions(EncoderOptions):
 
 @dataclass(frozen=True)
 class ConditionedOptions:
-    """What a model is asked for that was trained with ``--conditioned``."""
+    """What a model is asked for that takes a sentence."""
 
     instruction: str | None = None
-    """What a run trained with --conditioned is asked for, a sentence in Japanese or English."""
+    """What a run that takes a sentence is asked for, in Japanese or English: one of supervised.train --conditioned or
+    of agents.train_instruct."""
 
 
 @dataclass(frozen=True)

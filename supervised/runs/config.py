@@ -9,10 +9,10 @@ from typing import Any, get_args
 from bracket_env import BracketLanguage, BracketTokenizer, InputError, quote
 from supervised.models import SequenceModel, build_model, check_params
 from supervised.options.groups import ExtensionSchedule
-from supervised.runs.sentences import is_conditioned, with_sentences
+from supervised.runs.sentences import sentence_input, with_sentences
 
 FORMAT = 1
-RESUMABLE = ("supervised", "pretrain", "adapt", "ppo")
+RESUMABLE = ("supervised", "pretrain", "adapt", "ppo", "instruct")
 """The kinds of runs that ``--resume`` goes on with."""
 _FORMS = {
     "kind": str, "setting": str, "pairs": list, "architecture": str, "params": dict, "masked": bool, "options": dict,
@@ -44,7 +44,7 @@ class RunConfig:
     """What defines the model of a run, and the options it was trained with."""
 
     kind: str
-    """``ppo``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress`` and ``instruct``:
+    """``ppo``, ``instruct``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress``:
     nothing is to be resumed."""
     setting: str
     pairs: tuple[str, ...]
@@ -66,7 +66,8 @@ class RunConfig:
     def build(self) -> SequenceModel:
         """A freshly initialised model of this run's shape."""
         model = build_model(self.architecture, self.params, BracketTokenizer(self.language).vocab_size)
-        return with_sentences(model, self.options["ncl_encoder"]) if is_conditioned(self.options) else model
+        sentence = sentence_input(self.options)
+        return model if sentence is None else with_sentences(model, sentence)
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``config.json``."""

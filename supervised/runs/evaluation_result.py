@@ -9,12 +9,15 @@ from bracket_env import Case, share_answered
 from bracket_env.atomic import write_text
 
 
-def write_evaluation_result(path: Path, cases: Sequence[Case], answers: Sequence[str]) -> None:
+def write_evaluation_result(
+    path: Path, cases: Sequence[Case], answers: Sequence[str], told: Sequence[str] | None = None
+) -> None:
     """Write the file.
 
     Args:
         cases: the questions, at least one.
         answers: what the model wrote, in the same order.
+        told: the sentence that each was to be answered under, of a model that takes one.
     """
     lines = []
     shares = [share_answered(answer, case.completion) for case, answer in zip(cases, answers, strict=True)]
@@ -22,6 +25,7 @@ def write_evaluation_result(path: Path, cases: Sequence[Case], answers: Sequence
         verdict = "correct" if share == 1 else f"wrong ({share:.0%} answered before the first mistake)"
         lines += [
             f"Question {number}: {case.prefix}",
+            *([] if told is None else [f"  Sentence:     {told[number - 1]}"]),
             f"  Answer:       {answer or '(stop)'}",
             f"  Right answer: {case.completion or '(stop)'}",
             f"  Verdict:      {verdict}",

@@ -9,14 +9,18 @@ from typing import Any
 import torch
 
 from bracket_env import BracketTokenizer, InputError, quote
-from ncl_reward.reading.sentence import parse_sentence
+from ncl_reward.reading.sentence import asked_text
 from supervised.models import SequenceModel
+from supervised.models.policies import instructed_policy
 from supervised.runs.config import RunConfig
 from supervised.runs.folder import CONFIG, DEFAULT_ROOT, METADATA, WEIGHTS, RunFolder
 from supervised.runs.int8 import compute_in_int8
-from supervised.runs.sentences import conditioned_on, is_conditioned, sentence_vectors
+from supervised.runs.sentences import conditioned_on, sentence_input
 from supervised.runs.solver import ModelSolver
 from supervised.runs.weights import Stored, unpack
+
+POLICY = "policy.safetensors"
+"""What the first instructed agents kept instead of a model."""
 
 
 def load(
@@ -32,21 +36,23 @@ def load(
 
     Args:
         temperature, seed: see :class:`ModelSolver`.
-        instruction: what a model that was trained ``--conditioned`` is asked for; no other run takes a sentence.
+        instruction: what a model is asked for that takes a sentence (``--conditioned``, or an agent of
+            ``agents.train_instruct``); no other run takes one.
 
     Raises:
         InputError: see :meth:`RunFolder.open` and :func:`load_best`; a sentence that is missing or too much, or that
             cannot be read.
     """
     folder = RunFolder.open(run, root=root)
-    conditioned = is_conditioned(folder.config.options)
-    if conditioned != (instruction is not None):
-        problem = "answers what a sentence says: give one with" if conditioned else "was not trained --conditioned: no"
-        raise InputError(f"{folder.path} {problem} --instruction")
+    sentence = sentence_input(folder.config.options)
+    if sentence is None and instruction is not None:
+        raise InputError(f"{folder.path} was trained without sentences, so it takes no --instruction")
+    if sentence is not None and instruction is None:
+        raise InputError(f"{folder.path} answers what a sentence says: give one with --instruction")
     model = load_best(folder, device=device)
-    if instruction is not None:
-        text = parse_sentence(instruction, folder.config.language).text
-        model = conditioned_on(model, sentence_vectors(folder.config.options["ncl_encoder"], [text]))
+    if sentence is not None and instruction is not None:
+        text = asked_text(instruction, folder.config.language)
+        model = conditioned_on(model, sentence.vectors([text]))
     return ModelSolver(
         model,
         BracketTokenizer(folder.config.language),
@@ -68,8 +74,10 @@ def load_best(folder: RunFolder, *, device: str | torch.device = "cpu", floats: 
         InputError: missing or damaged weights, weights that are no numbers, or that do not fit the run's configuration.
     """
     path = folder.path / WEIGHTS
-    if folder.config.kind == "instruct":
-        raise InputError(f"{folder.path} answers a prefix only together with a sentence, so it is no solver")
+    old = folder.path / POLICY
+    policy = not path.is_file() and old.is_file()
+    if policy:
+        path = old
     if not path.is_file():
         raise InputError(f"{folder.path} holds no trained model yet: no {WEIGHTS}")
     try:
@@ -78,6 +86,9 @@ def load_best(folder: RunFolder, *, device: str | torch.device = "cpu", floats: 
         raise InputError(f"{path} is damaged: {error}") from None
     try:
         _check_same_run(folder)
+        if policy:
+            weights = instructed_policy(stored.weights, BracketTokenizer(folder.config.language))
+            stored = stored._replace(weights=weights)
         return model_of(folder.config, stored, device=device, floats=floats)
     except InputError as error:
         raise InputError(f"{path} {error}") from None

@@ -1,8 +1,12 @@
-"""Sentences as inputs of a model (``--conditioned``): their vectors, and models and runs that take them."""
+"""Sentences as inputs of a model: their vectors, and models and runs that take them.
+
+Two kinds of runs do: those of ``supervised.train --conditioned``, and the agents of ``agents.train_instruct``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +15,7 @@ import torch
 from bracket_env import EOS, INSTRUCT, BracketTokenizer, InputError, Setting, get_setting
 from bracket_env.instructions.sentence_vectors import HASH, HASH_DIM, NO_SENTENCE, hash_vectors, vectors_of
 from ncl_reward.encoders.encoders import make_encoder
+from ncl_reward.instruct_vectors import instruct_vectors
 from supervised.models import SequenceModel, decode
 from supervised.models.film import ConditionedModel, FiLMEncoder
 
@@ -18,9 +23,44 @@ _BATCH = 1024
 _AND_HASH = f"+{HASH}"
 
 
-def is_conditioned(options: Mapping[str, Any]) -> bool:
-    """Whether a run with these options has a sentence as an input."""
-    return bool(options.get("conditioned"))
+@dataclass(frozen=True)
+class SentenceInput:
+    """How a model takes a sentence: as a vector that modulates its features."""
+
+    encoder: str
+    """What makes the vector: see :meth:`vectors`."""
+    size: int = 64
+    blocks: int = 2
+    dropout: float = 0.3
+    """As for :class:`supervised.models.film.FiLMEncoder`."""
+    agent: bool = False
+    """Whether an agent was trained with it."""
+
+    def vectors(self, sentences: Sequence[str]) -> np.ndarray:
+        """``(n, dim)`` float32, by :func:`sentence_vectors`; an agent's by
+        :func:`ncl_reward.instruct_vectors.instruct_vectors`.
+
+        Raises:
+            InputError: the encoder is missing, or is a file that has no vector of a sentence.
+        """
+        return (instruct_vectors if self.agent else sentence_vectors)(self.encoder, sentences)
+
+    @property
+    def dim(self) -> int:
+        """The size of a vector. Raises as :meth:`vectors`."""
+        return instruct_vectors(self.encoder, ()).shape[1] if self.agent else _dim(self.encoder)
+
+
+def sentence_input(options: Mapping[str, Any]) -> SentenceInput | None:
+    """How a run with these options takes a sentence; ``None`` if it takes none."""
+    if options.get("conditioned"):
+        return SentenceInput(options["ncl_encoder"])
+    if "sentence_units" not in options:
+        return None
+    # The first agents called their encoder of sentences "vectors".
+    encoder = options.get("ncl_encoder", options.get("vectors"))
+    sizes = options["sentence_units"], options["blocks"], options["sentence_dropout"]
+    return SentenceInput(str(encoder), *sizes, agent=True)
 
 
 def refuse_conditioned(run: object, options: Mapping[str, Any]) -> None:
@@ -29,8 +69,8 @@ def refuse_conditioned(run: object, options: Mapping[str, Any]) -> None:
     Raises:
         InputError: the run with these options needs one.
     """
-    if is_conditioned(options):
-        raise InputError(f"{run} answers what a sentence says (--conditioned): only evaluate and predict take it")
+    if sentence_input(options) is not None:
+        raise InputError(f"{run} answers what a sentence says: only evaluate and predict take it")
 
 
 def setting_of(name: str) -> Setting:
@@ -67,13 +107,11 @@ def _dim(encoder: str) -> int:
     return HASH_DIM if encoder in (HASH, NO_SENTENCE) else make_encoder(encoder).dim
 
 
-def with_sentences(model: SequenceModel, encoder: str) -> SequenceModel:
-    """The model with a sentence's vector as a second input.
-
-    Args:
-        encoder: as for :func:`sentence_vectors`; it decides the vector's size.
-    """
-    model.encoder = FiLMEncoder(model.encoder, _dim(encoder))
+def with_sentences(model: SequenceModel, sentence: SentenceInput) -> SequenceModel:
+    """The model with a sentence's vector as a second input."""
+    model.encoder = FiLMEncoder(
+        model.encoder, sentence.dim, size=sentence.size, blocks=sentence.blocks, dropout=sentence.dropout
+    )
     return model
 
 

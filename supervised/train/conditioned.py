@@ -31,8 +31,6 @@ from bracket_env.instructions.catalogue import Instruction, choose_instructions
 from bracket_env.instructions.meanings import Part
 from bracket_env.instructions.sentence_vectors import NO_SENTENCE
 from bracket_env.random_streams import below, bits, key, subkey
-from bracket_env.scores.report import interval, percent
-from bracket_env.scores.tables import FittingTable, table
 from bracket_env.tasks.instruct import InstructTask
 from supervised.data.batches import Batches, EncodedCases, StreamSource, TrainingBatches, encode_cases
 from supervised.learning.figures import answer_shares
@@ -43,6 +41,7 @@ from supervised.models.film import ConditionedModel
 from supervised.runs import RunConfig, RunFolder, load_best
 from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.sentences import complete_conditioned, sentence_vectors
+from supervised.told.scores import exact_table
 from supervised.train.options import PROG, Train
 
 GROUPS: dict[str, tuple[Part, Part]] = {
@@ -227,18 +226,10 @@ class ConditionedLesson(Lesson):
             right = sum(a == case.completion for a, case in zip(answers, cases, strict=True))
             scores[name] = Estimate.of(right, len(cases))
             if name == "unseen paraphrases":
-                write_evaluation_result(folder.path / "evaluation_result.txt", cases, answers)
+                told = [chosen[i % len(chosen)].text for i in range(len(cases))]
+                write_evaluation_result(folder.path / "evaluation_result.txt", cases, answers, told)
         if self.config.json is not None:
             rows = [{"sentences": name, "exact": vars(exact)} for name, exact in scores.items()]
             write_text(self.config.json, json.dumps({"setting": INSTRUCT.id, "rows": rows}, indent=2) + "\n")
-        console.print(
-            scores_table(scores, f"{folder.name}: prefixes of the test split; trained with seed {self.config.seed}")
-        )
-
-
-def scores_table(scores: dict[str, Estimate], title: str) -> FittingTable:
-    """One line a group of sentences."""
-    view = table(title, ("sentences", "exact %", "95 % interval", "n"), left=("sentences",))
-    for name, exact in scores.items():
-        view.add_row(name, percent(exact), interval(exact), f"{exact.n:,}")
-    return view
+        title = f"{folder.name}: prefixes of the test split; trained with seed {self.config.seed}"
+        console.print(exact_table("sentences", scores, title))

@@ -12,11 +12,12 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.sb3.features import NEVER, EncoderFeatures, as_sequence_model, initialise_heads
+from agents.sb3.features import EncoderFeatures, as_sequence_model, initialise_heads
 from agents.train_ppo.check import check
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import build
 from bracket_env import BracketTokenizer, CloseEnv, InputError, get_setting
+from supervised.models.policies import NEVER
 from supervised.runs import ModelSolver
 
 SETTING = "bracket/Close-v0"

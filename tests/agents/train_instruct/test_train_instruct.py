@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import shutil
+import signal
 from collections.abc import Iterator
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from rich.console import Console
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.sb3.film import FiLMBlock, InstructedFeatures
+from agents.sb3 import monitor
+from agents.sb3.features import as_sequence_model
+from agents.sb3.film import InstructedFeatures
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from agents.train_instruct import run as instruct_training
+from agents.train_instruct.check import check
 from agents.train_instruct.options import TrainInstruct
-from agents.train_instruct.run import TESTS, check, load_policy, scores_table, train
-from agents.train_instruct.scores import best_without_sentence, play
-from bracket_env import INSTRUCT, Estimate, InputError, InstructEnv, InstructVectorEnv
-from bracket_env.instructions.meanings import MEANINGS, Meaning
-from supervised.runs import RunFolder, load
+from agents.train_instruct.run import train
+from bracket_env import INSTRUCT, BracketTokenizer, InputError, InstructEnv, InstructVectorEnv
+from bracket_env.command import configuration
+from bracket_env.instructions.catalogue import INSTRUCTIONS
+from bracket_env.instructions.meanings import Meaning
+from bracket_env.instructions.sentence_vectors import hash_vectors, write_vectors
+from supervised.evaluate import Evaluate
+from supervised.evaluate import main as evaluate
+from supervised.models.film import FiLMBlock
+from supervised.predict import Predict
+from supervised.predict import main as predict
+from supervised.runs import RunFolder, load, load_best
+from supervised.runs.sentences import complete_conditioned
+from supervised.told.report import Drawn, told_scores
+from supervised.told.scores import TESTS, ask
 
 SMALL: dict[str, Any] = {
     "ncl_encoder": "hash", "n_envs": 64, "n_steps": 4, "batch_size": 64, "n_epochs": 1, "total_timesteps": 1000,
@@ -46,17 +63,6 @@ def small(runs: Path, name: str = "run", **more: Any) -> TrainInstruct:
 
 def trained(config: TrainInstruct) -> RunFolder:
     return train(config, ["test"], Console(file=io.StringIO()))
-
-
-def test_the_table_does_not_flatter() -> None:
-    """Only all of the cases read 100.0."""
-    scores = {name: asdict(Estimate.of(n, 10_000)) for name, n in {"most": 9_996, "all": 10_000}.items()}
-    shown = scores_table(
-        {n: {"exact": s, "by_language": {"en": s}, "chance": s["value"]} for n, s in scores.items()}, "scores"
-    )
-    assert [shown.column(heading) for heading in ("exact %", "en", "ja", "chance")] == [
-        ["99.9", "100.0"], ["99.9", "100.0"], ["-", "-"], ["99.9", "100.0"],
-    ]  # fmt: skip
 
 
 # What an agent sees --------------------------------------------------------------------------------------------------
@@ -127,101 +133,207 @@ def test_dropout_is_of_the_sentence_and_only_in_training() -> None:
     torch.testing.assert_close(extractor(seen), extractor(seen))
 
 
-# Scores --------------------------------------------------------------------------------------------------------------
-
-
-def test_the_oracle_is_always_right_and_one_meaning_is_right_where_it_is_meant() -> None:
-    env = InstructVectorEnv(300, meanings="all", autoreset_mode="SameStep")
-    episodes = play(lambda obs: env.right_actions(), env, 0)
-    assert episodes.scores()["exact"]["value"] == 1.0
-    nester = play(nesting, env, 0)
-    expected = [
-        i.meaning.answer(prefix) == Meaning().answer(prefix)
-        for i, prefix in zip(nester.instructions, nester.prefixes, strict=True)
-    ]
-    assert nester.success.tolist() == expected
-    scores = nester.scores()
-    assert scores["by_kind"]["nesting"]["value"] == 1.0
-    assert scores["by_kind"]["queue"]["value"] < 0.5
-    assert sum(part["n"] for part in scores["by_language"].values()) == scores["exact"]["n"] == 300
-
-
-def nesting(obs: dict[str, np.ndarray]) -> np.ndarray:
-    """Closes what is open, whatever the sentence says."""
-    from bracket_env import BracketTokenizer
-
-    tokenizer = BracketTokenizer(INSTRUCT.language())
-    actions = []
-    for row in obs["tokens"]:
-        cut = row.tolist().index(2)
-        answer = Meaning().answer(tokenizer.decode(row[:cut])) if 3 not in row else ""
-        written = int((row[cut + 1 :] > 0).sum())
-        actions.append(")】}".index(answer[written]) if written < len(answer) else 3)
-    return np.array(actions)
-
-
-def test_controls_show_another_sentence_or_none() -> None:
-    env = InstructVectorEnv(100, autoreset_mode="SameStep")
-    vectors = env.task.vectors
-    seen: dict[str, np.ndarray] = {}
-
-    def watch(told: Any) -> np.ndarray:
-        def act(obs: dict[str, np.ndarray]) -> np.ndarray:
-            seen.setdefault(told, obs["instruction"])
-            return env.right_actions()
-
-        episodes = play(act, env, 0, told)
-        assert episodes.success.all()  # an oracle listens to nobody
-        return np.array([MEANINGS.index(i.meaning) for i in episodes.instructions])
-
-    own = watch("own")
-    shuffled, nothing = watch("shuffled"), watch("nothing")
-    assert own.tolist() == shuffled.tolist() == nothing.tolist()
-    assert not seen["nothing"].any()
-    for told, same in (("own", True), ("shuffled", False)):
-        rows = [int((vectors == vector).all(axis=1).nonzero()[0][0]) for vector in seen[told]]
-        meant = [MEANINGS.index(env.task.instructions[row].meaning) for row in rows]
-        assert all((a == b) == same for a, b in zip(meant, own, strict=True))
-
-
-def test_the_chance_of_the_meanings() -> None:
-    nest, queue, only = Meaning(), Meaning("queue"), Meaning(only="()")
-    assert best_without_sentence(["({"], [nest, queue]) == 0.5
-    assert best_without_sentence(["(("], [nest, queue, only]) == 1.0
-    assert best_without_sentence(["({", "(("], [nest, queue]) == 0.75
-    assert best_without_sentence(["({"], [nest, queue, only]) == pytest.approx(1 / 3)
-
-
 # Training ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_leaves_a_policy_that_can_be_loaded_and_repeats_itself(tmp_path: Path) -> None:
-    scores = tmp_path / "scores.json"
-    one = trained(small(tmp_path, json=str(scores)))
-    two = trained(small(tmp_path, "again"))
-    assert (one.path / "policy.safetensors").read_bytes() == (two.path / "policy.safetensors").read_bytes()
-    assert one.metrics() == two.metrics()
-    assert [entry["timesteps"] for entry in one.metrics()] == [0, 512, 1024]
-    found = json.loads(scores.read_text())
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run that nobody stopped, in a folder of its own."""
+    runs = tmp_path_factory.mktemp("runs")
+    return trained(small(runs, json=str(runs / "scores.json")))
+
+
+@pytest.fixture
+def copied(whole: RunFolder, tmp_path: Path) -> RunFolder:
+    """The same, to be changed."""
+    shutil.copytree(whole.path, tmp_path / "run")
+    return RunFolder.open(tmp_path / "run")
+
+
+def test_a_run_leaves_what_every_run_leaves(whole: RunFolder) -> None:
+    assert [entry["timesteps"] for entry in whole.metrics()] == [0, 512, 1024]
+    assert (whole.path / "training_history.png").read_bytes().startswith(b"\x89PNG")
+    assert whole.best_metadata()["exact"] == max(entry["exact"] for entry in whole.metrics())
+    found = json.loads((whole.path.parent / "scores.json").read_text())
     assert set(found) == {*TESTS, "another meaning's sentence", "no sentence"}
     assert found["seen sentences"]["exact"]["n"] == 40
-    again = instruct_training.evaluate(load_policy(one), "hash", 40)
-    assert again == found
-    other = trained(small(tmp_path, "other", seed=4))
-    assert (one.path / "policy.safetensors").read_bytes() != (other.path / "policy.safetensors").read_bytes()
+    assert told_scores(whole, Drawn(40)) == found
+    result = (whole.path / "evaluation_result.txt").read_text("utf-8")
+    assert result.count("  Sentence:     ") == 40
+    assert f"({round(found['unseen sentences']['exact']['value'] * 40)}/40)" in result
 
 
-def test_a_run_is_no_solver_and_a_damaged_policy_is_named(tmp_path: Path) -> None:
-    folder = trained(small(tmp_path))
-    with pytest.raises(InputError, match="answers a prefix only together with a sentence"):
-        load(folder.path)
+def outcome(folder: RunFolder) -> dict[str, Any]:
+    """What must not depend on when a run was stopped."""
+    metrics = [{k: v for k, v in entry.items() if k != "seconds"} for entry in folder.metrics()]
+    last = safetensors.torch.load_file(folder.checkpoint / "ppo.safetensors")
+    state = {name: tensor.numpy().tobytes() for name, tensor in last.items()}
+    return {"metrics": metrics, "weights": (folder.path / "best_model.safetensors").read_bytes(), "state": state}
+
+
+def test_a_stopped_and_a_killed_run_go_on_exactly(
+    whole: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = said(small(tmp_path, "stopped", time_limit="0.001s"))
+    assert "time limit after 0 steps" in shown
+    assert "go on with: python -m agents.train_instruct --resume stopped --runs-dir" in shown
+    monkeypatch.setattr(monitor.Monitor, "_on_rollout_end", kill_at(4))
+    with pytest.raises(SystemExit):
+        trained(small(tmp_path, "killed"))
+    monkeypatch.undo()
+    for name in ("stopped", "killed"):
+        again = trained(TrainInstruct(resume=name, runs_dir=str(tmp_path)))
+        assert outcome(again) == outcome(whole)
+
+
+def test_an_extended_run_is_a_longer_one(tmp_path: Path) -> None:
+    """With a constant rate, bit for bit; and a run that has ended says so."""
+    constant: dict[str, Any] = {"lr_schedule": "constant", "eval_every": 512}
+    longer = trained(small(tmp_path, "longer", total_timesteps=1024, **constant))
+    first = trained(small(tmp_path, "first", total_timesteps=512, **constant))
+    on = TrainInstruct(resume="first", extend=512, runs_dir=str(tmp_path))
+    assert outcome(trained(on))["weights"] == outcome(longer)["weights"]
+    assert RunFolder.open(first.path).metrics()[-1]["timesteps"] == 1024
+    assert "is already finished after 1,024 steps" in said(TrainInstruct(resume="first", runs_dir=str(tmp_path)))
+
+
+def test_another_seed_is_another_run(whole: RunFolder, tmp_path: Path) -> None:
+    other = trained(small(tmp_path, seed=4, total_timesteps=500))
+    assert outcome(other)["metrics"][1] != outcome(whole)["metrics"][1]
+
+
+def kill_at(number: int) -> Any:
+    """Ends the process, as far as the code can tell, after some rollouts."""
+    rollouts = itertools.count(1)
+
+    def end(self: Any) -> None:
+        if next(rollouts) == number:
+            raise SystemExit
+
+    return end
+
+
+def said(config: TrainInstruct) -> str:
+    shown = io.StringIO()
+    train(config, ["test"], Console(file=shown, width=100))
+    return shown.getvalue()
+
+
+def test_a_target_ends_a_run_and_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.train_instruct.run.told_figures", lambda *a: {"exact": 0.5, "share": 0.5, "loss": 1.0})
+    assert "target reached after 0 steps" in said(small(tmp_path, "aim", target=0.5))
+    monkeypatch.undo()
+    monkeypatch.setattr(monitor.Monitor, "_on_rollout_end", lambda self: signal.raise_signal(signal.SIGINT))
+    shown = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        train(small(tmp_path, "cut"), ["test"], Console(file=shown, width=200))
+    assert "interrupted after 256 steps" in shown.getvalue()
+    assert "go on with: python -m agents.train_instruct --resume cut" in shown.getvalue()
+
+
+# Asking ------------------------------------------------------------------------------------------------------------
+
+QUEUE = "First opened, first closed."
+SWAP = "Every ( is closed by 】, and every 【 is closed by )."
+
+
+def test_a_run_is_asked_under_a_sentence(whole: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = whole
+    prefixes = ["({", "【(", "{"]
+    model, tokenizer = load_best(folder), BracketTokenizer(INSTRUCT.language())
+    for sentence in (QUEUE, SWAP, "Swap the round ones with the curly ones, whoever you are."):
+        vectors = np.repeat(hash_vectors([sentence]), 3, axis=0)
+        expected = complete_conditioned(model, tokenizer, prefixes, vectors)
+        assert load(folder.path, instruction=sentence).complete(prefixes) == expected
+        predict(Predict(run=str(folder.path), prefixes=tuple(prefixes), instruction=sentence))
+        assert capsys.readouterr().out.splitlines() == expected
+    with pytest.raises(InputError, match="answers what a sentence says: give one with --instruction"):
+        predict(Predict(run=str(folder.path), prefixes=("({",)))
+    with pytest.raises(InputError, match="names '<', which is not in the language"):
+        load(folder.path, instruction="Close ( by < .")
+
+
+def test_evaluate_without_a_sentence_shows_many(
+    whole: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = whole, tmp_path / "told.json"
+    asked: dict[str, Any] = {"runs": ("run",), "runs_dir": str(whole.path.parent), "n": 40, "json": str(out)}
+    evaluate(Evaluate(**asked))
+    assert "unseen combinations, seen patterns" in capsys.readouterr().out
+    [entry] = json.loads(out.read_text("utf-8"))["runs"]
+    assert entry == {"name": "run", "told": told_scores(folder, Drawn(40))}
+    evaluate(Evaluate(**asked, instruction=SWAP))
+    assert "told to swap () 【】" in capsys.readouterr().out
+    [entry] = json.loads(out.read_text("utf-8"))["runs"]
+    assert entry["exact"]["n"] == 40
+    evaluate(Evaluate(**asked, instruction="Close what was opened last before anything else, please."))
+    assert "oracle" in capsys.readouterr().out  # completions have yardsticks
+    with pytest.raises(InputError, match="--by is about completions"):
+        evaluate(configuration(Evaluate, [str(folder.path), "--by", "depth"], "python -m agents.evaluate"))
+
+
+def test_a_file_of_vectors_knows_its_sentences_only(whole: RunFolder, tmp_path: Path) -> None:
+    texts = [instruction.text for instruction in INSTRUCTIONS]
+    file = tmp_path / "vectors.npz"
+    write_vectors(file, texts, hash_vectors(texts), "hash")
+    by_file = trained(small(tmp_path, ncl_encoder=str(file)))
+    assert outcome(by_file)["weights"] == outcome(whole)["weights"]
+    answers = [load(run.path, instruction=SWAP).complete(["(【"]) for run in (by_file, whole)]
+    assert answers[0] == answers[1]
+    with pytest.raises(InputError, match=r"vectors\.npz has no vector of 'Do as you like\.', which is no sentence of"):
+        load(by_file.path, instruction="Do as you like.")
+    file.unlink()
+    with pytest.raises(InputError, match=r"cannot read the encoder file .*vectors\.npz"):
+        load(by_file.path, instruction=SWAP)
+
+
+def test_a_run_of_the_first_version_answers_and_is_not_resumed(copied: RunFolder, tmp_path: Path) -> None:
+    """It had other names for two options, kept its policy as SB3 names it, and no checkpoint."""
+    folder = copied
+    answers = load(folder.path, instruction=QUEUE).complete(["({【"])
+    as_first_version(folder)
+    assert load(folder.path, instruction=QUEUE).complete(["({【"]) == answers
+    with pytest.raises(InputError, match=r"nothing to resume: no .*ppo\.safetensors"):
+        trained(TrainInstruct(resume="run", runs_dir=str(tmp_path)))
+    (folder.path / "policy.safetensors").write_bytes(safetensors.torch.save({"mlp.weight": torch.zeros(1)}))
+    with pytest.raises(InputError, match=r"policy\.safetensors is no policy that takes a sentence: mlp\.weight"):
+        load(folder.path, instruction=QUEUE)
     (folder.path / "policy.safetensors").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"policy\.safetensors does not fit"):
-        load_policy(folder)
+    with pytest.raises(InputError, match=r"policy\.safetensors is damaged"):
+        load(folder.path, instruction=QUEUE)
     (folder.path / "policy.safetensors").unlink()
-    with pytest.raises(InputError, match="holds no policy yet"):
-        load_policy(folder)
-    with pytest.raises(InputError, match="exists: choose another --name"):
+    with pytest.raises(InputError, match="holds no trained model yet"):
+        load(folder.path, instruction=QUEUE)
+
+
+def as_first_version(folder: RunFolder) -> None:
+    """Make a run folder what the first version would have left."""
+    parts = {"encoder.inner.": "encoder.", "encoder.sentence.": "sentence.", "encoder.blocks.": "blocks."}
+    best = safetensors.torch.load_file(folder.path / "best_model.safetensors")
+    policy = {
+        f"features_extractor.{old}{name.removeprefix(new)}": weight.contiguous()
+        for name, weight in best.items()
+        for new, old in parts.items()
+        if name.startswith(new)
+    }
+    rows = BracketTokenizer(INSTRUCT.language()).action_ids.astype("int64")
+    policy |= {f"action_net.{name}": best[f"head.{name}"][rows].contiguous() for name in ("weight", "bias")}
+    policy |= {"value_net.weight": torch.zeros(1, 96), "value_net.bias": torch.zeros(1)}
+    (folder.path / "policy.safetensors").write_bytes(safetensors.torch.save(policy))
+    config = json.loads((folder.path / "config.json").read_text())
+    for new, old in (("ncl_encoder", "vectors"), ("arch", "encoder")):
+        config["options"][old] = config["options"].pop(new)
+    for later in ("resume", "extend", "extend_schedule", "lr_schedule", "target", "time_limit"):
+        del config["options"][later]
+    (folder.path / "config.json").write_text(json.dumps(config))
+    shutil.rmtree(folder.checkpoint)
+    for name in ("best_model.safetensors", "best_model_metadata.json", "evaluation_result.txt"):
+        (folder.path / name).unlink()
+
+
+def test_a_run_that_is_there_is_not_replaced(copied: RunFolder, tmp_path: Path) -> None:
+    assert copied.path == tmp_path / "run"
+    with pytest.raises(InputError, match="exists: choose another --name, or go on with --resume run"):
         trained(small(tmp_path))
 
 
@@ -254,7 +366,8 @@ def test_ppo_learns_what_two_sentences_mean(monkeypatch: pytest.MonkeyPatch) -> 
     chosen = [Meaning(only="()"), Meaning(only="{}")]
     task = instruct_training.InstructVectorEnv(1).task
     picked = [next(i for i in task.instructions if i.meaning == meaning) for meaning in chosen]
-    monkeypatch.setattr("bracket_env.tasks.instruct.choose_instructions", lambda *parts: tuple(picked))
+    for module in ("bracket_env.tasks.instruct", "supervised.told.scores"):
+        monkeypatch.setattr(f"{module}.choose_instructions", lambda *parts: tuple(picked))
     config = TrainInstruct(
         ncl_encoder="hash",
         n_envs=256,
@@ -266,7 +379,13 @@ def test_ppo_learns_what_two_sentences_mean(monkeypatch: pytest.MonkeyPatch) -> 
     )
     model = instruct_training.build(config, check(config))
     model.learn(config.total_timesteps)
-    env = InstructVectorEnv(400, split="test", autoreset_mode="SameStep")
-    act = instruct_training.greedy(model)
-    assert play(act, env, 0).success.mean() > 0.85  # 0.54 is the best without the sentence
-    assert play(act, env, 0, "shuffled").success.mean() < 0.5
+    run = check(config)
+    told = as_sequence_model(model.policy, BracketTokenizer(run.language), run.build().eval())
+    asked = ask(400, "test")
+    answer = partial(complete_conditioned, told, BracketTokenizer(run.language))
+    shares = {
+        seen: asked.scores(answer(asked.prefixes, asked.vectors(hash_vectors, seen)))["exact"]["value"]
+        for seen in ("own", "shuffled")
+    }
+    assert shares["own"] > 0.85  # 0.54 is the best without the sentence
+    assert shares["shuffled"] < 0.5

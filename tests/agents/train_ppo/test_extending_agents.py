@@ -13,7 +13,7 @@ from encoders_for_tests import HashedWords
 from rich.console import Console
 
 from agents.sb3 import checkpoint as ppo_checkpoint
-from agents.train_ppo.monitor import Monitor
+from agents.sb3.monitor import Monitor
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
 from bracket_env import InputError

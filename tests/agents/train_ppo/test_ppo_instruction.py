@@ -50,7 +50,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _short_report() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agents.train_ppo.run.plot_history", lambda *arguments, **options: None)
+        patch.setattr("agents.sb3.session.plot_history", lambda *arguments, **options: None)
         patch.setattr("supervised.learning.report._YARDSTICK_CASES", 20)
         yield
 

@@ -31,9 +31,9 @@ from safetensors import safe_open
 
 from agents.sb3 import checkpoint
 from agents.sb3.learner import DivergedError
+from agents.sb3.monitor import Monitor
 from agents.train_ppo.__main__ import main
 from agents.train_ppo.check import check
-from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG, TrainPPO
 from agents.train_ppo.run import build, train
 from bracket_env import InputError, atomic, get_setting, share_answered
@@ -73,7 +73,7 @@ def _signals_as_before() -> Iterator[None]:
 def _short_report() -> Iterator[None]:
     """A run of a second need not end with a second of plotting; the fixture ``whole`` has the full report."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agents.train_ppo.run.plot_history", lambda *arguments, **options: None)
+        patch.setattr("agents.sb3.session.plot_history", lambda *arguments, **options: None)
         patch.setattr("supervised.learning.report._YARDSTICK_CASES", 20)
         yield
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from optuna.trial import FixedTrial
 
 from agents.sb3.learner import DivergedError
+from agents.sb3.monitor import Monitor
 from agents.train_ppo.check import check
-from agents.train_ppo.monitor import Monitor
 from agents.train_ppo.options import PROG as TRAIN_PROG
 from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.trial import trial_config

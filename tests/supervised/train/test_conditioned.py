@@ -22,8 +22,15 @@ from supervised.evaluate import main as evaluate
 from supervised.models import build_model
 from supervised.models.film import FiLMEncoder
 from supervised.runs import RunFolder, load
-from supervised.runs.sentences import complete_conditioned, conditioned_on, sentence_vectors, with_sentences
-from supervised.train.conditioned import ConditionedBatches, ConditionedNext, scores_table
+from supervised.runs.sentences import (
+    SentenceInput,
+    complete_conditioned,
+    conditioned_on,
+    sentence_vectors,
+    with_sentences,
+)
+from supervised.told.scores import exact_table
+from supervised.train.conditioned import ConditionedBatches, ConditionedNext
 from supervised.train.options import Train
 from supervised.train.run import train
 
@@ -35,7 +42,7 @@ NEST, QUEUE = (next(i.text for i in TRAIN if i.meaning.kind == kind) for kind in
 
 def model(arch: str) -> Any:
     torch.manual_seed(0)
-    return with_sentences(build_model(arch, {}, TOKENIZER.vocab_size), "hash").eval()
+    return with_sentences(build_model(arch, {}, TOKENIZER.vocab_size), SentenceInput("hash")).eval()
 
 
 def batches(size: int = 200) -> ConditionedBatches:
@@ -138,19 +145,20 @@ def test_a_run_is_resumed_loaded_and_asked(tmp_path: Path) -> None:
         "answers what a sentence says: give one with --instruction": lambda: load(path),
         "the sentence is empty": lambda: load(path, instruction=" "),
         "only evaluate and predict take it": lambda: base_of(Adapt(base="a", runs_dir=str(tmp_path))),
-        "means queue, and evaluate scores completions": lambda: evaluate(
-            Evaluate(runs=("a",), runs_dir=str(tmp_path), instruction=QUEUE)
-        ),
     }.items():
         with pytest.raises(InputError, match=problem):
             call()
     evaluate(Evaluate(runs=("a",), runs_dir=str(tmp_path), instruction=NEST, n=20))
+    told = [line for line in (path / "evaluation_result.txt").read_text("utf-8").splitlines() if "Sentence:" in line]
+    held_out = {instruction.text for instruction in choose_instructions("unseen")}
+    assert len(told) == 50
+    assert {line.removeprefix("  Sentence:     ") for line in told} <= held_out
 
 
 def test_another_run_takes_no_sentence(tmp_path: Path) -> None:
     plain = {"conditioned": False, "setting": "bracket/CloseTiny-v0", "ncl_encoder": "default"}
     path = run(tmp_path, **plain)
-    with pytest.raises(InputError, match="was not trained --conditioned"):
+    with pytest.raises(InputError, match="was trained without sentences, so it takes no --instruction"):
         load(path, instruction=NEST)
 
 
@@ -167,7 +175,7 @@ def test_meanings_are_learned_from_examples(tmp_path: Path) -> None:
 def test_the_table_does_not_flatter() -> None:
     """Only all of the cases read 100.0."""
     right = {"most": 9_996, "all": 10_000, "few": 4}
-    table = scores_table({name: Estimate.of(n, 10_000) for name, n in right.items()}, "scores")
+    table = exact_table("sentences", {name: Estimate.of(n, 10_000) for name, n in right.items()}, "scores")
     assert table.column("exact %") == ["99.9", "100.0", "0.1"]
 
 

@@ -8,25 +8,26 @@ snapshot taken before it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import final
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy
 
 from agents.sb3 import checkpoint, value_head
-from agents.sb3.features import as_sequence_model
 from agents.sb3.learner import not_finite
-from bracket_env import Case
 from supervised.learning.display import Display
-from supervised.learning.figures import completion_figures
 from supervised.learning.interrupt import GracefulInterrupt
-from supervised.learning.stopping import Observer, Record, best_first
-from supervised.runs import ModelSolver, RunFolder
+from supervised.learning.stopping import Figures, Observer, Record, best_first
+from supervised.models import SequenceModel
+from supervised.runs import RunFolder
 
-# The others may be undefined in good health: the variance explained of equal returns, say.
+Measure = Callable[[ActorCriticPolicy], tuple[Figures, SequenceModel]]
+"""A policy -> ``exact``, ``share`` and ``loss`` on the validation split, and the policy as the model to be saved."""
 KEPT = "its last good checkpoint and best model"
+# The others may be undefined in good health: the variance explained of equal returns, say.
 _LOSSES = ("train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss")
 
 
@@ -36,8 +37,7 @@ class Monitor(BaseCallback):
 
     Args:
         folder: where everything goes.
-        solver: decodes with ``solver.model``, which is overwritten with the policy before each evaluation.
-        cases: of the validation split.
+        measure: how well the policy does.
         record: what has been measured so far, and when to measure and stop.
         display: shows progress.
         observer: who watches instead of a report.
@@ -53,14 +53,13 @@ class Monitor(BaseCallback):
     def __init__(
         self,
         folder: RunFolder,
-        solver: ModelSolver,
-        cases: Sequence[Case],
+        measure: Measure,
         record: Record,
         display: Display,
         observer: Observer | None = None,
     ) -> None:
         super().__init__()
-        self.folder, self.solver, self.cases = folder, solver, cases
+        self.folder, self.measure = folder, measure
         self.record, self.display, self.observer = record, display, observer
         self.steps = 0
         self.stop_reason: str | None = None
@@ -107,9 +106,8 @@ class Monitor(BaseCallback):
         raise not_finite(self.model, self.folder.path, KEPT)
 
     def _evaluate(self) -> None:
-        steps, record, solver = self.steps, self.record, self.solver
-        model = as_sequence_model(self.model.policy, solver.tokenizer, solver.model)
-        figures = completion_figures(solver, self.cases)
+        steps, record = self.steps, self.record
+        figures, model = self.measure(self.model.policy)
         returns = [episode["r"] for episode in self.model.ep_info_buffer or ()]
         mean_return, seconds = sum(returns) / len(returns) if returns else None, round(record.seconds, 3)
         self.folder.log({"timesteps": steps, **figures, "episode_return": mean_return, "seconds": seconds})

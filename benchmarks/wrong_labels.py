@@ -15,7 +15,8 @@ The table of docs/case_files.md, from the results that are kept there:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from benchmarks.common import (
     Archs,
     Arms,
+    CurvePlot,
     SeededGridOptions,
     by_seed,
     command,
@@ -32,6 +34,7 @@ from benchmarks.common import (
     run_grid,
     table,
 )
+from benchmarks.common.plots import COLOURS, panels, save, seed_line
 from bracket_env import Case, get_setting, write_cases
 from bracket_env.random_streams import bits, key, subkey
 
@@ -48,6 +51,7 @@ ARMS: dict[str, dict[str, Any]] = {
 """What is done about wrong targets -> options of ``supervised.train``."""
 WHOLE = ("gru", "transformer")
 OTHERS = ("lstm", "gpt", "bert", "stack", "tree")
+Cells = Mapping[tuple[str, str, int], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class WrongLabelsJob:
 
 
 @dataclass(frozen=True)
-class WrongLabels(Archs, Arms, SeededGridOptions):
+class WrongLabels(CurvePlot, Archs, Arms, SeededGridOptions):
     """Exact match on right answers by the share of wrongly ordered targets in 3000 labels."""
 
     archs: tuple[str, ...] = (*WHOLE, *OTHERS)
@@ -136,7 +140,6 @@ def main(config: WrongLabels) -> None:
         f"{LABELS} labels of Close: exact % on right answers to 1000 test cases, median (worst) seed",
         ("arch", "arm", "seeds", *(f"{level} % wrong" for level in config.levels)),
         left=("arch", "arm"),
-        plain=True,
     )
     shares = {level: [s for row in rows if row["level"] == level for s in row["wrong_of_able"]] for level in LEVELS}
     view.add_row("", "wrong where order matters", "", *(_share(shares[level]) for level in config.levels))
@@ -146,7 +149,32 @@ def main(config: WrongLabels) -> None:
             if any(found):
                 seeds = {str(len(row["seeds"])) for row in found if row is not None}
                 view.add_row(arch, arm, "-".join(sorted(seeds)), *(_cell(row) for row in found))
+    if config.plot is not None:
+        draw(cells, config.arms, Path(config.plot))
     publish(config, {"rows": rows}, view)
+
+
+def draw(cells: Cells, arms: Sequence[str], path: Path) -> None:
+    """Exact match over the share of wrong targets: a panel for each of the two, a line an arm, and what is wrong.
+
+    Args:
+        cells: (architecture, arm, level) -> the row of its seeds.
+        path: a PNG.
+    """
+    figure, axes = panels(len(WHOLE), 5.5 * len(WHOLE), 3.8)
+    for axis, arch in zip(axes[0], WHOLE, strict=True):
+        for colour, arm in zip(COLOURS, arms, strict=False):
+            found = [(level, cells.get((arch, _measured(arm, level), level))) for level in LEVELS]
+            points = [(level, row["exact"]) for level, row in found if row is not None]
+            if points:
+                x, shares = zip(*points, strict=True)
+                seed_line(axis, x, shares, colour, "o-", median=statistics.median_low, markersize=4, label=arm)
+        axis.set(title=arch, xlabel="wrong targets, %", ylabel="exact match on right answers, %", ylim=(70, 100.5))
+        axis.set_xticks(LEVELS)
+        axis.grid(alpha=0.3)
+        if axis.lines:
+            axis.legend(loc="lower left")
+    save(figure, path)
 
 
 def _measured(arm: str, level: int) -> str:

@@ -57,7 +57,11 @@ def _check(config: MakeDataset, path: str) -> None:
     if config.json is not None:
         write_json(config.json, found.to_json())
     Console().print(found.table())
-    for setting, outcome in found.outcomes().items():
+    outcomes = found.outcomes()
+    if len(set(outcomes.values())) == 1:
+        print(f"whatever --wrong-targets is: {outcomes['keep']}")
+        return
+    for setting, outcome in outcomes.items():
         print(f"--wrong-targets {setting + ':':<9}{outcome}")
 
 

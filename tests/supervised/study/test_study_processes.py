@@ -134,10 +134,11 @@ def test_a_killed_worker_loses_no_trial(jobs: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_and_the_study_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_and_the_study_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     task = begin(tmp_path / "s", SlowToy, 2)
     eye = load(task.name, task.location, task.problem.options)
-    thread = after_trials(eye, 1, lambda running: os.kill(os.getpid(), signal.SIGINT) is None)
+    thread = after_trials(eye, 1, lambda running: os.kill(os.getpid(), number) is None)
     reason, said, study = run(task, 2)
     thread.join()
     assert reason == "interrupted"

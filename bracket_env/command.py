@@ -18,13 +18,15 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
 from bracket_env.errors import InputError
 from bracket_env.interrupts import exit_code, stopping
 from bracket_env.repeated import option_names, refuse_repeated
+from bracket_env.words.suggestions import unknown_options
+from bracket_env.words.values import VALUES, choices_as_meant, with_suggestion
 
 Config = TypeVar("Config")
 
@@ -54,7 +56,7 @@ def run_script(main: Callable[..., object]) -> int:
 
     def work() -> None:
         refuse_repeated(main, sys.argv[1:])
-        tyro.cli(main)
+        tyro.cli(main, registry=VALUES)
 
     return _run(work)
 
@@ -110,13 +112,20 @@ def parse(config_class: type[Config], argv: Sequence[str], prog: str, **options:
     if "--help" not in argv and "-h" not in argv:
         refuse_repeated(config_class, argv)
     shown = io.StringIO()
+    hints = get_type_hints(config_class, include_extras=True)
+    hints |= {old: hints[name] for old, name in option_names(config_class).items()}
     try:
         with contextlib.redirect_stderr(shown):
-            return tyro.cli(config_class, args=list(argv), prog=prog, config=_MARKERS, **options)
+            return tyro.cli(
+                config_class, args=choices_as_meant(hints, argv), prog=prog, config=_MARKERS, registry=VALUES, **options
+            )
     except SystemExit as exit_:
         if exit_.code in (0, None):
             raise
-        raise InputError(f"{_first_paragraph(shown.getvalue())} (see {prog} --help)") from None
+        problem = unknown_options(argv, [name.replace("_", "-") for name in (*hints, "help")])
+        if problem is None:
+            problem = with_suggestion(_first_paragraph(shown.getvalue()))
+        raise InputError(f"{problem} (see {prog} --help)") from None
 
 
 def configuration(config_class: type[Config], argv: Sequence[str], prog: str) -> Config:

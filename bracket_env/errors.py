@@ -11,6 +11,8 @@ import operator
 from collections.abc import Collection
 from typing import Any, TypeVar
 
+from bracket_env.words.suggestions import did_you_mean
+
 Choice = TypeVar("Choice")
 
 
@@ -31,7 +33,9 @@ def check_choice(what: str, value: object, known: Collection[Choice]) -> Choice:
         InputError: it is none of the ``known`` ones, which are listed; ``what`` is the option's name.
     """
     if value not in known:
-        raise InputError(f"unknown {what} {quote(value)}: use one of {', '.join(map(str, known))}")
+        names = list(map(str, known))
+        near = did_you_mean(value, names) if isinstance(value, str) else ""
+        raise InputError(f"unknown {what} {quote(value)}: use one of {', '.join(names)}{near}")
     return value  # type: ignore[return-value]
 
 

@@ -13,6 +13,7 @@ from bracket_env import DEFAULT_SETTING, get_setting
 from bracket_env.atomic import write_json
 from bracket_env.command import run
 from bracket_env.scores.tables import table
+from bracket_env.tasks.setting_name import SettingName
 from ncl_reward.book import NO_RULE, explained
 from ncl_reward.encoders.encoders import SentenceEncoder, make_encoder
 from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
@@ -32,7 +33,7 @@ class Explain(EncoderOptions):
     sentences: tyro.conf.Positional[tuple[str, ...]]
     """One or several sentences, in Japanese or English; quote each."""
     ncl_encoder: EncoderName = DEFAULT_ENCODER
-    setting: str = DEFAULT_SETTING
+    setting: SettingName = DEFAULT_SETTING
     """Whose brackets exist; a pair outside them is one that the sentence introduces."""
     json: str | None = None
     """Also write what is shown, and every rule's similarity, to this file."""

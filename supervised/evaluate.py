@@ -16,6 +16,7 @@ from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.meanings import Meaning
 from bracket_env.scores.report import by_table, depth_length_heat_map, percent, score_table, write_csv, write_json
 from bracket_env.scores.scoring import COLUMNS, Solver
+from bracket_env.tasks.setting_name import SettingName
 from supervised.options.checks import custom_pairs
 from supervised.options.groups import CaseReading, ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import check_output, refuse_idle, require_whole
@@ -39,7 +40,7 @@ class Evaluate(CaseReading, Machine, ConditionedOptions, RunsDir):
     """Names or folders of runs, of either family."""
     cases: str | None = None
     """Score on the cases of this file instead (docs/case_files.md has the forms)."""
-    setting: str | None = None
+    setting: SettingName | None = None
     """Draw the cases from this setting; by default the first run's own."""
     split: Literal["test", "validation", "train", "all"] = "test"
     """Which split to draw from."""

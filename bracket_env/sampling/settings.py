@@ -7,9 +7,11 @@ is a new version id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from bracket_env.cases import Case
 from bracket_env.errors import check_choice
@@ -109,9 +111,21 @@ INSTRUCT = Setting(
 
 
 def get_setting(setting: str) -> Setting:
-    """The setting with this id.
+    """The setting with this id, or with this part of an id where it is the only one.
 
     Raises:
         InputError: no such setting (the known ids are listed).
     """
-    return SETTINGS[check_choice("setting", setting, SETTINGS)]
+    return SETTINGS[check_choice("setting", setting_meant(setting), SETTINGS)]
+
+
+def setting_meant(name: Any) -> Any:
+    """The id that a name stands for, such as ``bracket/Close-v0`` for ``Close`` or ``close-v0``; else the name."""
+    if not isinstance(name, str) or name in SETTINGS:
+        return name
+    alike = [known for known in SETTINGS if _plain(name) in (_plain(known), _plain(known).rpartition("v")[0])]
+    return alike[0] if len(alike) == 1 else name
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower().rpartition("/")[2])

@@ -7,6 +7,7 @@ from typing import Literal
 
 import tyro
 
+from bracket_env.tasks.setting_name import SettingName
 from supervised.options.groups import Loss, Training, TrainingCases
 
 PROG = "python -m supervised.adapt"
@@ -45,7 +46,7 @@ class Adapt(Training, Loss, TrainingCases):
     """Train nothing: put these adapters (runs of --tune lora, or their adapter folders) on the run and score each."""
     export_transformers: str | None = None
     """Train nothing: write the run (gpt, bert) into this folder in transformers' format, head and tokenizer with it."""
-    setting: str | None = None
+    setting: SettingName | None = None
     """The task, a registered environment id; by default the run's own."""
     pairs: tuple[str, ...] | None = None
     """The bracket pairs of the task, those of the run among them; by default the run's (the setting's)."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from bracket_env import InputError, Setting, quote
+from bracket_env.words.numbers import read_whole
 from supervised.options.durations import parse_duration
 from supervised.options.groups import AugmentationName, Loss, Optimiser, Stopping, Training, TrainingCases
 from supervised.options.ranges import flag, refuse_idle, require, require_whole
@@ -127,9 +128,10 @@ def fixed_size(text: str, name: str = "dataset_size") -> int | None:
     if text == "stream":
         return None
     least = 0 if name == "dataset_size" else 1
-    if not text.isascii() or not text.isdigit() or len(text) > 20 or not least <= int(text) <= _MOST_CASES:
+    number = read_whole(text)
+    if number is None or not least <= number <= _MOST_CASES:
         raise InputError(f"{flag(name)} must be stream or a whole number from 1 to {_MOST_CASES}, not {quote(text)}")
-    return int(text)
+    return number
 
 
 def chosen_augmentations(names: Sequence[str]) -> tuple[str, ...]:

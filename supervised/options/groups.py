@@ -18,6 +18,7 @@ import tyro
 
 from bracket_env import DEFAULT_SETTING
 from bracket_env.cases import ReadFormat
+from bracket_env.tasks.setting_name import SettingName
 from bracket_env.wrong_targets import WrongTargets
 from ncl_reward.encoders.options import EncoderOptions
 from supervised.options.params_file import read_params
@@ -90,7 +91,7 @@ class ParamsFile:
 class TaskOptions:
     """Which brackets, which prefixes."""
 
-    setting: str = DEFAULT_SETTING
+    setting: SettingName = DEFAULT_SETTING
     """The task, a registered environment id."""
     pairs: tuple[str, ...] | None = None
     """Other bracket pairs than the setting's, such as --pairs '()' '[]'."""

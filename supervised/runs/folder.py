@@ -26,6 +26,7 @@ import safetensors.torch
 
 from bracket_env import InputError, quote
 from bracket_env.atomic import new_folder, write_bytes, write_json, write_text
+from bracket_env.words.suggestions import did_you_mean
 from supervised.models import SequenceModel
 from supervised.runs.config import RESUMABLE, RunConfig
 
@@ -93,7 +94,9 @@ class RunFolder:
         if not os.path.isdir(path):
             path = Path(run)
         if not os.path.isdir(path):
-            raise InputError(f"there is no run {quote(str(run), 200)}: no folder in {root} has this name or this path")
+            near = did_you_mean(str(run), (path.parent.name for path in Path(root).glob(f"*/{CONFIG}")))
+            problem = f"no folder in {root} has this name or this path{near}"
+            raise InputError(f"there is no run {quote(str(run), 200)}: {problem}")
         content = _read_json(path / CONFIG, "is not a run folder")
         try:
             return cls(path, RunConfig.from_json(content))

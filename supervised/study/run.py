@@ -20,6 +20,7 @@ from rich.console import Console
 from bracket_env import InputError, get_setting, quote
 from bracket_env.atomic import write_json
 from bracket_env.scores.report import score_table, scores_json
+from bracket_env.words.suggestions import did_you_mean
 from supervised.learning.devices import choose_device
 from supervised.learning.display import print_line
 from supervised.learning.history import plot_history as plot_training
@@ -112,6 +113,9 @@ def _found(kind: type[Problem[Options]], options: Options, console: Console) -> 
     folder = Path(options.studies_dir) / name
     if not folder.is_dir() and Path(name).is_dir():
         folder = Path(name)
+    if not folder.is_dir() and options.storage is None:
+        near = did_you_mean(name, (path.name for path in Path(options.studies_dir).glob("*") if path.is_dir()))
+        raise InputError(f"there is no study {folder}: no folder has this name{near}")
     location = find_location(folder, options.storage)
     check_signs(options, location)
     study = load(folder.name, location, options, folder, say=partial(print_line, console))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from bracket_env.tasks.setting_name import SettingName
 from supervised.options.groups import (
     Architecture,
     InitFrom,
@@ -40,7 +41,7 @@ class Train(Training, Loss, Architecture, SentenceOptions, TrainingCases, TaskOp
     conditioned: bool = False
     """Learn from examples what sentences mean: each has a sentence of bracket/Instruct-v0, whose vector is an input of
     the model, and the answer that it asks for. There is no rule book in this."""
-    replay: str | None = None
+    replay: SettingName | None = None
     """With --init-from: mix in cases of this setting, so that the old task is not forgotten."""
     replay_share: float = 0.5
     """The share of replayed cases in each batch."""

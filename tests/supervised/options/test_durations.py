@@ -24,6 +24,20 @@ from supervised.options.durations import format_duration, parse_duration
         (" 1h 30min ", 5400),
         ("1 h 5 sec", 3605),
         ("0.5s", 0.5),
+        ("1hour", 3600),
+        ("6hours", 21600),
+        ("2days", 172800),
+        ("90 min", 5400),
+        ("1h30m", 5400),
+        ("1 hour, 30 minutes", 5400),
+        ("1 hour and 30 minutes", 5400),
+        ("10 Mins", 600),
+        ("2H", 7200),
+        ("1w", 604800),
+        ("1:30:00", 5400),
+        ("1時間30分", 5400),
+        ("９０分", 5400),
+        ("45秒", 45),
     ],
 )
 def test_parses(text: str, seconds: float) -> None:
@@ -40,7 +54,24 @@ def test_parts_add_up(parts: list[tuple[int, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "10", "s", "-5s", "0s", "0h0min", "10 parsecs", "1:30", "1e3s", "infs", "nans", "9" * 400 + "s"]
+    "text",
+    [
+        "",
+        " ",
+        "10",
+        "s",
+        "1h30",
+        "1 hourly",
+        "-5s",
+        "0s",
+        "0h0min",
+        "10 parsecs",
+        "1:30",
+        "1e3s",
+        "infs",
+        "nans",
+        "9" * 400 + "s",
+    ],
 )
 def test_refuses(text: str) -> None:
     with pytest.raises(InputError, match="not a duration: ") as caught:
@@ -62,3 +93,12 @@ def test_what_is_shown_reads_back(seconds: int) -> None:
     parts = [int(part) for part in format_duration(seconds).split(":")]
     assert all(part < 60 for part in parts[1:])
     assert sum(part * 60**power for power, part in enumerate(reversed(parts))) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("600", "600s or 600min"), ("1:30", "1h30min or 1min30s"), ("1h30", "1h30min")],
+)
+def test_what_can_mean_two_things_is_asked_for(text: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"did you mean {meant}"):
+        parse_duration(text)

@@ -264,6 +264,14 @@ def test_a_run_that_is_missing(tmp_path: Path) -> None:
         assert repr(run) in one_line(caught)
 
 
+def test_a_run_whose_name_is_nearly_that(tmp_path: Path) -> None:
+    for name in ("gru-1", "gru-2", "lstm-1"):
+        create(tmp_path, name)
+    for typed in ("gru-l", "GRU-1"):
+        with pytest.raises(InputError, match=f"there is no run '{typed}': .*; did you mean gru-1\\?"):
+            load(typed, root=tmp_path)
+
+
 def test_a_folder_without_configuration(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty is not a run folder: no config\.json"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
+import meter_datasets
 import numpy as np
 from meter_forms import (
     Form,
@@ -362,3 +364,125 @@ def dialects() -> list[Form]:
             "infinite", plain.replace(f"02 01:00,{kw[100]}", "02 01:00,inf").encode(), truth, refused=r":102: .*'inf'"
         ),
     ]
+
+
+def portals() -> list[Form]:
+    """Downloads of suppliers' portals and of the apps of energy monitors."""
+    truth, n = unlabelled(home(60, 3, "2024-01-20")), 72
+    used, kw, watts = energies(truth), kilowatts(truth), numbers(truth.watts)
+    day, clock = stamps(truth, "%Y-%m-%d"), stamps(truth, "%H:%M")
+    time = stamps(truth, "%Y-%m-%d %H:%M:%S")
+    ends = [f"{c[:3]}59" for c in clock]
+    after = stamps(replace(truth, start=truth.start + np.timedelta64(3600, "s")), "%H:%M")
+    low, zero = ["0.1"] * n, ["0"] * n
+    heads = ["TYPE", "DATE", "START TIME", "END TIME", "USAGE", "UNITS", "COST", "NOTES"]
+    green = "Name,A CUSTOMER\nAddress,1 STREET\nService,Service 1\n\n" + table(
+        heads, ["Electric usage"] * n, day, clock, ends, used, ["kWh"] * n, ["$0.12"] * n, [""] * n
+    )
+    london = unlabelled(home(30, 2, "2024-06-01T10:00", "Europe/London"))
+    offset = [f"{s}+01:00" for s in stamps(london, "%Y-%m-%dT%H:%M:%S")]
+    octopus = table(["Consumption (kWh)", " Start", " End"], energies(london), offset, offset)
+    mains = numbers(truth.watts / 2000, "{:.4f}")
+    emporia = table(
+        ["Time Bucket", "Mains_A (kWatts)", "Mains_B (kWatts)", "Kitchen (kWatts)"], time, mains, mains, low
+    )
+    letters = {"power_columns": ("Mains_A (kWatts)", "Mains_B (kWatts)")}
+    tesla = table(
+        ["Date time", "Home (kW)", "Solar Energy (kW)", "From Powerwall (kW)", "From Grid (kW)"],
+        time,
+        kw,
+        low,
+        low,
+        low,
+    )
+    smart = table(
+        ["time", "use [kW]", "gen [kW]", "Dishwasher [kW]", "Solar [kW]", "temperature"],
+        epochs(truth),
+        kw,
+        zero,
+        zero,
+        zero,
+        ["36"] * n,
+    )
+    enphase = table(
+        ["Date/Time", "Energy Produced (Wh)", "Energy Consumed (Wh)", "Exported to Grid (Wh)"],
+        time,
+        ["9"] * n,
+        watts,
+        zero,
+    )
+    half = replace(truth, watts=np.append(truth.watts[:-1], np.nan))
+    first, second = (
+        register(replace(truth, watts=truth.watts / 4)),
+        register(replace(truth, watts=truth.watts * 3 / 4), 90.0),
+    )
+    dutch = table(["time", "Import T1 kWh", "Import T2 kWh", "Export T1 kWh"], time, first, second, ["5.0"] * n)
+    refit = table(["Time", "Unix", "Aggregate", "Appliance1"], time, epochs(truth), watts, ["3"] * n)
+    ranges = table(
+        ["日時", "使用電力量(kWh)", "前年使用電力量(kWh)"],
+        [f"{d} {a}-{b}" for d, a, b in zip(day, clock, after, strict=True)],
+        used,
+        ["0.3"] * n,
+    )
+    tildes = ranges.replace("-01-", "/01/").translate({ord("-"): "〜"})
+    own = table(["日時", "発電(kWh)", "自家消費(kWh)", "買電(kWh)"], time, low, low, used)
+    gas = table(["日時", "電気使用量(kWh)", "ガス使用量(m3)"], time, used, ["1.5"] * n)
+    three = [numbers(truth.watts * share, "{:.2f}") for share in (0.25, 0.75, 1.0)]
+    summed = table(["time", "upstairs_W", "downstairs_W", "both_W"], time, *three)
+    factor = table(["time", "power_factor", "apparent_VA"], time, ["0.9"] * n, watts)
+    return [
+        Form("green button", green.encode(), truth, said=("USAGE.*kWh",)),
+        Form("octopus", octopus.encode(), london, said=("offset",)),
+        Form("emporia", emporia.encode(), truth, letters, said=("kW",)),
+        Form("emporia, not said", emporia.encode(), truth, refused="Mains_A.*--power-columns"),
+        Form("powerwall", tesla.encode(), truth, said=("Home",)),
+        Form("smart", smart.encode(), truth, said=("'use ",)),
+        Form("enphase", enphase.encode(), truth),
+        Form("two registers", dutch.encode(), half, said=("T1.*T2",)),
+        Form("refit", refit.encode(), truth, said=("'Time'",)),
+        Form("ranges of time", ranges.encode(), truth),
+        Form("ranges with a tilde", tildes.encode(), truth),
+        Form("own solar power", own.encode(), truth, said=("from the grid",)),
+        Form("gas beside", gas.encode(), truth),
+        Form("a sum by its numbers", summed.encode(), truth, said=("power 'both_W'",)),
+        Form(
+            "a factor that is asked for",
+            factor.encode(),
+            truth,
+            {"power_columns": ("power_factor",)},
+            refused="another quantity",
+        ),
+        Form(
+            "kilowatts that are watts",
+            table(["time", "power_kW"], time, watts).encode(),
+            truth,
+            refused="no home.*--unit",
+        ),
+        Form(
+            "watts that are kilowatts",
+            table(["time", "power_W"], time, kw).encode(),
+            truth,
+            refused="no home.*--unit|--unit kW",
+        ),
+    ]
+
+
+FAMILIES = {
+    "uci": meter_datasets.uci,
+    "redd": meter_datasets.redd,
+    "uk_dale": meter_datasets.uk_dale,
+    "london": meter_datasets.london,
+    "eco": meter_datasets.eco,
+    "home_assistant": meter_datasets.home_assistant,
+    "japanese": japanese,
+    "columns": columns,
+    "times": times,
+    "dialects": dialects,
+    "portals": portals,
+}
+
+
+@cache
+def all_forms() -> list[tuple[str, Form]]:
+    """Each form with its family."""
+    return [(family, form) for family, make in FAMILIES.items() for form in make()]

@@ -12,11 +12,12 @@ from bracket_env import InputError, quote
 from supervised.occupancy.meters.cells import Decimal, decimal_of, read_numbers, three_decimals
 from supervised.occupancy.meters.clock import Clock
 from supervised.occupancy.meters.options import MeterOptions
-from supervised.occupancy.meters.roles import is_energy
+from supervised.occupancy.meters.roles import is_energy, is_other
 from supervised.occupancy.meters.stamps import UnreadCellError
 from supervised.occupancy.meters.units import SAID, Unit, is_counter, power_of_counter, unit_of
 
 _LOW, _HIGH = 10.0, 100_000.0  # watts: no home's mean is lower or higher
+_LEAST = 1.0  # even where a unit is named
 _COUNTER = "a counter, of which differences are taken"
 
 
@@ -51,7 +52,10 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
         except UnreadCellError as error:
             raise grid.error(str(error).replace("{}", quote(name)), error.row) from None
         missing += marks
-        unit = SAID[options.unit] if options.unit else unit_of(name)
+        unit = SAID[options.unit] if options.unit else unit_of(name) or _unit_beside(clock)
+        if unit is None and is_other(name):
+            hint = "another quantity than power by its name: say --unit W if it is not"
+            raise grid.text.error(f"column {quote(name)} is {hint}", grid.header)
         if unit is None and is_energy(name):
             raise grid.text.error(f"column {quote(name)} is energy of no unit: say --unit kWh or Wh", grid.header)
         watts, how, odd = _watts(clock, name, values, unit)
@@ -79,6 +83,20 @@ def _which_sign(clock: Clock, names: Sequence[str]) -> InputError:
                 f"{found} may be thousands or a fraction: say which sign is decimal, --decimal . or ,", row
             )
     return clock.grid.text.error("say which sign is decimal with --decimal")
+
+
+def sum_among(clock: Clock, names: Sequence[str]) -> str | None:
+    """The one of three or more columns that is the sum of the others, if there is one."""
+    if len(names) < 3:
+        return None
+    columns = np.array([read_power(clock, [name], MeterOptions(), judged=False).watts for name in names])
+    known = np.isfinite(columns).all(axis=0)
+    total = columns[:, known].sum(axis=0)
+    for name, column in zip(names, columns[:, known], strict=True):
+        near = np.abs(2 * column - total) <= 0.01 * np.maximum(column, 1.0)
+        if len(near) and near.mean() > 0.98 and total.any():
+            return name
+    return None
 
 
 def is_whole(clock: Clock, whole: str, parts: Sequence[str]) -> bool:
@@ -123,6 +141,14 @@ def _watts(clock: Clock, name: str, values: np.ndarray, unit: Unit | None) -> tu
     return energy * 3600 / max(typical, 1e-9), f"{unit.name} of each interval of {typical / 60:g} min", []
 
 
+def _unit_beside(clock: Clock) -> Unit | None:
+    """What a column of units says in every row."""
+    for name in clock.grid.names:
+        if name.lower() in ("unit", "units", "単位") and clock.grid.column(name).n_unique() == 1:
+            return unit_of(str(clock.grid.column(name)[0]))
+    return None
+
+
 def _mean(watts: np.ndarray) -> float:
     return float(np.nanmean(watts)) if np.isfinite(watts).any() else np.nan
 
@@ -133,6 +159,9 @@ def _check_home(clock: Clock, names: Sequence[str], watts: np.ndarray, guessed: 
     if guessed and mean < _LOW:
         hint = "is it kW? Say --unit kW, or --unit kWh for energy of each interval, or --unit W"
         raise clock.grid.text.error(f"the mean of {named} is {mean:.3g} and no unit is named: {hint}", where)
+    if mean < _LEAST:
+        hint = "another --unit?" if said else "say its --unit, such as kW"
+        raise clock.grid.text.error(f"the mean of {named} would be {mean:.3g} W, which is no home: {hint}", where)
     if mean > _HIGH:
         hint = "another --unit?" if said else "say its --unit"
         raise clock.grid.text.error(

@@ -23,8 +23,17 @@ from supervised.occupancy.meters.cells import read_labels
 from supervised.occupancy.meters.clock import Clock, check_zone, in_order
 from supervised.occupancy.meters.grid import Grid, read_grid
 from supervised.occupancy.meters.options import MeterOptions
-from supervised.occupancy.meters.power import Power, is_whole, read_power
-from supervised.occupancy.meters.roles import Roles, find_label, find_power, find_time, is_bare, is_part, left_out
+from supervised.occupancy.meters.power import Power, is_whole, read_power, sum_among
+from supervised.occupancy.meters.roles import (
+    Roles,
+    find_label,
+    find_power,
+    find_time,
+    grid_beside_solar,
+    is_bare,
+    is_part,
+    left_out,
+)
 from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_of, history, is_history
 from supervised.occupancy.meters.stamps import DAY, Stamps, UnreadCellError, order_of, read_stamps
 from supervised.occupancy.meters.text import read_text
@@ -62,9 +71,8 @@ def read_meter(path: str | os.PathLike[str], minutes: int, options: MeterOptions
         grid = history(grid, times[0], lambda g, name: _stamps(g, (name,), options)[1])
     grid, stamps, texts = _stamps(grid, times, options)
     clock = in_order(grid, stamps, texts, _says_utc(times), options.timezone)
-    roles = _roles(clock.grid, times, options)
+    roles = _whole(clock, _roles(clock.grid, times, options), options)
     power = read_power(clock, roles.power, options)
-    _check_whole(clock, roles, options)
     samples = _samples(clock, stamps, roles, power)
     return resample(samples, minutes, str(path))
 
@@ -139,13 +147,20 @@ def _roles(grid: Grid, times: tuple[str, ...], options: MeterOptions) -> Roles:
     return Roles(times, power, label, left_out(grid, [*taken, *power]))
 
 
-def _check_whole(clock: Clock, roles: Roles, options: MeterOptions) -> None:
-    """A column that may be the whole home or one more part must not be less than the parts beside it."""
+def _whole(clock: Clock, roles: Roles, options: MeterOptions) -> Roles:
+    """Columns that are found must be the whole home once: no sum beside its parts, no part taken for the sum."""
+    if options.power_columns is not None or clock.grid.shape == "days":
+        return roles
+    total = sum_among(clock, roles.power)
+    if total is not None:
+        rest = tuple(name for name in roles.power if name != total)
+        return replace(roles, power=(total,), left_out=(*rest, *roles.left_out))
     parts = [name for name in roles.left_out if is_part(name, roles.power)]
-    if options.power_columns is None and parts and is_bare(roles.power) and not is_whole(clock, roles.power[0], parts):
+    if parts and is_bare(roles.power) and not is_whole(clock, roles.power[0], parts):
         named = ", ".join(map(quote, [*roles.power, *parts]))
         what = "not the sum of the others, nor one of them by its name: name what is to be summed with --power-columns"
         raise clock.grid.text.error(f"of {named} the first is {what}", clock.grid.header)
+    return roles
 
 
 def _samples(clock: Clock, stamps: Stamps, roles: Roles, power: Power) -> Samples:
@@ -156,6 +171,8 @@ def _samples(clock: Clock, stamps: Stamps, roles: Roles, power: Power) -> Sample
             present = read_labels(grid.column(roles.label))
         except UnreadCellError as error:
             raise grid.error(f"{error} (another column is named with --occupancy-column)", error.row) from None
+    if grid_beside_solar(roles.power, roles.left_out):
+        warnings.append("power from the grid is taken; what the home makes and uses itself is not in it")
     steps = np.diff(elapsed)
     longest = _longest(steps, power.watts, grid.shape == "history")
     if longest is not None:

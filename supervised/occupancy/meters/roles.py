@@ -29,9 +29,11 @@ _LABEL = re.compile(
 _OTHER = re.compile(
     r"reactive|apparent|varh?\b|\bk?va\b|\bpf\b|\bcos|blind|schein|factor|volt|current|intensity|amp(s|ere)?\b|freq|\bhz\b|"
     r"temp|humid|price|cost|tariff|\bcharge|\bbill|\byen|\beur\b|usd|gbp|[€$£¥]|\w ?/ ?[km]?wh|solar|\bpv\b|photovolt|"
-    r"generat|production|export|feed_?in|einspeis|erzeug|inject|battery|irradia|m2|co2|forecast|predict|limit|capacity|contract|"
-    r"\bmax|\bmin\b|peak (power|demand|load)|power peak|\bstd\b|rssi|signal|count|"
-    r"無効|皮相|力率|電圧|電流|料金|金額|単価|円|太陽光|発電|売電|逆潮流|蓄電|充電|放電|温度|湿度|周波数|契約|予測|最大|最小|気温",
+    r"generat|\bgen\b|produc|self.?consum|powerwall|export|return|retour|teruglever|\bgas\b|m3|\bwater\b(?!.?heat)|"
+    r"previous|last ?year|target|budget|feed_?in|einspeis|erzeug|inject|battery|irradia|m2|co2|std|"
+    r"forecast|predict|limit|capacity|contract|\bmax|\bmin\b|peak (power|demand|load)|power peak|rssi|signal|count|"
+    r"自家消費|ガス|水道|灯油|前年|昨年|前日|前月|目標|無効|皮相|力率|電圧|電流|料金|金額|単価|円|"
+    r"太陽光|発電|売電|逆潮流|蓄電|充電|放電|温度|湿度|周波数|契約|予測|最大|最小|気温",
     re.IGNORECASE,
 )
 _POWER = re.compile(
@@ -41,11 +43,12 @@ _POWER = re.compile(
 )
 _ENERGY = re.compile(r"energy|energie|energia|電力量|使用量|register|meter_?reading", re.IGNORECASE)
 _TOTAL = re.compile(
-    r"total|whole|all ?phases|mains?\b|aggregate|overall|global|house|household|building|\ball|gesamt|cumul|"
+    r"total|whole|all ?phases|mains?\b|aggregate|overall|global|house|household|building|\bhome\b|\ball|gesamt|cumul|"
     r"合計|総|全体|主幹|積算|累積",
     re.IGNORECASE,
 )
 _PART = re.compile(r"\bsub|(?<!all)(?<!all )phase|channel|circuit|分岐|回路|l[123]$", re.IGNORECASE)
+_SOLAR = re.compile(r"solar|\bpv\b|photovolt|generat|\bgen\b|produc|export|太陽光|発電|売電", re.IGNORECASE)
 _IMPORT = re.compile(r"import|grid|買電|bezug|net\b", re.IGNORECASE)
 _BARE = re.compile(
     r"active|power|load|consum\w*|demand|usage|used?|energy|electric\w*|meter|avg|mean|average|real|in|of|the|消費|使用|電力|量|値|"
@@ -118,6 +121,16 @@ def is_power(name: str) -> bool:
     if _has(_OTHER, re.sub("current([ _](power|consumption|load|usage|demand))", r"\1", name, flags=re.IGNORECASE)):
         return False
     return unit_of(name) is not None or _has(_POWER, name) or _has(_ENERGY, name)
+
+
+def is_other(name: str) -> bool:
+    """Whether a name says another quantity than power, and no unit of it."""
+    return unit_of(name) is None and _has(_OTHER, name)
+
+
+def grid_beside_solar(power: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether what is taken came from the grid only, in a home that makes power itself."""
+    return all(_has(_IMPORT, name) for name in power) and any(_has(_SOLAR, name) for name in others)
 
 
 def find_label(grid: Grid, wanted: str | None) -> str | None:

@@ -50,6 +50,11 @@ _FORMS = {
 }
 _HOURS = r"^(?P<y>20\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)(?P<H>[0-2]\d)$"
 _TIME = "^" + _CLOCK + r"(?:\s?[~〜-]\s?.*)?$"
+_RANGE = (
+    r"^(?P<from>.*?\b(?P<H>\d{1,2})[:時](?P<M>\d{2})(?::\d{2}|分)?)\s?[-~〜]\s?"
+    r"(?P<H2>\d{1,2})[:時](?P<M2>\d{2})(?::\d{2}|分)?$"
+)
+_TILDE = r"\s?[~〜]\s?\d{1,2}[:時]\d{2}.*$"
 _EPOCH = r"^\d{9,10}(?:\.\d+)?$|^\d{13}$|^\d{16}$|^\d{19}$"
 _COMPILED = [re.compile(form) for form in (*_FORMS.values(), _HOURS, _EPOCH)]
 _SHEET = re.compile(r"[2-6]\d{4}(\.\d+)?")
@@ -69,7 +74,7 @@ class Stamps:
 
 def kind_of(cells: pl.Series) -> Literal["stamp", "date", "time", "epoch", "other"]:
     """What most of the filled cells of a sample say."""
-    filled = cells.filter(cells != "")
+    filled = cells.filter(cells != "").str.replace(_TILDE, "")
     if filled.is_empty():
         return "other"
 
@@ -87,6 +92,7 @@ def kind_of(cells: pl.Series) -> Literal["stamp", "date", "time", "epoch", "othe
 
 def is_stamp(cell: str) -> bool:
     """Whether one cell says a day, with or without a time, or seconds since 1970."""
+    cell = re.sub(_TILDE, "", cell)
     return any(form.match(cell) for form in _COMPILED)
 
 
@@ -121,6 +127,7 @@ def read_stamps(cells: pl.Series, order: Order | None = None) -> Stamps:
     Raises:
         UnreadCellError: a cell that is no time, or the first of those that could be two.
     """
+    cells = _begins(cells)
     if kind_of(cells.head(200)) == "epoch" and not bool(cells.head(200).str.contains(_HOURS).all()):
         return _epochs(cells)
     seconds, offsets = np.full((2, len(cells)), np.nan)
@@ -140,6 +147,17 @@ def read_stamps(cells: pl.Series, order: Order | None = None) -> Stamps:
     if len(bad):
         raise UnreadCellError(int(bad[0]), _no_time(str(cells[int(bad[0])])))
     return Stamps(seconds, offsets, " and ".join(dict.fromkeys(shown)), dated, timed, late and not starts)
+
+
+def _begins(cells: pl.Series) -> pl.Series:
+    """The beginnings of ranges such as 0:00-0:30, which are no times with an offset: all of them last as long."""
+    if not bool(cells.head(5).str.contains(_RANGE).all()) or not bool(cells.str.contains(_RANGE).all()):
+        return cells
+    found = cells.str.extract_groups(_RANGE).struct.unnest()
+    begin, end = (_part(found, h) * 60 + _part(found, m) for h, m in (("H", "M"), ("H2", "M2")))
+    lengths = (end - begin) % (DAY // 60)
+    tilde = bool(cells.str.contains("[~〜]").all())
+    return found["from"] if tilde or (len(lengths) > 1 and (lengths == lengths[0]).all()) else cells
 
 
 def _no_time(text: str) -> str:

@@ -12,12 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 
 _UNIT = re.compile(
-    r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[KMWk]))(?P<scale>[kKMmGg]?)(?P<base>[wW][hH]|[wW]|[wW]att(?:s|[- ]?hours?)?)"
+    r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[KMWk]))(?P<scale>[kKMmGg]?)(?P<base>[wW][hH]|[wW])"
     r"(?:/(?:hh|h|30 ?min|15 ?min|interval))?(?![A-Za-z/])"
 )
-_LONG = re.compile(r"(?P<scale>kilo|mega)?watt(?P<hours>[- ]?hours?)?s?", re.IGNORECASE)
+_LONG = re.compile(r"(?P<scale>kilo|mega|milli|(?<![A-Za-z])[km])?[- ]?watt(?P<hours>[- ]?hours?)?s?", re.IGNORECASE)
 _JAPANESE = re.compile(r"(?P<scale>キロ)?ワット(?P<hours>時)?")
-_SCALES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "m": 1e-3, "g": 1e9, "G": 1e9, "kilo": 1e3, "mega": 1e6, "キロ": 1e3}
+_SCALES = {
+    "": 1.0,
+    "k": 1e3,
+    "K": 1e3,
+    "M": 1e6,
+    "m": 1e-3,
+    "g": 1e9,
+    "G": 1e9,
+    "kilo": 1e3,
+    "mega": 1e6,
+    "milli": 1e-3,
+    "キロ": 1e3,
+}
 _OTHER = re.compile(
     r"[(\[]?(?:円|%|￥|¥|€|\$|£|°C|℃|C|V|A|Hz|kvarh?|varh?|kVA|VA|-|p|pence|hh:mm|UTC|時刻|日時)[)\]]?", re.IGNORECASE
 )
@@ -56,7 +68,7 @@ def unit_of(name: str) -> Unit | None:
         if not short:
             return None
         scale, energy = short[-1]["scale"], short[-1]["base"].lower() == "wh"
-    if re.search(r"m[wW]", name) and scale == "m" and not re.search(r"mW", name):
+    if scale == "m" and "mW" not in name:
         scale = "M"  # all small: nobody meters in milliwatts
     prefix = {1.0: "", 1e3: "k", 1e6: "M", 1e-3: "m", 1e9: "G"}[_SCALES[scale]]
     return Unit(f"{prefix}W{'h' if energy else ''}", _SCALES[scale], energy)

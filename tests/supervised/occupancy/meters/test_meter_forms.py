@@ -5,26 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import meter_datasets
-import meter_exports
 import pytest
+from meter_exports import FAMILIES, all_forms
 from meter_forms import Form, differences
 
 from bracket_env import InputError
 
-FAMILIES = {
-    "uci": meter_datasets.uci,
-    "redd": meter_datasets.redd,
-    "uk_dale": meter_datasets.uk_dale,
-    "london": meter_datasets.london,
-    "eco": meter_datasets.eco,
-    "home_assistant": meter_datasets.home_assistant,
-    "japanese": meter_exports.japanese,
-    "columns": meter_exports.columns,
-    "times": meter_exports.times,
-    "dialects": meter_exports.dialects,
-}
-FORMS = [(family, form) for family, make in FAMILIES.items() for form in make()]
+FORMS = all_forms()
 
 
 def test_there_are_enough_forms_of_each_family() -> None:

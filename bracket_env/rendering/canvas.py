@@ -10,11 +10,13 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bracket_env.errors import InputError
+from bracket_env.errors import InputError, quote
+from bracket_env.rendering.captions import draw_line, drawn_width, wrap
 from bracket_env.rendering.cells import Colour
 from bracket_env.rendering.glyphs import Point, arc, font, glyph_mask, stroke
 
 TEXT: Colour = (226, 232, 240)
+CAPTION: Colour = (147, 197, 253)
 BACKGROUND: Colour = (15, 20, 34)
 
 MIN_COLUMNS = 8
@@ -23,13 +25,14 @@ _SUPERSAMPLING = 3
 _MARGIN = 16  # pixels
 _NOTE_HEIGHT = 32
 _NOTE_SIZE = 17
+_LINE_HEIGHT = 24
 _LANES = 1.1  # in cells: the height of the lines above a row of cells ...
 _MARKS = 0.5  # ... and of the signs below it
 
 
 @dataclass(frozen=True)
 class FrameLayout:
-    """Where things stand in a frame of ``columns`` cells; the frame's size follows from ``columns`` alone.
+    """Where things stand in a frame of ``columns`` cells; the frame's size follows from the fields alone.
 
     Up to 32 cells stand in one row of 40-pixel cells; more are spread evenly over rows, and beyond 256 the cells are
     half as large and a row holds 64.
@@ -39,6 +42,8 @@ class FrameLayout:
     """
 
     columns: int
+    caption_lines: int = 0
+    """Room for lines of text between the cells and the note."""
 
     def __post_init__(self) -> None:
         if self.columns < 1:
@@ -67,7 +72,23 @@ class FrameLayout:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the frame in pixels, both even."""
-        return self.per_row * self.cell + 2 * _MARGIN, self.rows * self.row_height + _NOTE_HEIGHT + _MARGIN
+        below = self.caption_lines * _LINE_HEIGHT + _NOTE_HEIGHT + _MARGIN
+        return self.per_row * self.cell + 2 * _MARGIN, self._caption_top + below
+
+    @property
+    def _caption_top(self) -> int:
+        return self.rows * self.row_height
+
+    def caption(self, text: str) -> list[tuple[float, float, str]]:
+        """The lines of a text, each with the left end of its baseline.
+
+        Raises:
+            InputError: it takes more lines than there is room for.
+        """
+        lines = wrap(text, self.size[0] - 2 * _MARGIN, lambda line: drawn_width(line, _NOTE_SIZE))
+        if len(lines) > self.caption_lines:
+            raise InputError(f"{quote(text)} takes {len(lines)} lines, and there is room for {self.caption_lines}")
+        return [(_MARGIN, self._caption_top + (i + 1) * _LINE_HEIGHT, line) for i, line in enumerate(lines)]
 
     def corner(self, index: int) -> tuple[int, int]:
         """x and y of the upper left corner of cell ``index`` in pixels."""
@@ -143,9 +164,11 @@ class Pen:
             piece = pattern.crop((round(x), 0, round(stop), thickness))
             self.image.paste(colour, (round(x), round(y - thickness / 2)), piece)
 
-    def finish(self, note: str) -> np.ndarray:
-        """The frame with the note below: ``(height, width, 3)`` uint8."""
+    def finish(self, note: str, caption: str = "") -> np.ndarray:
+        """The frame with the caption and the note below: ``(height, width, 3)`` uint8."""
         image = self.image.reduce(_SUPERSAMPLING)
+        for left, baseline, line in self.layout.caption(caption):
+            draw_line(image, left, baseline, line, CAPTION, _NOTE_SIZE)
         letters = font(_NOTE_SIZE)
         width, height = self.layout.size
         while letters.getlength(note) > width - 2 * _MARGIN:

@@ -24,7 +24,8 @@ import numpy as np
 
 from bracket_env.errors import InputError
 from bracket_env.language import BracketLanguage
-from bracket_env.rendering.canvas import MIN_COLUMNS, TEXT, FrameLayout, Pen
+from bracket_env.rendering.canvas import CAPTION, MIN_COLUMNS, TEXT, FrameLayout, Pen
+from bracket_env.rendering.captions import terminal_width, wrap
 from bracket_env.rendering.cells import END, MISTAKE, Colour, Plan, State, episode_cells
 from bracket_env.rendering.glyphs import Point, arc
 
@@ -52,6 +53,7 @@ def render_ansi(
     *,
     ended: bool = False,
     note: str = "",
+    told: str = "",
     asked: Plan | None = None,
 ) -> str:
     """The episode as lines of text with ANSI colour codes: symbols, marks below them, and the note if there is one.
@@ -65,6 +67,7 @@ def render_ansi(
         answer: what has been written so far, right or wrong.
         ended: whether END was written after it.
         note: a status line; whitespace in it is collapsed.
+        told: a sentence that the episode is to be answered under, on lines of its own above the note.
         asked: the right answer; see :func:`bracket_env.rendering.cells.episode_cells`.
 
     Raises:
@@ -82,11 +85,12 @@ def render_ansi(
             cell = cells[index]
             text = _terminal_text(cell.symbol)
             mark = "ok" if cell.symbol == END and cell.state is State.CLOSED else _MARK[cell.state]
-            width = max(2, _terminal_width(text) + (len(text) > 1))
-            symbols += _styled(text, cell.colour, _SGR[cell.state]) + " " * (width - _terminal_width(text))
+            width = max(2, terminal_width(text) + (len(text) > 1))
+            symbols += _styled(text, cell.colour, _SGR[cell.state]) + " " * (width - terminal_width(text))
             marks += _styled(mark, cell.colour) + " " * (width - len(mark))
         if symbols:
             lines += [symbols.rstrip(" "), marks.rstrip(" ")]
+    lines += [_styled(line, CAPTION) for line in wrap(told, 2 * ANSI_CELLS_PER_LINE, terminal_width)]
     return "\n".join([*lines, *filter(None, [_one_line(note)])])
 
 
@@ -97,10 +101,6 @@ def _styled(text: str, colour: Colour, extra: str = "") -> str:
 def _terminal_text(symbol: str) -> str:
     combining = symbol != END and unicodedata.category(symbol)[0] == "M"
     return f"U+{ord(symbol):04X}" if combining else symbol
-
-
-def _terminal_width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _one_line(note: str) -> str:
@@ -115,6 +115,8 @@ def render_rgb(
     ended: bool = False,
     note: str = "",
     columns: int | None = None,
+    told: str = "",
+    told_lines: int = 0,
     asked: Plan | None = None,
 ) -> np.ndarray:
     """The episode as a picture.
@@ -127,13 +129,15 @@ def render_rgb(
         note: a status line; whitespace in it is collapsed, and it is cut at the frame's width.
         columns: how many cells the frame has room for (END takes one); frames of equal ``columns`` have equal shapes.
             Default: enough for this episode and END, at least 8.
+        told: a sentence that the episode is to be answered under, above the note.
+        told_lines: how many lines the frame has room for, whether it has a sentence or not.
         asked: the right answer; see :func:`bracket_env.rendering.cells.episode_cells`.
 
     Returns:
         ``(height, width, 3)`` uint8, height and width even.
 
     Raises:
-        InputError: as :func:`episode_cells`; ``columns`` too small for the episode.
+        InputError: as :func:`episode_cells`; ``columns`` too small for the episode, ``told_lines`` for the sentence.
     """
     cells = episode_cells(language, prefix, answer, ended, asked)
     needed = len(prefix) + len(answer) + 1
@@ -141,7 +145,7 @@ def render_rgb(
         columns = max(needed, MIN_COLUMNS)
     if columns < needed:
         raise InputError(f"columns={columns} has no room for {needed - 1} symbols and END")
-    pen = Pen(FrameLayout(columns), lanes=max([5, *(cell.lane for cell in cells)]))
+    pen = Pen(FrameLayout(columns, told_lines), lanes=max([5, *(cell.lane for cell in cells)]))
     right = sum(cell.symbol != END and cell.state in (State.CLOSED, State.OPEN) for cell in cells)
     if right == len(cells):
         pen.tile(right, None, TILE_EDGE)
@@ -157,4 +161,4 @@ def render_rgb(
         if cell.partner is not None and cell.partner > index:
             pen.bridge(index, min(cell.partner, right), cell.lane, cell.colour, cell.state is State.OPEN)
     pen.stroke(len(prefix), [(0, -0.1), (0, 1.1)], TEXT, 0.07)
-    return pen.finish(_one_line(note))
+    return pen.finish(_one_line(note), told)

@@ -78,6 +78,11 @@ def glyph_mask(symbol: str, size: int) -> Image.Image:
     return mask
 
 
+def is_drawn(symbol: str) -> bool:
+    """Whether a symbol has a shape of its own or is in the font."""
+    return symbol in _STROKES or symbol in _TURNED or _in_font(symbol)
+
+
 def _draw_code_point(draw: ImageDraw.ImageDraw, digits: str, size: int) -> None:
     """The digits on two lines in a box, as browsers show characters they have no glyph for."""
     draw.rounded_rectangle([0.14 * size, 0.14 * size, 0.86 * size, 0.86 * size], 0.06 * size, None, 255, size // 30)
@@ -86,6 +91,7 @@ def _draw_code_point(draw: ImageDraw.ImageDraw, digits: str, size: int) -> None:
         draw.text((0.5 * size, y * size), line, 255, font(0.32 * size), anchor="mm")
 
 
+@lru_cache(maxsize=512)
 def _in_font(symbol: str) -> bool:
     """Whether Pillow's own font draws ``symbol`` as something else than its sign for a missing glyph."""
     drawn, missing = (font(32).getmask(text) for text in (symbol, "\U0010ffff"))

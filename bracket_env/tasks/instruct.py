@@ -100,7 +100,8 @@ class InstructTask(Task):
     - `reward`: `"dense"` or `"sparse"`.
     - `penalty`: see Rewards.
     - `max_answer`: the most actions of an episode; at least 7, its default.
-    - `render_mode`: `"ansi"`, `"human"` or `"rgb_array"`.
+    - `render_mode`: `"ansi"`, `"human"` or `"rgb_array"`. Frames show the sentence; a picture, whose font knows no
+      Japanese, shows the meaning of a Japanese one in words.
 
     ## Version History
 
@@ -108,6 +109,7 @@ class InstructTask(Task):
     """
 
     options: ClassVar[tuple[str, ...]] = ("prefix", "sentence")
+    told_lines: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -237,7 +239,10 @@ class InstructTask(Task):
     def plan(self, rows: Rows, i: int) -> Plan:
         return self.instruction(rows, i).meaning.plan(self.case(rows, i).prefix)
 
-    def remark(self, rows: Rows, i: int, render_mode: str) -> str:
-        """The sentence, or in a picture, whose font knows no Japanese, its meaning."""
+    def told(self, rows: Rows, i: int, render_mode: str) -> str:
+        from bracket_env.rendering.captions import can_draw  # needs Pillow
+
         instruction = self.instruction(rows, i)
-        return f", {instruction.meaning.words() if render_mode == 'rgb_array' else instruction.text}"
+        if render_mode != "rgb_array" or can_draw(instruction.text):
+            return instruction.text
+        return f"(told in Japanese) {instruction.meaning.words()}"  # the font of pictures knows no Japanese

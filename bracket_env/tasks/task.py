@@ -270,8 +270,11 @@ class Task(ABC):
         """The right answer for the renderers; ``None``: the completion."""
         return None
 
-    def remark(self, rows: Rows, i: int, render_mode: str) -> str:
-        """What the note of a frame ends with."""
+    told_lines: ClassVar[int] = 0
+    """Lines that a picture has for what :meth:`told` says."""
+
+    def told(self, rows: Rows, i: int, render_mode: str) -> str:
+        """The sentence that an episode is to be answered under, for the renderers; empty: there is none."""
         return ""
 
     def render(self, rows: Rows, i: int, render_mode: str) -> str | np.ndarray:
@@ -281,10 +284,15 @@ class Task(ABC):
         prefix, start = self.case(rows, i).prefix, rows["cursor"][i]
         written = rows["obs"][i, start : start + rows["written"][i]].tolist()
         answer = self.tokenizer.decode(written)
-        note = f"return {rows['returns'][i]:.2f}{self.remark(rows, i, render_mode)}"
-        shown: dict[str, Any] = {"ended": len(answer) < len(written), "note": note, "asked": self.plan(rows, i)}
+        shown: dict[str, Any] = {
+            "ended": len(answer) < len(written),
+            "note": f"return {rows['returns'][i]:.2f}",
+            "told": self.told(rows, i, render_mode),
+            "asked": self.plan(rows, i),
+        }
         if render_mode == "rgb_array":
-            return render_rgb(self.sampler.language, prefix, answer, columns=self.observation_length - 2, **shown)
+            shown |= {"columns": self.observation_length - 2, "told_lines": self.told_lines}
+            return render_rgb(self.sampler.language, prefix, answer, **shown)
         return render_ansi(self.sampler.language, prefix, answer, **shown)
 
 

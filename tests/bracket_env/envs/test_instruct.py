@@ -18,6 +18,7 @@ from bracket_env import DEFAULT_PAIRS, INSTRUCT, InputError, InstructEnv, Instru
 from bracket_env.envs.task_vector_env import Lazy
 from bracket_env.instructions.catalogue import INSTRUCTIONS, Instruction, choose_instructions, find_instruction
 from bracket_env.instructions.meanings import LANGUAGE, MEANINGS, UNSEEN_MEANINGS, Meaning
+from bracket_env.rendering.canvas import FrameLayout
 from bracket_env.tasks import instruct as instruct_task
 
 PREFIXES = [case.prefix for case in INSTRUCT.sampler().cases(stream=5, n=200)]
@@ -310,11 +311,29 @@ def test_a_frame_shows_what_the_answer_closes(render_mode: str, meaning: Meaning
         assert len({frame.tobytes() for frame in frames}) == len(frames)  # type: ignore[union-attr]
         return
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(frames[-1]))
-    symbols, marks, note = text.split("\n")
+    symbols, marks, *told, note = text.split("\n")
     assert symbols.replace(" ", "") == f"({{【】{{|{meaning.answer('({【】{')}END"
     assert marks.count("o") - 1 == 3 - len(meaning.answer("({【】{"))  # the o of "ok"
     assert "X" not in marks
-    assert note == f"return 1.00, {sentence}"
+    assert " ".join(told) == sentence
+    assert all(len(line) <= 72 for line in told)
+    assert note == "return 1.00"
+
+
+def test_a_picture_shows_the_sentence_and_every_picture_has_one_size() -> None:
+    """Two sentences of one meaning make two pictures; of a Japanese one, which the font lacks, the meaning is shown."""
+    env = InstructEnv(sentences="all", meanings="all", render_mode="rgb_array")
+    queue = [i for i in INSTRUCTIONS if i.meaning == Meaning("queue")]
+    english, japanese = ([i.text for i in queue if i.language == language][:3] for language in ("en", "ja"))
+    longest = max((i.text for i in INSTRUCTIONS if i.language == "en"), key=len)
+    frames = []
+    for sentence in (*english, *japanese, longest):
+        env.reset(options={"prefix": "({", "sentence": sentence})
+        frames.append(env.render())
+    assert len({frame.shape for frame in frames}) == 1  # type: ignore[union-attr]
+    assert len({frame.tobytes() for frame in frames}) == 5  # type: ignore[union-attr]
+    layout = FrameLayout(env.task.observation_length - 2, env.task.told_lines)
+    assert all(layout.caption(instruction.text) for instruction in INSTRUCTIONS if instruction.language == "en")
 
 
 @pytest.mark.parametrize(

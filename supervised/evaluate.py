@@ -14,6 +14,7 @@ from bracket_env.cases import judge_cases
 from bracket_env.command import run
 from bracket_env.instructions.catalogue import INSTRUCTIONS
 from bracket_env.instructions.meanings import Meaning
+from bracket_env.sampling.splits import split_of
 from bracket_env.scores.report import by_table, depth_length_heat_map, percent, score_table, write_csv, write_json
 from bracket_env.scores.scoring import COLUMNS, Solver
 from bracket_env.tasks.setting_name import SettingName
@@ -112,6 +113,7 @@ class _Asked:
 
     cases: list[Case]
     source: str
+    file: bool = False
     note: str | None = None
     targets: list[str] | None = None
 
@@ -125,6 +127,9 @@ class _Asked:
 
     def notes(self) -> Iterator[str]:
         """The lines below the table."""
+        seen = sum(split_of(case.prefix) == "train" for case in self.cases) if self.file else 0
+        if seen:
+            yield f"{seen} of {len(self.cases)} prefixes belong to the train split: a run may have learned from them"
         if self.note is not None:
             yield self.note
             if self.always_right is not None:
@@ -142,7 +147,7 @@ def _asked(config: Evaluate, setting: Setting, language: BracketLanguage) -> _As
     rows = found.settled(config.wrong_targets)
     targets = [row.target or "" for row in rows] if config.wrong_targets == "keep" else None
     cases = [Case(row.prefix, row.completion) for row in rows]
-    return _Asked(cases, config.cases, found.note(config.wrong_targets), targets)
+    return _Asked(cases, config.cases, True, found.note(config.wrong_targets), targets)
 
 
 def _not_completions(sentence: str | None) -> bool:

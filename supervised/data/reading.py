@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bracket_env import BracketLanguage, Case, InputError
 from bracket_env.cases import ReadFormat, judge_cases
+from bracket_env.sampling.splits import split_of
 from bracket_env.wrong_targets import CaseFile, WrongTargets
 from supervised.data.dataset_folder import TRAIN_FILE
 from supervised.options.groups import TrainingCases
@@ -99,7 +100,8 @@ def read_dataset(
 
 
 def reading_notes(options: TrainingCases, language: BracketLanguage) -> list[str]:
-    """What the report says of ``--dataset``: which files of a folder were read, and what became of wrong targets."""
+    """What the report says of ``--dataset``: which files of a folder were read, what became of wrong targets, and how
+    many cases no model may be trained on."""
     if options.dataset is None:
         return []
     files = case_files(options.dataset)
@@ -111,4 +113,8 @@ def reading_notes(options: TrainingCases, language: BracketLanguage) -> list[str
         if files != [Path(options.dataset)]
         else None
     )
-    return [line for line in (read, found.note(options.wrong_targets)) if line is not None]
+    usable = found.settled(options.wrong_targets)
+    held_out = sum(split_of(row.prefix) != "train" for row in usable)
+    left = f"{held_out} of {len(usable)} prefixes belong to the validation and test splits and are left out"
+    told = (read, found.note(options.wrong_targets), left if held_out else None)
+    return [line for line in told if line is not None]

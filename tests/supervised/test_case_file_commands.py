@@ -42,6 +42,7 @@ def test_evaluate_scores_against_kept_targets(folder: Path) -> None:
     shown = quickly("supervised.evaluate", [*options, *KEEP], folder).ok()
     assert "old.json: 4 of 40 targets are wrong (4 wrong order) and kept as they are" in shown
     assert "a solver that is always right scores 90.0 % here" in shown
+    assert "40 of 40 prefixes belong to the train split: a run may have learned from them" in shown
     told = json.loads((folder / "kept.json").read_text())
     assert told["always_right"]["value"] == 0.9
     assert next(row for row in told["solvers"] if row["name"] == "oracle")["exact"] == told["always_right"]

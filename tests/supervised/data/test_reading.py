@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bracket_env import Case, InputError, get_setting
+from bracket_env import Case, InputError, get_setting, split_of
 from bracket_env.wrong_targets import WrongTargets
 from supervised.data.dataset_folder import generate_dataset
 from supervised.data.reading import case_files, read_dataset, reading_notes
@@ -70,7 +70,7 @@ def test_each_old_file_is_read_in_every_setting(name: str, form: str, old_cases:
 
 
 def test_a_folder_is_read_in_order_and_says_which_files(tmp_path: Path) -> None:
-    made = [Case("(", ")"), Case("({", "})"), Case("【", "】")]
+    made = [case for case in SETTING.sampler(split="train").cases(1, 9) if case.completion][:3]
     (tmp_path / "original").mkdir()
     for number, case in zip((10, 2, 1), made, strict=True):
         path = tmp_path / "original" / f"bracket_dataset_epoch_{number}.json"
@@ -83,6 +83,7 @@ def test_a_folder_is_read_in_order_and_says_which_files(tmp_path: Path) -> None:
         "bracket_dataset_epoch_10.json"
     ]
     single = str(tmp_path / "original" / "test_bracket_dataset_1.json")
+    assert split_of("{") == "train"
     assert reading_notes(TrainingCases(dataset=single), LANGUAGE) == []
     assert reading_notes(TrainingCases(), LANGUAGE) == []
 
@@ -94,6 +95,7 @@ def test_wrong_targets_of_several_files_are_counted_together(tmp_path: Path) -> 
         read_dataset(tmp_path, LANGUAGE)
     assert f"next line 3, item 2 and {tmp_path / 'bracket_dataset_2.json'}:2: item 1)" in str(caught.value)
     notes = reading_notes(TrainingCases(dataset=str(tmp_path), wrong_targets="keep"), LANGUAGE)
+    assert len(notes) == 2 + any(split_of(prefix) != "train" for prefix in ("({", "【{"))
     assert notes[1] == f"{tmp_path}: 4 of 4 targets are wrong (2 wrong order, 2 missing closers) and kept as they are"
 
 
@@ -116,6 +118,14 @@ def test_token_ids_of_an_old_folder_are_refused_with_the_way_out(tmp_path: Path)
         InputError, match=r"lists of token ids without a vocabulary \(the file of the same name in orig"
     ):
         read_dataset(tmp_path, LANGUAGE)
+
+
+def test_prefixes_that_no_model_may_be_trained_on_are_counted(tmp_path: Path) -> None:
+    cases = [*SETTING.sampler(split="train").cases(1, 4), *SETTING.sampler(split="test").cases(1, 2)]
+    (tmp_path / "cases.txt").write_text("".join(f"{case.prefix}\n" for case in cases), "utf-8")
+    assert reading_notes(TrainingCases(dataset=str(tmp_path / "cases.txt")), LANGUAGE) == [
+        "2 of 6 prefixes belong to the validation and test splits and are left out"
+    ]
 
 
 def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     Raises:
         InputError: there are no results yet.
     """
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     known = [row for row in rows if "bytes" in row]
     settings = sorted({row["setting"] for row in known})
@@ -181,7 +181,9 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         axis.step(*zip(*front, strict=True), where="post", color="#666666", linewidth=1, label="Pareto front")
         axis.set(title=setting, xlabel="size of the weights' file, kB", ylabel="exact match, %", xscale="log")
         axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter("{x:g}" if sizes[-1] < 10 * sizes[0] else NullFormatter())
+        # Less than two powers of ten: also the numbers between them that have room beside each other.
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if sizes[-1] < 100 * sizes[0] else (1,)))
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_ylim(min(axis.get_ylim()[0], 98), 100.2)  # a tenth of a point is one case of 1000
         axis.grid(alpha=0.3)
         axis.legend(loc="lower right")

@@ -66,15 +66,29 @@ def learning_curves(
         curves: name -> the curve of each seed: points (steps, seconds, exact match).
         colours: name -> colour, in the order of the legend; names without a curve are left out.
     """
+    drawn: list[list[Sequence[float]]] = []
     for name, colour in colours.items():
         found = curves.get(name, ())
         if found:
             points = list(zip(*found, strict=False))  # as far as the shortest one
             steps = [point[0][0] for point in points]
             label = f"{name} ({len(found)} seed{'s' * (len(found) > 1)})"
-            seed_line(axis, steps, [[exact for _, _, exact in point] for point in points], colour, label=label)
+            shares = [[exact for _, _, exact in point] for point in points]
+            # A line that is another one again is dashed, so that both are seen.
+            style = (0, (3, 3)) if shares in drawn else "-"
+            drawn.append(shares)
+            seed_line(axis, steps, shares, colour, label=label, linestyle=style, clip_on=False)
     axis.set(xlabel="environment steps", ylim=(0, 101))
+    axis.xaxis.set_major_locator(_few_ticks())
+    axis.xaxis.set_major_formatter(lambda steps, _: f"{steps:,.0f}")
     axis.grid(alpha=0.3)
+
+
+def _few_ticks() -> Any:
+    """Places for numbers of six digits beside each other."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(5)
 
 
 def plot_by_labels(tasks: Mapping[str, Mapping[str, Curve]], path: Path) -> None:

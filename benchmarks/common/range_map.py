@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.common.depth_walk import DepthWalk
 from benchmarks.common.plots import panels, save
+from benchmarks.common.seeds import rounded_down
 from bracket_env import EOS, BracketLanguage, BracketTokenizer, Case
 from bracket_env.random_streams import below, bits, key
 from bracket_env.sampling.sampler import PrefixSampler
@@ -152,6 +153,7 @@ def plot_maps(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axis in axes.flat[len(rows) :]:
         axis.set_visible(False)
     for number, (axis, row) in enumerate(zip(axes.flat, rows, strict=False)):
+        written = rounded_down(0)  # as in the tables
         percent = np.full((len(depths), len(lengths)), np.nan)
         for cell in row["cells"]:
             if cell["length"] in lengths:
@@ -160,8 +162,9 @@ def plot_maps(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         axis.imshow(percent, cmap="viridis", vmin=0, vmax=100, origin="lower", aspect="auto")
         for (y, x), value in np.ndenumerate(percent):
             if np.isfinite(value):
-                # Rounded down: 100 is every case.
-                axis.text(x, y, f"{int(value)}", ha="center", va="center", color="white" if value < 60 else "black")
+                axis.text(
+                    x, y, written(value / 100), ha="center", va="center", color="white" if value < 60 else "black"
+                )
         axis.set_xticks(range(len(lengths)), lengths, fontsize=7)
         axis.set_yticks(range(len(depths)), depths, fontsize=8)
         axis.set_title(f"{row['model']} ({len(row['seeds'])} seed{'s' * (len(row['seeds']) > 1)})", fontsize=10)

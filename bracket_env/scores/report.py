@@ -41,9 +41,12 @@ _LIGHT_INK_FROM = 0.62  # from here white contrasts better than black; terminals
 
 def percent(estimate: Estimate | None, digits: int = 1) -> str:
     """The value as a percentage, without the sign; a dash for None. Only 1.0 itself reads 100, only 0.0 reads 0."""
-    if estimate is None:
-        return _NONE
-    value = 100 * estimate.value
+    return _NONE if estimate is None else share_percent(estimate.value, digits)
+
+
+def share_percent(share: float, digits: int = 1) -> str:
+    """A share from 0 to 1 as a percentage, without the sign. Only 1.0 itself reads 100, only 0.0 reads 0."""
+    value = 100 * share
     if 0 < value < 100:
         step = 10.0**-digits
         value = min(max(value, step), 100 - step)

@@ -8,6 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from bracket_env.scores.report import share_percent
 from supervised.options.durations import format_duration
 
 
@@ -76,12 +77,14 @@ class Display:
     def update(self, steps: int, first: float) -> None:
         """Move the bar; the first share stands beside it."""
         rate = f"{self._per_step * self.rate(steps):,.0f}"
-        self._progress.update(self._task, completed=min(steps, self.total), rate=rate, first=f"{first:.1%}")
+        self._progress.update(self._task, completed=min(steps, self.total), rate=rate, first=share_percent(first) + "%")
 
     def evaluated(self, steps: int, first: float, second: float, loss: float) -> None:
         """Say what an evaluation found: the two shares and the loss."""
         rate = self.rate(steps)
         left = format_duration(max(self.total - steps, 0) / rate) if rate else ""
         speed = f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {left} left" if rate else ""
-        shares = f"{self._shares[0]} {first:7.2%}   {self._shares[1]} {second:7.2%}"
+        shares = "   ".join(
+            f"{name} {share_percent(share, 2):>6}%" for name, share in zip(self._shares, (first, second), strict=True)
+        )
         self.print_line(f"step {steps:>9,}   {shares}   loss {loss:.4f}{speed}")

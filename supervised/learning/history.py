@@ -26,10 +26,10 @@ def plot_history(
     title: str,
     shares: tuple[str, str] = ("exact", "share"),
 ) -> None:
-    """Two shares (exact match above all) and the loss on the validation split over ``x``.
+    """Two shares (exact match above all) and the loss on the validation split over ``x``, and that of training.
 
     Args:
-        metrics: the run's log; entries without the first share are left out.
+        metrics: the run's log; entries without the first share are left out. ``train_loss`` may be missing.
         x: ``"step"`` or ``"timesteps"``.
         shares: which figures from 0 to 1.
     """
@@ -44,10 +44,15 @@ def plot_history(
     left.grid(alpha=0.3)
     right = left.twinx()
     right.plot(xs, [entry["loss"] for entry in entries], color="#D55E00", label="loss")
+    trained = [(entry[x], entry["train_loss"]) for entry in entries if entry.get("train_loss") is not None]
+    if trained:
+        right.plot(*zip(*trained, strict=True), color="#E69F00", linestyle=":", label="loss in training")
     right.set_ylabel("loss, nats per token")
     right.set_ylim(bottom=0)
     handles = [*left.get_lines(), *right.get_lines()]
-    left.legend(handles=handles, loc="center right")
+    for line in handles:
+        line.set_clip_on(False)  # at 0 and at 100 % it lies on the frame
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))  # where it hides no line
     save_figure(path, figure)
 
 

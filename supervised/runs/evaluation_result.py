@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bracket_env import Case, share_answered
 from bracket_env.atomic import write_text
+from bracket_env.scores.report import share_percent
 
 
 def write_evaluation_result(
@@ -22,7 +23,7 @@ def write_evaluation_result(
     lines = []
     shares = [share_answered(answer, case.completion) for case, answer in zip(cases, answers, strict=True)]
     for number, (case, answer, share) in enumerate(zip(cases, answers, shares, strict=True), 1):
-        verdict = "correct" if share == 1 else f"wrong ({share:.0%} answered before the first mistake)"
+        verdict = "correct" if share == 1 else f"wrong ({share_percent(share, 0)}% answered before the first mistake)"
         lines += [
             f"Question {number}: {case.prefix}",
             *([] if told is None else [f"  Sentence:     {told[number - 1]}"]),
@@ -33,7 +34,8 @@ def write_evaluation_result(
     exact = sum(share == 1 for share in shares)
     lines += [
         "",
-        f"Complete accuracy: {exact / len(cases):.2%} ({exact}/{len(cases)})",
-        f"Partial accuracy:  {sum(shares) / len(cases):.2%} (mean share before the first mistake, stop counted)",
+        f"Complete accuracy: {share_percent(exact / len(cases), 2)}% ({exact}/{len(cases)})",
+        f"Partial accuracy:  {share_percent(sum(shares) / len(cases), 2)}% "
+        "(mean share before the first mistake, stop counted)",
     ]
     write_text(path, "\n".join(lines) + "\n")

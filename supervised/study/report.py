@@ -14,14 +14,16 @@ from rich.console import Console
 from rich.live import Live
 
 from bracket_env import Scores
+from bracket_env.scores.report import percent
 from bracket_env.scores.tables import FittingTable, table
 from supervised.learning.display import print_line
 from supervised.options.durations import format_duration
 from supervised.study.best_trial import best_trials
 from supervised.study.problem import Problem
-from supervised.study.study import DEFAULT, ERROR, TOO_LARGE, is_counted
+from supervised.study.study import DEFAULT, ERROR, STOPPED, TOO_LARGE, is_counted
 
 _SHOWN_BEST = 10
+_SILENCE_SECONDS = 30.0  # the longest that nothing is said in a pipe
 _Z95 = 1.959963984540054
 
 
@@ -35,7 +37,7 @@ class StudyDisplay:
 
     def __init__(self, study: optuna.Study, problem: Problem[Any], console: Console, deadline: float) -> None:
         self._study, self._problem, self._console, self._deadline = study, problem, console, deadline
-        self._began = time.time()
+        self._began = self._said = time.time()
         self._shown = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
         self._before = _done(study.get_trials(deepcopy=False))
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
@@ -53,6 +55,7 @@ class StudyDisplay:
 
     def print_line(self, text: str) -> None:
         """A line above the table."""
+        self._said = time.time()
         print_line(self._console, text)
 
     def show(self) -> None:
@@ -66,18 +69,41 @@ class StudyDisplay:
                     self.print_line(self._line(trial, best))
         if self._live is not None:
             self._live.update(self._table(trials, best), refresh=True)
+        elif time.time() - self._said >= _SILENCE_SECONDS:
+            self.print_line(self._status(trials, best))
+
+    def _status(self, trials: Sequence[FrozenTrial], best: Sequence[FrozenTrial]) -> str:
+        """How far the study is: ``after 1:30: 3 of 50 trials; trial 4 at step 600 of 1,500, loss 0.123; ...``."""
+        total = self._problem.options.n_trials
+        parts = [f"after {format_duration(time.time() - self._began)}: {_done(trials)} of {total} trials"]
+        for trial in trials:
+            if trial.state == TrialState.RUNNING:
+                parts.append(f"trial {trial.number} {self._reached(trial)}")
+        if best:
+            parts.append(f"best: trial {best[0].number}, {values_text(best[0].values, self._problem)}")
+        return "; ".join([*parts, f"{self._left(trials, total)} left"])
+
+    def _reached(self, trial: FrozenTrial) -> str:
+        step = trial.last_step
+        if step is None:  # with two objectives there is no telling
+            return "running"
+        name = objective_names(self._problem)[0]
+        return f"at step {step:,} of {self._problem.budget()[0]:,}, {name} {trial.intermediate_values[step]:.6g}"
 
     def _line(self, trial: FrozenTrial, best: Sequence[FrozenTrial]) -> str:
-        name = trial.state.name.lower()
+        stopped = trial.user_attrs.get(STOPPED)
+        name = "stopped" if stopped else "failed" if trial.state == TrialState.FAIL else trial.state.name.lower()
         words = [f"trial {trial.number} {name}"]
         if trial.state == TrialState.COMPLETE:
             words.append(values_text(trial.values, self._problem))
-        elif trial.state == TrialState.FAIL:
-            words.append(str(trial.user_attrs.get(ERROR, "stopped before its end")))
+        elif trial.state == TrialState.FAIL and not trial.user_attrs.get(ERROR):
+            words.append("queued again" if stopped else "lost with its worker, and queued again")
         elif trial.user_attrs.get(ERROR):
             words.append(str(trial.user_attrs[ERROR]))
         elif TOO_LARGE in trial.user_attrs:
             words.append(f"(only to compare with: {trial.user_attrs[TOO_LARGE]:,} parameters are too many)")
+        if trial.duration is not None:
+            words.append(f"in {format_duration(trial.duration.total_seconds())}")
         if best:
             words.append(f"(best: trial {best[0].number}, {values_text(best[0].values, self._problem)})")
         return "  ".join(words)
@@ -169,7 +195,7 @@ def gain_line(best: Scores, default: Scores, answers: Sequence[str]) -> str:
     lost = sum(b and not a for a, b in zip(*right, strict=True))
     middle, low, high = (100 * x for x in paired_difference(gained, lost, len(answers)))
     return (
-        f"exact match on the test cases: best {best.exact.value:.2%}, default {default.exact.value:.2%}, "
+        f"exact match on the test cases: best {percent(best.exact, 2)}%, default {percent(default.exact, 2)}%, "
         f"difference {middle:+.2f} points (95 %: {low:+.2f} to {high:+.2f}; {gained} cases won, {lost} lost)"
     )
 

@@ -33,7 +33,7 @@ from supervised.runs.evaluation_result import write_evaluation_result
 from supervised.runs.folder import METADATA, RunFolder, free_name
 from supervised.study.best_files import DEFAULT_MODEL, MODEL, PARAMS, keep_model, refresh
 from supervised.study.best_trial import BestTrial, best_trials, rank
-from supervised.study.plots import plot_history, plot_importances, plot_pareto, plot_slices
+from supervised.study.plots import plot_history, plot_importances, plot_parallel, plot_pareto, plot_slices
 from supervised.study.pool import Pool
 from supervised.study.problem import Options, Problem
 from supervised.study.report import (
@@ -167,8 +167,10 @@ class _StudyRun:
             raise InputError(f"no trial of study {self.folder.name} has finished yet")
         metadata = json.loads((self.folder / METADATA).read_text(encoding="utf-8"))
         self._write_json(best)
-        self._print(f"best {objective_names(self.problem)[0]}: {best.value!r} (trial {best.number})")
-        self._print(f"best_loss: {metadata['best_loss']!r}")
+        name = objective_names(self.problem)[0]
+        self._print(f"best {name}: {best.value!r} (trial {best.number})")
+        if name != "loss":
+            self._print(f"its loss: {metadata['best_loss']!r}")
         self._print(f"parameters: {params_text(best.params)}")
         self._print(f"options: {self.folder / PARAMS}")
         self._print(f"model: {self.folder / MODEL}")
@@ -207,6 +209,7 @@ class _StudyRun:
         study, names = self.study, objective_names(self.problem)
         plot_history(self.folder / "history.png", study, names[0])
         plot_slices(self.folder / "slices.png", study, names[0])
+        plot_parallel(self.folder / "parallel.png", study, names[0])
         importances = _importances(study)
         if importances:
             plot_importances(self.folder / "importances.png", importances)

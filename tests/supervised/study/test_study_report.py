@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from toy_problem import Toy
 from supervised.study import plots as study_plots
 from supervised.study import report as study_report
 from supervised.study.report import StudyDisplay
-from supervised.study.study import TOO_LARGE
+from supervised.study.study import ERROR, STOPPED, TOO_LARGE
 from supervised.tune.options import Tune
 
 SIZES = {
@@ -82,3 +83,70 @@ def test_time_left_is_told_by_trials_that_count(monkeypatch: pytest.MonkeyPatch)
     row = next(line.split() for line in shown if "3:00" in line)
     assert row[:7] == ["2", "0", "0", "1", "7", "5", "3:00"]
     assert not any("pruned" in line and "trial" in line for line in shown)
+
+
+def test_what_a_pipe_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line for each trial that ends, and one every half a minute: nobody need wonder whether anything happens."""
+    now = 1000.0
+    monkeypatch.setattr(study_report, "time", SimpleNamespace(time=lambda: now))
+    study = optuna.create_study()
+    console = Console(file=io.StringIO(), width=200)
+    assert isinstance(console.file, io.StringIO)
+    display = StudyDisplay(study, Toy(replace(Tune(), n_trials=5)), console, float("inf"))
+
+    def said(seconds: float) -> list[str]:
+        nonlocal now
+        assert isinstance(console.file, io.StringIO)
+        now += seconds
+        before = len(console.file.getvalue())
+        display.show()
+        return console.file.getvalue()[before:].splitlines()
+
+    begun = study.ask()
+    assert said(10) == []
+    begun.report(0.25, 4)
+    assert said(25) == ["after 0:35: 0 of 5 trials; trial 0 at step 4 of 10, loss 0.25; – left"]
+    assert said(10) == []
+    study.tell(begun, 0.125)
+    assert said(1) == ["trial 0 complete  loss 0.125  in 0:00  (best: trial 0, loss 0.125)"]
+    assert said(29) == []
+    assert said(1) == ["after 1:16: 1 of 5 trials; best: trial 0, loss 0.125; 5:04 left"]
+    for attributes, words in (
+        ({STOPPED: True}, "trial 1 stopped  queued again"),
+        ({ERROR: "ValueError: no"}, "trial 2 failed  ValueError: no"),
+        ({}, "trial 3 failed  lost with its worker, and queued again"),
+    ):
+        study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=attributes))
+        (line,) = said(1)
+        assert line.startswith(words)
+
+
+def test_the_other_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(study_plots, "save_figure", lambda path, figure: figures.append(figure))
+    study = study_of(
+        {"layers": 1, "units": 16, "batch_size": 32, "augment": "none"},
+        {"layers": 3, "units": 64, "batch_size": 64, "augment": "none"},
+    )
+    study.add_trial(create_trial(value=0.5, params={"layers": 2}, distributions={"layers": SIZES["layers"]}))
+    study_plots.plot_parallel(tmp_path / "parallel.png", study, "loss")
+    (axes,) = figures[0].axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        "loss",
+        "augment",
+        "batch size",
+        "layers",
+        "units",
+    ]
+    # The worst comes first and the best last, each from 0 to 1 on every axis; a parameter that one lacks is a gap.
+    heights = [line.get_ydata() for line in axes.get_lines() if len(line.get_ydata()) == 5]
+    assert [height[0] for height in heights] == [1.0, 0.5, 0.0]
+    assert heights[0] == pytest.approx([1, 0, 0.5, 1, 0.5])
+    assert heights[1] == pytest.approx([0.5, math.nan, math.nan, 0.5, math.nan], nan_ok=True)
+    two = optuna.create_study(directions=["maximize", "minimize"])
+    for values in ([0.5, 10.0], [0.9, 30.0], [0.8, 40.0], [0.7, 20.0]):
+        two.add_trial(create_trial(values=values))
+    study_plots.plot_pareto(tmp_path / "pareto.png", two, ["exact", "parameters"])
+    (front,) = figures[1].axes[0].get_lines()
+    assert front.get_drawstyle() == "steps-post"
+    assert [list(data)[:3] for data in front.get_data()] == [[10, 20, 30], [0.5, 0.7, 0.9]]

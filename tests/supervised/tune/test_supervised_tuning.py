@@ -145,7 +145,8 @@ def test_going_on_and_looking(capsys: pytest.CaptureFixture[str]) -> None:
     best = best_from_database(folder)
     assert best is not None
     assert lines[0] == f"best loss: {best.value!r} (trial {best.number})"
-    assert lines[1] == f"best_loss: {best.value!r}"
+    assert lines[1].startswith("parameters: ")
+    assert sum("loss" in line.split(":")[0] for line in lines) == 1
     assert lines[-1] == "model: studies/s/best_model"
     assert (folder / "best_params.json").is_file()
 

@@ -27,7 +27,7 @@ class Occupancy(Machine, EncoderOptions, MeterOptions):
     """
 
     csv: str | None = None
-    """A file with a time column, power columns in watts, perhaps a 0/1 occupancy column; else homes are simulated."""
+    """A meter's file: times, power or energy, perhaps labels; else homes are simulated."""
     homes: int = 3
     """Simulated homes, of the test split; figures are their means."""
     days: int = 365

@@ -340,7 +340,7 @@ def dialects() -> list[Form]:
             "points that are thousands",
             table(["time", "power_W"], time, whole, separator=";").encode(),
             milli,
-            {"decimal": ","},
+            {"decimal": "comma"},
         ),
         Form("no header", bare.encode(), truth, {"columns": ("time", "power_kW")}),
         Form("no header and no names", bare.encode(), truth, refused=r"no header.*--columns time power_W"),

@@ -11,7 +11,7 @@ import polars as pl
 
 from bracket_env import quote
 from supervised.occupancy.homes.record import ABSENT, PRESENT, UNKNOWN
-from supervised.occupancy.meters.stamps import UnreadCellError
+from supervised.occupancy.meters.times.dates import UnreadCellError
 
 Decimal = Literal[".", ","]
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from bracket_env import InputError, quote
 from supervised.occupancy.meters.grid import Grid
-from supervised.occupancy.meters.stamps import DAY, Stamps
+from supervised.occupancy.meters.times.stamps import DAY, Stamps
 
 _HOUR = 3600.0
 

@@ -18,8 +18,8 @@ import polars as pl
 
 from bracket_env import InputError, quote
 from supervised.occupancy.meters.cells import is_number
-from supervised.occupancy.meters.stamps import is_stamp
 from supervised.occupancy.meters.text import Text
+from supervised.occupancy.meters.times.forms import is_stamp
 from supervised.occupancy.meters.units import is_unit
 
 _SEPARATORS = {",": ",", ";": ";", "\t": "tab", "|": "|", " ": "space"}
@@ -251,7 +251,7 @@ def _split(body: pl.Series, layout: _Layout) -> pl.DataFrame:
     if body.is_empty():
         return pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in names})
     cells = pl.read_csv(
-        "\n".join(body).encode(),
+        str(body.str.join("\n")[0]).encode(),
         has_header=False,
         separator="\t" if layout.separator == " " else layout.separator,
         new_columns=names,

@@ -30,5 +30,5 @@ class MeterOptions:
     """Of the text, such as cp932 or utf-16."""
     separator: str | None = None
     """Between cells: a character, tab or space."""
-    decimal: Literal[".", ","] | None = None
+    decimal: Literal["point", "comma"] | None = None
     """The decimal sign; the other one then separates thousands."""

@@ -13,11 +13,12 @@ from supervised.occupancy.meters.cells import Decimal, decimal_of, read_numbers,
 from supervised.occupancy.meters.clock import Clock
 from supervised.occupancy.meters.options import MeterOptions
 from supervised.occupancy.meters.roles import is_energy, is_other
-from supervised.occupancy.meters.stamps import UnreadCellError
+from supervised.occupancy.meters.times.dates import UnreadCellError
 from supervised.occupancy.meters.units import SAID, Unit, is_counter, power_of_counter, unit_of
 
 _LOW, _HIGH = 10.0, 100_000.0  # watts: no home's mean is lower or higher
 _LEAST = 1.0  # even where a unit is named
+_SIGNS: dict[str, Decimal] = {"point": ".", "comma": ","}
 _COUNTER = "a counter, of which differences are taken"
 
 
@@ -39,7 +40,7 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
     """
     grid = clock.grid
     cells = [grid.column(name) for name in names]
-    decimal = options.decimal or decimal_of(cells)
+    decimal = _SIGNS[options.decimal] if options.decimal else decimal_of(cells)
     if decimal is None:
         raise _which_sign(clock, names)
     total, missing = np.zeros(len(clock.elapsed)), Counter[str]()
@@ -80,9 +81,9 @@ def _which_sign(clock: Clock, names: Sequence[str]) -> InputError:
             row = int(signed.arg_max() or 0)
             found = f"{quote(str(clock.grid.column(name)[row]))} in column {quote(name)}"
             return clock.grid.error(
-                f"{found} may be thousands or a fraction: say which sign is decimal, --decimal . or ,", row
+                f"{found} may be thousands or a fraction: say which it is with --decimal comma or point", row
             )
-    return clock.grid.text.error("say which sign is decimal with --decimal")
+    return clock.grid.text.error("which sign is decimal? Say --decimal point or comma")
 
 
 def sum_among(clock: Clock, names: Sequence[str]) -> str | None:

@@ -35,8 +35,9 @@ from supervised.occupancy.meters.roles import (
     left_out,
 )
 from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_of, history, is_history
-from supervised.occupancy.meters.stamps import DAY, Stamps, UnreadCellError, order_of, read_stamps
 from supervised.occupancy.meters.text import read_text
+from supervised.occupancy.meters.times.dates import UnreadCellError, order_of
+from supervised.occupancy.meters.times.stamps import DAY, Stamps, read_stamps
 
 _EVEN, _CHANGE = 0.1, 0.5  # a step is typical within a tenth; a file written on change has few of them
 _HELD, _HELD_STATE = 3600.0, DAY  # seconds that a value holds at most

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bracket_env import InputError, quote
 from supervised.occupancy.meters.grid import Grid
-from supervised.occupancy.meters.stamps import kind_of
+from supervised.occupancy.meters.times.forms import kind_of
 from supervised.occupancy.meters.units import unit_of, without_unit
 
 _TIME = re.compile(

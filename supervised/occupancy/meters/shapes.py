@@ -15,7 +15,8 @@ import polars as pl
 
 from supervised.occupancy.meters.cells import is_number
 from supervised.occupancy.meters.grid import Grid
-from supervised.occupancy.meters.stamps import DAY, Stamps, kind_of
+from supervised.occupancy.meters.times.forms import kind_of
+from supervised.occupancy.meters.times.stamps import DAY, Stamps
 from supervised.occupancy.meters.units import unit_of
 
 PARTS = (24, 48, 96, 144, 288, 1440, 86400)  # how often a day is measured

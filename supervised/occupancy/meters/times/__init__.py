@@ -1,0 +1,1 @@
+"""Text that says when -> seconds since 1970."""

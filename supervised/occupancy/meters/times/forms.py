@@ -1,0 +1,64 @@
+"""How dates and times of day are written: patterns with named parts, and what a sample of cells holds."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import polars as pl
+
+_ZONE = r"(?P<zone>Z|UTC|GMT|JST|CEST|CET|[+-]\d{2}(?::?\d{2})?)"
+_CLOCK = (
+    r"(?:(?P<half>午前|午後|AM|PM|am|pm)\s?)?(?P<H>\d{1,2})(?:\s?[:時]\s?(?P<M>\d{2})分?(?::?(?P<S>\d{2})(?:[.,](?P<f>\d+))?秒?)?"
+    r"|時)(?:\s?(?P<half2>[AaPp]\.?[Mm]\.?))?(?:\s?" + _ZONE + r")?"
+)
+_COMPACT_CLOCK = r"(?P<H>\d{2}):?(?P<M>\d{2})(?::?(?P<S>\d{2}))?(?:\s?" + _ZONE + r")?"
+_WEEKDAY = r"(?:\s?\(\w{1,3}\)|,?\s(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*)?"
+_NAMED = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s)?"
+_DATES = {
+    "yyyy-mm-dd": r"(?P<y>\d{4})\s?[-/.年]\s?(?P<m>\d{1,2})\s?[-/.月]\s?(?P<d>\d{1,2})日?",
+    "令和": r"(?:令和|R)\s?(?P<era>\d{1,2}|元)\s?[年./]\s?(?P<m>\d{1,2})\s?[月./]\s?(?P<d>\d{1,2})日?",
+    "yyyymmdd": r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})",
+    "yyyymmdd h": r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})\s",
+    "of two": r"(?P<a>\d{1,2})\s?(?P<by>[-/.])\s?(?P<b>\d{1,2})[-/.]\s?(?P<y>\d{4}|\d{2})",
+    "dd month yyyy": r"(?P<d>\d{1,2})[-. /]+(?P<word>[A-Za-z]{3,9})[-., /]+(?P<y>\d{4})",
+    "month dd, yyyy": r"(?P<word>[A-Za-z]{3,9})\.?\s(?P<d>\d{1,2}),?\s(?P<y>\d{4})",
+}
+FORMS = {
+    name: f"^{_NAMED}{date}{_WEEKDAY}"
+    + (rf"(?:[T ]?{_COMPACT_CLOCK})?$" if name == "yyyymmdd" else rf"(?:(?:\s*[T,;]\s?|\s+|){_CLOCK})?$")
+    for name, date in _DATES.items()
+}
+HOURS = r"^(?P<y>20\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)(?P<H>[0-2]\d)$"
+TIME = "^" + _CLOCK + r"(?:\s?[~〜-]\s?.*)?$"
+RANGE = (
+    r"^(?P<from>.*?\b(?P<H>\d{1,2})[:時](?P<M>\d{2})(?::\d{2}|分)?)\s?[-~〜]\s?"
+    r"(?P<H2>\d{1,2})[:時](?P<M2>\d{2})(?::\d{2}|分)?$"
+)
+TILDE = r"\s?[~〜]\s?\d{1,2}[:時]\d{2}.*$"
+EPOCH = r"^\d{9,10}(?:\.\d+)?$|^\d{13}$|^\d{16}$|^\d{19}$"
+_COMPILED = [re.compile(form) for form in (*FORMS.values(), HOURS, EPOCH)]
+
+
+def kind_of(cells: pl.Series) -> Literal["stamp", "date", "time", "epoch", "other"]:
+    """What most of the filled cells of a sample say."""
+    filled = cells.filter(cells != "").str.replace(TILDE, "")
+    if filled.is_empty():
+        return "other"
+
+    def most(pattern: str) -> bool:
+        return float(filled.str.contains(pattern).mean() or 0) > 0.5  # type: ignore[arg-type]
+
+    if most(EPOCH):
+        return "epoch"
+    for form in (*FORMS.values(), HOURS):
+        if most(form):
+            clock = filled.str.extract_groups(form).struct.field("H")
+            return "date" if clock.null_count() > len(filled) // 2 else "stamp"
+    return "time" if most(TIME) else "other"
+
+
+def is_stamp(cell: str) -> bool:
+    """Whether one cell says a day, with or without a time, or seconds since 1970."""
+    cell = re.sub(TILDE, "", cell)
+    return any(form.match(cell) for form in _COMPILED)

@@ -66,12 +66,17 @@ def _ppo(runs: QuietRuns, name: str, steps: int, seed: int) -> RunFolder:
     return runs.train_ppo(name=name, total_timesteps=steps, seed=seed, eval_every=10_000)
 
 
+def _instruct(runs: QuietRuns, name: str, steps: int, seed: int) -> RunFolder:
+    return runs.train_instruct(name=name, ncl_encoder="hash", total_timesteps=steps, seed=seed, eval_every=25_000)
+
+
 KINDS: Mapping[str, tuple[Make, int, str]] = {
     "train": (_train, 300, "exact"),
     "pretrain": (_pretrain, 200, "closers"),
     "adapt": (_adapt, 100, "exact"),
     "adapt, LoRA": (_lora, 100, "exact"),
     "train_ppo": (_ppo, 100_000, "exact"),
+    "train_instruct": (_instruct, 100_000, "exact"),
 }
 """Kind of run -> what trains it, its steps, and the figure it is measured by; the cheapest first."""
 

@@ -126,6 +126,8 @@ class QuietRuns:
 
     def extend(self, run: RunFolder, steps: int, schedule: Any) -> RunFolder:
         """``--resume RUN --extend STEPS`` with the command that made the run."""
+        from agents.train_instruct.options import TrainInstruct
+        from agents.train_instruct.run import train as train_instruct
         from agents.train_ppo.options import TrainPPO
         from agents.train_ppo.run import train as train_ppo
         from supervised.adapt.options import Adapt
@@ -140,6 +142,7 @@ class QuietRuns:
             "pretrain": (pretrain, Pretrain),
             "adapt": (adapt, Adapt),
             "ppo": (train_ppo, TrainPPO),
+            "instruct": (train_instruct, TrainInstruct),
         }
         work, options = commands[run.config.kind]
         places = self._with_places({}, resume=run.name)

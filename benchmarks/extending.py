@@ -63,11 +63,11 @@ def _lora(runs: QuietRuns, name: str, steps: int, seed: int) -> RunFolder:
 
 
 def _ppo(runs: QuietRuns, name: str, steps: int, seed: int) -> RunFolder:
-    return runs.train_ppo(name=name, total_timesteps=steps, seed=seed, eval_every=10_000)
+    return runs.train_ppo(name=name, total_timesteps=steps, seed=seed, eval_every=12_500)
 
 
 def _instruct(runs: QuietRuns, name: str, steps: int, seed: int) -> RunFolder:
-    return runs.train_instruct(name=name, ncl_encoder="hash", total_timesteps=steps, seed=seed, eval_every=25_000)
+    return runs.train_instruct(name=name, ncl_encoder="hash", total_timesteps=steps, seed=seed, eval_every=12_500)
 
 
 KINDS: Mapping[str, tuple[Make, int, str]] = {
@@ -75,8 +75,8 @@ KINDS: Mapping[str, tuple[Make, int, str]] = {
     "pretrain": (_pretrain, 200, "closers"),
     "adapt": (_adapt, 100, "exact"),
     "adapt, LoRA": (_lora, 100, "exact"),
-    "train_ppo": (_ppo, 100_000, "exact"),
-    "train_instruct": (_instruct, 100_000, "exact"),
+    "train_ppo": (_ppo, 50_000, "exact"),
+    "train_instruct": (_instruct, 50_000, "exact"),
 }
 """Kind of run -> what trains it, its steps, and the figure it is measured by; the cheapest first."""
 
@@ -102,7 +102,7 @@ def work(job: ExtendingJob) -> dict[str, Any]:
     """Train once, extend with each schedule, and train once for the whole length."""
     make, _, figure = KINDS[job.kind]
     more = job.steps // 2
-    with quiet_runs("benchmarks.extending") as runs:
+    with quiet_runs("benchmarks.extending", report=False) as runs:
         old = make(runs, "old", job.steps, job.seed)
         found: dict[str, Any] = {"old": _last(old, figure)}
         before = len(old.metrics())

@@ -34,12 +34,15 @@ from supervised.runs.sentences import complete_conditioned
 from supervised.told.scores import TESTS, ask, evaluate_told, told_table
 
 
-def train(config: TrainInstruct, command: Sequence[str], console: Console | None = None) -> RunFolder:
+def train(
+    config: TrainInstruct, command: Sequence[str], console: Console | None = None, *, report: bool = True
+) -> RunFolder:
     """Train, or go on training, and report.
 
     Args:
         command: what was typed, for the record.
         console: where progress and the table go, standard output by default.
+        report: whether to plot and score at the end.
 
     Returns:
         The finished run.
@@ -52,7 +55,7 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
     console = console or Console()
     folder, config = to_resume(config, "instruct")
     run = check(config)
-    if folder is not None and nothing_left(folder, config, console):
+    if folder is not None and nothing_left(folder, config, console, report=report):
         return folder
     torch.set_num_threads(config.threads)
     model = build(config, run, () if folder is None else folder.config.extensions)
@@ -71,8 +74,9 @@ def train(config: TrainInstruct, command: Sequence[str], console: Console | None
     )
     measure = _Obedience(run, config.ncl_encoder, config.eval_cases, model.device)
     monitor = learn(model, folder, measure, restored, config, console)
-    report_end(folder, monitor, PROG, config.runs_dir, console)
-    _report(folder, config, model.device, console)
+    report_end(folder, monitor, PROG, config.runs_dir, console, report=report)
+    if report:
+        _report(folder, config, model.device, console)
     return folder
 
 

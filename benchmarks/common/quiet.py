@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def quiet_runs(command: str, folder: Path | None = None) -> Iterator[QuietRuns]:
+def quiet_runs(command: str, folder: Path | None = None, *, report: bool = True) -> Iterator[QuietRuns]:
     """Runs in a temporary folder.
 
     Args:
         command: for the runs' record.
         folder: where the temporary one is made, by default where the system has them.
+        report: whether trainings end with a plot and the scores on the test split.
     """
     with tempfile.TemporaryDirectory(dir=folder) as path, open(os.devnull, "w", encoding="utf-8") as silence:
-        yield QuietRuns(Path(path), [command], Console(file=silence))
+        yield QuietRuns(Path(path), [command], Console(file=silence), report)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class QuietRuns:
     folder: Path
     command: list[str]
     console: Console
+    report: bool = True
 
     @property
     def json(self) -> Path:
@@ -160,6 +162,8 @@ class QuietRuns:
         return {"runs_dir": str(self.folder), "json": str(self.json), **more, **options}
 
     def _made(self, work: Callable[..., RunFolder | None], config: Any, **more: Any) -> RunFolder:
+        if not self.report:
+            more["report"] = False
         found = work(config, self.command, self.console, **more)
         assert found is not None  # only processes beside the first one get nothing
         return found

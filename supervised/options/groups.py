@@ -59,8 +59,8 @@ class Resume(RunName):
     extend: int | None = None
     """With --resume: train for this many steps more than the run was to have, also when it has finished."""
     extend_schedule: ExtensionSchedule = "rewarm"
-    """With --extend, where the learning rate falls: rewarm: over the first tenth of the new steps it rises to a
-    quarter of its peak, then falls to 0 as before; floor: it stays at a twentieth of its peak."""
+    """With --extend, where the learning rate falls: rewarm: it rises to a quarter of its peak over the first tenth of
+    the new steps, then falls to 0 as before; floor: it stays at a twentieth of its peak."""
 
 
 @dataclass(frozen=True)

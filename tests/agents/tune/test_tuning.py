@@ -107,9 +107,10 @@ def test_trials_of_agents(tmp_path: Path) -> None:
     folder.mkdir()
     problem = SmallSpace(SMALL)
     location = new_location(folder, None, 1)
-    study = create(problem, "s", location)
+    create(problem, "s", location)
     task = Task(problem, folder, "s", location, 0, 1, math.inf)
     work(task, SimpleNamespace(value=0))
+    study = load("s", location, SMALL)
     assert [trial.state.name for trial in study.get_trials()] == ["COMPLETE"] * 2
     steps = study.get_trials()[0].intermediate_values
     assert set(steps) == set(range(100, 1000, 100))
@@ -144,6 +145,7 @@ def test_a_diverged_agent_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder.mkdir()
     problem = SmallSpace(SMALL)
     location = new_location(folder, None, 1)
-    study = create(problem, "s", location)
+    create(problem, "s", location)
     work(Task(problem, folder, "s", location, 0, 1, math.inf), SimpleNamespace(value=0))
+    study = load("s", location, SMALL)
     assert [trial.state.name for trial in study.get_trials()] == ["PRUNED"] * 2

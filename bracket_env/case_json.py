@@ -47,7 +47,7 @@ def parse(text: str, name: str, line: int = 1) -> Any:
         InputError: malformed JSON, or a key twice in one object, with file and line.
     """
     try:
-        return json.loads(text, object_pairs_hook=_no_key_twice)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"{name}:{line + error.lineno - 1}"
         raise InputError(f"{where}: malformed JSON ({error.msg}, column {error.colno})") from error
@@ -61,6 +61,9 @@ def _no_key_twice(members: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in members]
         raise ValueError(f"the key {quote(next(key for key in keys if keys.count(key) > 1))} occurs twice")
     return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice)
 
 
 def _values(text: str, start: int) -> Iterator[tuple[int, Any]]:
@@ -115,7 +118,7 @@ def case_record(value: Any, place: str, *, marked: bool = False) -> Record:
 
 def _one_of(value: Mapping[str, Any], keys: tuple[str, ...], place: str) -> str | None:
     """The string under the one of these keys that is there; None where none is, or its value is null."""
-    there = [key for key in keys if value.get(key) is not None]
+    there = [key for key in keys if key in value and value[key] is not None]
     if len(there) > 1:
         raise InputError(f'{place}: both "{there[0]}" and "{there[1]}" are there: leave one of them out')
     if not there:

@@ -12,6 +12,7 @@ Files are read in the formats of :mod:`bracket_env.case_formats` and written as 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -25,6 +26,8 @@ from bracket_env.wrong_targets import CaseFile, Row, WrongTargets, fault_of
 
 WriteFormat = Literal["jsonl", "bigbench", "array", "text"]
 ReadFormat = Literal["auto", "jsonl", "bigbench", "array", "text", "objects", "dataset", "tokens"]
+
+_WHITE_SPACE = re.compile(r"\s")
 
 
 class Case(NamedTuple):
@@ -176,10 +179,10 @@ def _row(place: str, prefix: str, target: str | None, language: BracketLanguage,
 def _symbols(text: str, language: BracketLanguage, what: str) -> str:
     """The symbols of a prefix or target, which only spaces may separate: anything else may separate two of them."""
     found = language.reading(text)
-    separator = next((symbol for symbol in found if symbol.isspace()), None)
+    separator = _WHITE_SPACE.search(found)
     if separator is not None:
         raise InputError(
-            f"{quote(separator)} inside the {what} {quote(text.strip())}: one case holds one {what}, and only spaces "
+            f"{quote(separator[0])} inside the {what} {quote(text.strip())}: one case holds one {what}, and only spaces "
             "may stand between its symbols"
         )
     return found

@@ -92,7 +92,9 @@ class CaseFile:
         rows = [row for row in self.rows if row.fault is None] if setting == "drop" else list(self.rows)
         if not rows:
             raise InputError(f"{self.name}: every target is wrong, so --wrong-targets drop leaves no case")
-        return [row._replace(target=row.target if setting == "keep" and row.fault else row.completion) for row in rows]
+        if setting == "keep":
+            return [row if row.target is not None else row._replace(target=row.completion) for row in rows]
+        return [row if row.target == row.completion else row._replace(target=row.completion) for row in rows]
 
     def note(self, setting: WrongTargets) -> str | None:
         """A line for the report; None where every target is right."""

@@ -182,7 +182,7 @@ def _symbols(text: str, language: BracketLanguage, what: str) -> str:
     separator = _WHITE_SPACE.search(found)
     if separator is not None:
         raise InputError(
-            f"{quote(separator[0])} inside the {what} {quote(text.strip())}: one case holds one {what}, and only spaces "
-            "may stand between its symbols"
+            f"{quote(separator[0])} inside the {what} {quote(text.strip())}: one case holds one {what}, and only "
+            "spaces may stand between its symbols"
         )
     return found

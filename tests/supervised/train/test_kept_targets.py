@@ -71,8 +71,7 @@ def test_augmentations_that_build_prefixes_out_of_answers_are_refused(
         trial_config(options(dataset[0], augment=(name,)))
 
 
-@pytest.mark.parametrize("loss", ["answer", "all"])
-@pytest.mark.parametrize("arch", get_args(ArchitectureName))
+@pytest.mark.parametrize(("arch", "loss"), [("gru", "all"), *((arch, "answer") for arch in get_args(ArchitectureName))])
 def test_every_architecture_learns_them(dataset: tuple[str, list[Case]], arch: str, loss: str, tmp_path: Path) -> None:
     assert trained(dataset[0], tmp_path, arch=arch, loss=loss) > 0
 

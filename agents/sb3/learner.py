@@ -23,9 +23,6 @@ Algorithm = TypeVar("Algorithm", bound=OnPolicyAlgorithm)
 _SHARED = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")
 
 
-_SLIP = 0.01
-
-
 class DivergedError(InputError):
     """Weights or losses are no longer finite; the last good checkpoint stands."""
 
@@ -84,10 +81,9 @@ def falling(progress_remaining: float, rate: float) -> float:
     """A step size that falls linearly to 0 and stays there.
 
     A training ends with a whole rollout, so that its last update may come after the total, where the line is below 0:
-    it would climb the loss, and an agent of 30,000 steps lost 35 points of exact match in it. A slip of at most a
-    hundredth harms nobody and is left, so that runs of the default length keep their bits.
+    it would climb the loss. An agent of 30,000 steps lost 35 points of exact match in it.
     """
-    return 0.0 if progress_remaining < -_SLIP else progress_remaining * rate
+    return max(progress_remaining, 0.0) * rate
 
 
 @contextlib.contextmanager

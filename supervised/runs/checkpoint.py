@@ -83,7 +83,7 @@ def read_state(path: Path) -> dict[str, Any]:
         return json.loads(header["__metadata__"]["checkpoint"])["state"]
     except FileNotFoundError:
         raise InputError(f"nothing to resume: no {path}") from None
-    except (OSError, OverflowError, MemoryError, KeyError, TypeError, ValueError) as error:
+    except (OSError, OverflowError, MemoryError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise unusable(path, error) from None
 
 

@@ -241,3 +241,21 @@ def test_what_is_refused_changes_nothing(typed: list[str], problem: str, tmp_pat
     assert problem in str(caught.value)
     assert before == ((folder.path / "config.json").read_bytes(), (folder.path / "command.txt").read_bytes())
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda whole: whole[:100], lambda whole: whole[:-1], lambda whole: b"\xff" * 8 + whole[8:], lambda whole: b"{}"],
+    ids=["header cut", "cut", "no size", "nothing"],
+)
+def test_a_damaged_checkpoint_is_neither_finished_nor_extended(
+    damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    folder, _ = run(tmp_path, SMALL, steps=1, warmup_steps=0)
+    path = folder.checkpoint / CHECKPOINT
+    path.write_bytes(damage(path.read_bytes()))
+    before = (folder.path / "config.json").read_bytes()
+    for again in (Train(resume="run"), Train(resume="run", extend=5)):
+        with pytest.raises(InputError, match="cannot resume from "):
+            run(tmp_path, again)
+    assert (folder.path / "config.json").read_bytes() == before

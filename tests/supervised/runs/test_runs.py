@@ -301,6 +301,10 @@ def test_a_configuration_cut_short(tmp_path: Path) -> None:
         ({"masked": "no"}, "masked must be of type bool, not 'no'"),
         ({"options": None}, "options must be of type dict, not None"),
         ({"colour": "red"}, "'colour' is not known"),
+        ({"extensions": {}}, "extensions must be of type list, not {}"),
+        ({"extensions": [{"at": 3, "steps": 4}]}, "which is no extension"),
+        ({"extensions": [{"at": 3, "steps": "4", "schedule": "floor"}]}, "which is no extension"),
+        ({"extensions": [{"at": 3, "steps": 4, "schedule": "up"}]}, "which is no extension"),
     ],
 )
 def test_a_configuration_edited_by_hand(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:

@@ -137,6 +137,7 @@ def _study(job: StudyJob, runs: QuietRuns) -> dict[str, Any]:
     from optuna.trial import TrialState
 
     from supervised.study.run import run_study
+    from supervised.study.storages.location import SQLITE, sqlite
     from supervised.study.study import OPTIONS, TOO_LARGE, make_pruner
 
     shared: dict[str, Any] = {
@@ -152,7 +153,7 @@ def _study(job: StudyJob, runs: QuietRuns) -> dict[str, Any]:
     }
     problem = _problem(job, shared)
     folder = run_study(type(problem), problem.options, runs.console)
-    study = optuna.load_study(study_name="study", storage=f"sqlite:///{folder}/optuna.db")
+    study = optuna.load_study(study_name="study", storage=str(sqlite(folder / SQLITE)))
     result = runs.scores_written()
     # The default is trained for the comparison alone; of the other large ones nothing was trained.
     trials = [trial for trial in study.trials if TOO_LARGE not in trial.user_attrs]

@@ -25,6 +25,7 @@ import tyro
 from bracket_env.errors import InputError
 from bracket_env.interrupts import exit_code, stopping
 from bracket_env.repeated import option_names, refuse_repeated
+from bracket_env.words.secrets import without_secrets
 from bracket_env.words.suggestions import unknown_options
 from bracket_env.words.values import VALUES, choices_as_meant, with_suggestion
 
@@ -68,7 +69,7 @@ def _run(work: Callable[[], object]) -> int:
         with stopping():
             work()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_secrets(str(error))}", file=sys.stderr)
         return 2
     except SystemExit as exit_:  # --help, or a message already printed
         return exit_.code if isinstance(exit_.code, int) else 2

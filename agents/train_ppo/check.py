@@ -9,7 +9,7 @@ from agents.train_ppo.options import TrainPPO
 from bracket_env import InputError
 from bracket_env.tasks.close import CloseTask
 from supervised.options.checks import check_stopping
-from supervised.options.ranges import require
+from supervised.options.ranges import refuse_idle, require
 from supervised.runs import RunConfig, new_run
 
 
@@ -29,6 +29,7 @@ def check(config: TrainPPO) -> tuple[RunConfig, CloseTask]:
         if getattr(config, name) is not None:
             require(name, getattr(config, name), "positive", lambda v: v > 0)
     check_stopping(config)
+    refuse_idle(config, ("penalty",), unless=config.on_mistake == "penalty", why="goes with --on-mistake penalty")
     if config.batch_size == 1 and config.normalize_advantage:
         raise InputError("--batch-size 1 cannot normalise advantages: use 2 or more, or --no-normalize-advantage")
 

@@ -123,7 +123,8 @@ def setting_meant(name: Any) -> Any:
     """The id that a name stands for, such as ``bracket/Close-v0`` for ``Close`` or ``close-v0``; else the name."""
     if not isinstance(name, str) or name in SETTINGS:
         return name
-    alike = [known for known in SETTINGS if _plain(name) in (_plain(known), _plain(known).rpartition("v")[0])]
+    plain = {known: _plain(known) for known in (*SETTINGS, INSTRUCT.id)}
+    alike = [known for known, whole in plain.items() if _plain(name) in (whole, whole.rpartition("v")[0])]
     return alike[0] if len(alike) == 1 else name
 
 

@@ -58,7 +58,7 @@ def report_interruption(folder: RunFolder, reason: str | None, prog: str, root: 
     if reason not in ("interrupted", "time limit"):
         return
     where = "" if root == DEFAULT_ROOT else f" --runs-dir {shlex.quote(root)}"
-    print_line(console, f"go on with: {prog} --resume {folder.name}{where}")
+    print_line(console, f"go on with: {prog} --resume {shlex.quote(folder.name)}{where}")
     if reason == "interrupted":
         raise KeyboardInterrupt
 

@@ -73,7 +73,7 @@ class RunFolder:
         """
         path = checked_path(name, root)
         if os.path.exists(path) and not replace:
-            go_on = f", or go on with --resume {name}" if config.kind in RESUMABLE else ""
+            go_on = f", or go on with --resume {shlex.quote(name)}" if config.kind in RESUMABLE else ""
             raise InputError(f"run {path} exists: choose another --name{go_on}")
         with new_folder(path, "cannot make run folder", replace=replace) as beside:
             (beside / "checkpoint").mkdir()

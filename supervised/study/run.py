@@ -95,7 +95,8 @@ def _begun(kind: type[Problem[Options]], options: Options, console: Console) -> 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise InputError(f"study {folder} exists: choose another --name, or go on with --resume {name}")
+            go_on = f"go on with --resume {shlex.quote(name)}"
+            raise InputError(f"study {folder} exists: choose another --name, or {go_on}")
     except OSError as error:
         raise InputError(f"cannot make study folder {folder}: {error.strerror}") from None
     try:

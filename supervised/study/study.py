@@ -13,6 +13,7 @@ without a word when a study is loaded; here it is compared and refused by name.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -106,9 +107,8 @@ def create(problem: Problem[Any], name: str, location: Location) -> None:
         try:
             study = optuna.create_study(storage=storage, study_name=name, directions=problem.directions)
         except DuplicatedStudyError:
-            raise InputError(
-                f"{location} has a study {quote(name)}: choose another --name, or go on with --resume {name}"
-            ) from None
+            go_on = f"go on with --resume {shlex.quote(name)}"
+            raise InputError(f"{location} has a study {quote(name)}: choose another --name, or {go_on}") from None
         study.set_user_attr(STUDY, _identity(problem))
         study.enqueue_trial(problem.defaults(), user_attrs={DEFAULT: True})
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bracket_env import InputError, quote
+from bracket_env.words.suggestions import did_you_mean
 from supervised.occupancy.meters.grid import Grid
 from supervised.occupancy.meters.times.forms import kind_of
 from supervised.occupancy.meters.units import unit_of, without_unit
@@ -220,7 +221,8 @@ def check_names(grid: Grid, names: Sequence[str]) -> None:
     """
     for name in names:
         if name not in grid.names:
-            raise grid.text.error(f"there is no column {quote(name)}, only {', '.join(grid.names)}", grid.header)
+            near = did_you_mean(name, grid.names)
+            raise grid.text.error(f"there is no column {quote(name)}, only {', '.join(grid.names)}{near}", grid.header)
 
 
 def left_out(grid: Grid, taken: Sequence[str]) -> tuple[str, ...]:

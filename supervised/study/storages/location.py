@@ -16,13 +16,12 @@ from sqlalchemy import URL
 
 from bracket_env import InputError, quote
 from bracket_env.atomic import write_text
+from bracket_env.words.secrets import HIDDEN, is_secret
 
 SQLITE, JOURNAL, URL_FILE = "optuna.db", "journal.log", "storage_url.txt"
 DRIVERS = {"postgresql": ("psycopg", "psycopg[binary]"), "mysql": ("pymysql", "pymysql")}
 """What each kind of server is reached with: the driver, and what pip calls it."""
 _SAME = {"postgres": "postgresql", "mariadb": "mysql"}
-_HIDDEN = "***"
-_SECRET = re.compile(r"pass|pwd|secret|token|key|cred", re.IGNORECASE)
 _HARMLESS = re.compile(r"[\w ./\\-]{1,60}")
 
 
@@ -38,10 +37,10 @@ class Location:
             return str(self.address)
         url = self.address
         if url.password is not None:
-            url = url.set(password=_HIDDEN)
-        hidden = {key: _HIDDEN for key in url.query if _SECRET.search(key)}
+            url = url.set(password=HIDDEN)
+        hidden = {key: HIDDEN for key in url.query if is_secret(key)}
         text = url.update_query_dict(hidden).render_as_string(hide_password=True)
-        return text.replace("%2A%2A%2A", _HIDDEN)
+        return text.replace("%2A%2A%2A", HIDDEN)
 
     __repr__ = __str__
 
@@ -63,10 +62,10 @@ class Location:
             return text
         values = [self.address.password or ""]
         for key, value in self.address.query.items():
-            if _SECRET.search(key):
+            if is_secret(key):
                 values += [value] if isinstance(value, str) else value
         for value in sorted(filter(None, values), key=len, reverse=True):
-            text = text.replace(value, _HIDDEN)
+            text = text.replace(value, HIDDEN)
         return text
 
 
@@ -155,10 +154,10 @@ def _there(location: Location, said_by: str) -> Location:
 def _with_secret(location: Location, noted: Path) -> Location:
     """A noted URL whose password PostgreSQL's own library finds elsewhere, if one is needed."""
     url = location.address
-    if not isinstance(url, URL) or _HIDDEN not in str(location):
+    if not isinstance(url, URL) or HIDDEN not in str(location):
         return location
     kept = Path(os.environ.get("PGPASSFILE", "~/.pgpass")).expanduser().is_file() or "PGPASSWORD" in os.environ
-    hidden = [key for key in url.query if url.query[key] == _HIDDEN]
+    hidden = [key for key in url.query if url.query[key] == HIDDEN]
     if url.get_backend_name() == "postgresql" and kept and not set(hidden) - {"password"}:
         bare = URL.create(url.drivername, url.username, None, url.host, url.port, url.database, url.query)
         return Location(bare.difference_update_query(hidden))

@@ -113,6 +113,7 @@ def test_a_name_that_can_only_be_one_is_read_as_that() -> None:
 def test_a_setting_by_a_part_of_its_id(name: str, meant: str) -> None:
     assert get_setting(name).id == meant
     assert typed("--setting", name).setting == meant
+    assert typed("--setting", "instruct").setting == "bracket/Instruct-v0"
 
 
 def test_a_setting_that_is_none() -> None:

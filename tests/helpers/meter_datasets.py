@@ -59,8 +59,8 @@ def redd() -> list[Form]:
     utc = unlabelled(home(1, 1, "2011-04-19T04:00"))
     text = lines(zip(epochs(truth), numbers(truth.watts, "{:.2f}"), strict=True), " ")
     names = {"columns": ("time", "power_W"), "timezone": "America/New_York"}
-    half = numbers(truth.watts / 2, "{:.2f}")
-    phases = lines(zip(epochs(truth), half, half, strict=True), " ")
+    phase = [numbers(truth.watts * share, "{:.2f}") for share in (0.25, 0.75)]
+    phases = lines(zip(epochs(truth), *phase, strict=True), " ")
     gap = without(truth, range(200, 500))
     kept = [i for i in range(len(truth.watts)) if not 200 <= i < 500]
     holes = lines(((epochs(gap)[i], f"{gap.watts[i]:.2f}") for i in kept), " ")

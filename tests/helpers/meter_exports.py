@@ -80,6 +80,13 @@ def japanese() -> list[Form]:
         Form("full-width digits", full, truth),
         Form("24:00", table(["日時", "電力量(kWh)"], closing, used).encode("cp932"), truth, said=("24:00.*end",)),
         Form("48 columns a day", (preamble + wide).encode("cp932"), truth, said=("kWh", "48 columns")),
+        Form(
+            "48 columns, newest day first",
+            "\n".join(wide.splitlines()[:1] + wide.splitlines()[:0:-1]).encode(),
+            truth,
+            {"unit": "kWh"},
+            said=("put in order",),
+        ),
         Form("48 columns and a total", extra.encode("cp932"), truth, {"unit": "kWh"}),
         Form("48 columns without a unit", extra.encode("cp932"), truth, refused="--unit kWh"),
         Form("48 ranges", ("使用電力量(kWh),\n" + ranged).encode("cp932"), truth),
@@ -183,6 +190,23 @@ def columns() -> list[Form]:
             table(["time", "total_kWh"], time, numbers(reset, "{:.9f}")).encode(),
             fallen,
             said=("begins anew",),
+        ),
+        Form(
+            "a counter of no unit",
+            table(["time", "power"], time, register(bare)).encode(),
+            bare,
+            refused="--unit kWh-total",
+        ),
+        Form(
+            "the same twice",
+            table(["time", "Power1 (W)", "Power2 (W)"], time, watts, watts).encode(),
+            bare,
+            refused="'Power1 .*'Power2 .*the same numbers.*--power-columns",
+        ),
+        Form(
+            "units in the cells",
+            table(["time", "power"], time, [f"{cell} kW" for cell in kilowatts(bare)]).encode(),
+            bare,
         ),
         Form("a few rising energies", rising.encode(), bare, refused="--unit kWh-total"),
         Form(

@@ -71,6 +71,15 @@ def in_order(grid: Grid, stamps: Stamps, texts: pl.Series, utc: bool, timezone: 
     if len(at) > 1 and (np.diff(at) < 0).sum() > (np.diff(at) > 0).sum():
         grid, texts, at, offsets = _reversed(grid, texts, at, offsets)
         warnings.append("the newest row stands first: the order was turned round")
+    if grid.shape == "days" and (np.diff(at) < 0).any():
+        order = pl.Series(np.argsort(at, kind="stable"))
+        grid, texts, at, offsets = (
+            grid.rows(order),
+            texts.gather(order),
+            at[order.to_numpy()],
+            offsets[order.to_numpy()],
+        )
+        warnings.append("days do not follow each other: they were put in order")
     grid, kept, twice = _once(grid, at)
     if twice:
         warnings.append(f"{twice} rows are there twice, one of each is taken")

@@ -14,7 +14,7 @@ from supervised.occupancy.meters.clock import Clock
 from supervised.occupancy.meters.options import MeterOptions
 from supervised.occupancy.meters.roles import is_energy, is_other
 from supervised.occupancy.meters.times.dates import UnreadCellError
-from supervised.occupancy.meters.units import SAID, Unit, is_counter, power_of_counter, unit_of
+from supervised.occupancy.meters.units import SAID, Unit, is_counter, power_of_counter, unit_of, without_units
 
 _LOW, _HIGH = 10.0, 100_000.0  # watts: no home's mean is lower or higher
 _LEAST = 1.0  # even where a unit is named
@@ -39,33 +39,33 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
         InputError: a cell that is no number, a decimal sign or a unit that may be two, a mean that no home has.
     """
     grid = clock.grid
-    cells = [grid.column(name) for name in names]
-    decimal = _SIGNS[options.decimal] if options.decimal else decimal_of(cells)
+    cells, written = zip(*(without_units(grid.column(name)) for name in names), strict=True)
+    decimal = _SIGNS[options.decimal] if options.decimal else decimal_of(list(cells))
     if decimal is None:
         raise _which_sign(clock, names)
     total, missing = np.zeros(len(clock.elapsed)), Counter[str]()
     shown: list[str] = []
     warnings: list[str] = []
     guessed = False
-    for name, column in zip(names, cells, strict=True):
+    for name, column, unit_of_cells in zip(names, cells, written, strict=True):
         try:
             values, marks = read_numbers(column, decimal)
         except UnreadCellError as error:
             raise grid.error(str(error).replace("{}", quote(name)), error.row) from None
         missing += marks
-        unit = SAID[options.unit] if options.unit else unit_of(name) or _unit_beside(clock)
+        unit = SAID[options.unit] if options.unit else unit_of_cells or unit_of(name) or _unit_beside(clock)
         if unit is None and is_other(name):
             hint = "another quantity than power by its name: say --unit W if it is not"
             raise grid.text.error(f"column {quote(name)} is {hint}", grid.header)
         if unit is None and is_energy(name):
             raise grid.text.error(f"column {quote(name)} is energy of no unit: say --unit kWh or Wh", grid.header)
-        watts, how, odd = _watts(clock, name, values, unit)
+        watts, how, odd = _watts(clock, name, values, unit, options.unit)
         warnings += odd
         guessed |= unit is None
         total += watts
         shown.append(f"{quote(name)} in {how}{'' if options.unit is None else ' (--unit)'}")
     if judged:
-        if options.decimal is None and _mean(total) <= _HIGH / 1000 and three_decimals(cells):
+        if options.decimal is None and _mean(total) <= _HIGH / 1000 and three_decimals(list(cells)):
             raise _which_sign(clock, names)
         _check_home(clock, names, total, guessed, options.unit)
     counted = ", ".join(f"{quote(mark) if mark else 'empty'} {count}" for mark, count in missing.most_common(6))
@@ -86,11 +86,24 @@ def _which_sign(clock: Clock, names: Sequence[str]) -> InputError:
     return clock.grid.text.error("which sign is decimal? Say --decimal point or comma")
 
 
-def sum_among(clock: Clock, names: Sequence[str]) -> str | None:
+def same_among(clock: Clock, names: Sequence[str], options: MeterOptions) -> tuple[str, str] | None:
+    """Two of some columns that hold the same numbers, if there are such."""
+    if len(names) < 2:
+        return None
+    columns = [read_power(clock, [name], options, judged=False).watts for name in names]
+    for i, first in enumerate(columns):
+        for j in range(i):
+            known = np.isfinite(first) & np.isfinite(columns[j])
+            if known.any() and np.ptp(first[known]) > 0 and (first == columns[j])[known].mean() > 0.98:
+                return names[j], names[i]
+    return None
+
+
+def sum_among(clock: Clock, names: Sequence[str], options: MeterOptions) -> str | None:
     """The one of three or more columns that is the sum of the others, if there is one."""
     if len(names) < 3:
         return None
-    columns = np.array([read_power(clock, [name], MeterOptions(), judged=False).watts for name in names])
+    columns = np.array([read_power(clock, [name], options, judged=False).watts for name in names])
     known = np.isfinite(columns).all(axis=0)
     total = columns[:, known].sum(axis=0)
     for name, column in zip(names, columns[:, known], strict=True):
@@ -100,19 +113,24 @@ def sum_among(clock: Clock, names: Sequence[str]) -> str | None:
     return None
 
 
-def is_whole(clock: Clock, whole: str, parts: Sequence[str]) -> bool:
+def is_whole(clock: Clock, whole: str, parts: Sequence[str], options: MeterOptions) -> bool:
     """Whether a column is never less than the sum of others, as a total is.
 
     Raises:
         InputError: a cell that is no number.
     """
-    sums = [read_power(clock, names, MeterOptions(), judged=False).watts for names in ([whole], parts)]
+    sums = [read_power(clock, names, options, judged=False).watts for names in ([whole], parts)]
     known = np.isfinite(sums[0]) & np.isfinite(sums[1])
     return bool((sums[0] >= 0.98 * sums[1])[known].mean() > 0.98) if known.any() else True
 
 
-def _watts(clock: Clock, name: str, values: np.ndarray, unit: Unit | None) -> tuple[np.ndarray, str, list[str]]:
+def _watts(
+    clock: Clock, name: str, values: np.ndarray, unit: Unit | None, said: str | None
+) -> tuple[np.ndarray, str, list[str]]:
     """Watts, the unit in words, and warnings."""
+    if (unit is None or not unit.energy) and said is None and is_counter(values):
+        hint = "say --unit kWh-total if it is one, --unit W if it is not"
+        raise clock.grid.text.error(f"column {quote(name)} only rises, as a counter does: {hint}", clock.grid.header)
     if unit is None:
         return values, "W, which is not said (else --unit)", []
     if not unit.energy:

@@ -23,7 +23,7 @@ from supervised.occupancy.meters.cells import read_labels
 from supervised.occupancy.meters.clock import Clock, check_zone, in_order
 from supervised.occupancy.meters.grid import Grid, read_grid
 from supervised.occupancy.meters.options import MeterOptions
-from supervised.occupancy.meters.power import Power, is_whole, read_power, sum_among
+from supervised.occupancy.meters.power import Power, is_whole, read_power, same_among, sum_among
 from supervised.occupancy.meters.roles import (
     Roles,
     find_label,
@@ -152,12 +152,15 @@ def _whole(clock: Clock, roles: Roles, options: MeterOptions) -> Roles:
     """Columns that are found must be the whole home once: no sum beside its parts, no part taken for the sum."""
     if options.power_columns is not None or clock.grid.shape == "days":
         return roles
-    total = sum_among(clock, roles.power)
+    if same := same_among(clock, roles.power, options):
+        what = "hold the same numbers: name one with --power-columns, or both if they are two"
+        raise clock.grid.text.error(f"{quote(same[0])} and {quote(same[1])} {what}", clock.grid.header)
+    total = sum_among(clock, roles.power, options)
     if total is not None:
         rest = tuple(name for name in roles.power if name != total)
         return replace(roles, power=(total,), left_out=(*rest, *roles.left_out))
     parts = [name for name in roles.left_out if is_part(name, roles.power)]
-    if parts and is_bare(roles.power) and not is_whole(clock, roles.power[0], parts):
+    if parts and is_bare(roles.power) and not is_whole(clock, roles.power[0], parts, options):
         named = ", ".join(map(quote, [*roles.power, *parts]))
         what = "not the sum of the others, nor one of them by its name: name what is to be summed with --power-columns"
         raise clock.grid.text.error(f"of {named} the first is {what}", clock.grid.header)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 _UNIT = re.compile(
     r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[KMWk]))(?P<scale>[kKMmGg]?)(?P<base>[wW][hH]|[wW])"
@@ -33,8 +34,8 @@ _SCALES = {
 _OTHER = re.compile(
     r"[(\[]?(?:円|%|￥|¥|€|\$|£|°C|℃|C|V|A|Hz|kvarh?|varh?|kVA|VA|-|p|pence|hh:mm|UTC|時刻|日時)[)\]]?", re.IGNORECASE
 )
-RESETS = 0.05  # of the steps of a counter may fall
-_SURE = 24  # readings
+_RESETS = 0.05  # falls for each rise of a counter
+_SURE, _RISES = 24, 5  # readings, and rises among them, of what is surely one
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,25 @@ def is_unit(cell: str) -> bool:
     return bool(_OTHER.fullmatch(cell)) or (unit_of(cell) is not None and not without_unit(cell))
 
 
+def without_units(cells: pl.Series) -> tuple[pl.Series, Unit | None]:
+    """Cells such as ``230 W`` as numbers, and the one unit of all of them; other cells as they are."""
+    written = r"^([+-]?[\d.,'’ ]*\d)\s?([kKM]?[wW][hH]?)$"
+    if not bool(cells.head(200).str.contains(written).any()):
+        return cells, None
+    units = cells.str.extract(written, 2).drop_nulls().unique()
+    if len(units) != 1:
+        return cells, None
+    return cells.str.replace(written, "$1"), unit_of(str(units[0]))
+
+
 def is_counter(values: np.ndarray) -> bool | None:
     """Whether energies are those of a counter, which rises but where it begins anew; None: too few to tell."""
     known = values[np.isfinite(values)]
     steps = np.diff(known)
-    if not len(steps) or not (steps > 0).any():
+    rises, falls = int((steps > 0).sum()), int((steps < 0).sum())
+    if not rises or falls > _RESETS * rises:
         return False
-    if (steps < 0).sum() > RESETS * len(steps):
-        return False
-    return True if len(known) >= _SURE else None
+    return True if len(known) >= _SURE and rises >= _RISES else None
 
 
 def power_of_counter(values: np.ndarray, elapsed: np.ndarray) -> tuple[np.ndarray, int]:

@@ -104,7 +104,7 @@ def jobs(config: OccupancyBenchmark) -> list[OccupancyJob]:
 def work(job: OccupancyJob) -> dict[str, Any]:
     """Train on each home; balanced accuracy of the network and, beside ``none`` and ``sentence``, of the yardsticks."""
     from supervised.occupancy.answers import Answer, network, rows, rules_alone, yardsticks
-    from supervised.occupancy.fitting import Fit
+    from supervised.occupancy.network.fitting import Fit
 
     config = Fit(arch=job.arch, seed=job.seed)
     problems, found = [], []
@@ -144,9 +144,9 @@ def _rules(job: OccupancyJob, stated: PowerRules, problem: LabelledHome) -> Powe
 
 
 def _self_trained(problem: LabelledHome, config: Any) -> Any:
-    from supervised.occupancy.fitting import fit
+    from supervised.occupancy.network.fitting import fit
 
-    odds = fit(config, problem.x, problem.labels, None, problem.record.slots_per_hour)
+    odds = fit(config, problem.x, problem.labels, None, problem.record.slots_per_hour).odds(problem.x)
     present = 1 / (1 + np.exp(-odds[: problem.learned]))
     return _distilled(problem, config, np.stack([1 - present, present], axis=1))
 
@@ -155,11 +155,11 @@ def _distilled(problem: LabelledHome, config: Any, q: np.ndarray) -> Any:
     """The network trained on the labels and, elsewhere, on the probabilities ``q`` at full weight."""
     from ncl_reward.grounding.hour_targets import Targets
     from supervised.occupancy.answers import Answer
-    from supervised.occupancy.fitting import fit
+    from supervised.occupancy.network.fitting import fit
     from supervised.occupancy.yardsticks import decide
 
     target = Targets(q, np.ones(problem.learned))
-    odds = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour)
+    odds = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour).odds(problem.x)
     return Answer(config.arch, False, decide(odds), odds)
 
 

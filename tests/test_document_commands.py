@@ -105,6 +105,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for time, watts, present in zip(home.times, home.watts, home.present, strict=True)
     ]
     (folder / "home.csv").write_text("time,power_W,occupied\n" + "\n".join(rows) + "\n", "utf-8")
+    type_in(folder, ["supervised.occupancy", "--csv", "home.csv", "--steps", "4", "--name", "my-home"])
     (folder / "FILE").write_text('{"input": "({", "target": "})"}\n', "utf-8")
     return folder
 

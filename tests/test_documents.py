@@ -76,11 +76,12 @@ def test_every_command_that_is_mentioned_parses(document: Path) -> None:
         module = importlib.import_module(module_name)
         if hasattr(module, "__path__"):
             module = importlib.import_module(f"{module_name}.__main__")
-        config = get_type_hints(module.main)["config"]
         given = shlex.split(arguments, comments=True)
+        main = getattr(module, f"main_{given[0]}", None) if given else None  # of a subcommand
+        config = get_type_hints(main or module.main)["config"]
         if given:
             assert isinstance(config, type)
-            parse(config, given, module.PROG)
+            parse(config, given[1:] if main else given, module.PROG)
 
 
 # README

@@ -12,14 +12,12 @@ import numpy as np
 from ncl_reward.grounding.hour_targets import overruled, targets
 from ncl_reward.rules.power_rules import ABSENT, PowerRule
 from ncl_reward.rules.rule import StatedRule
-from supervised.occupancy.features import YARDSTICK_COLUMNS
-from supervised.occupancy.fitting import Fit, fit
 from supervised.occupancy.homes.record import PRESENT, UNKNOWN
 from supervised.occupancy.labelled_home import LabelledHome
-from supervised.occupancy.scores import HOURS, chosen, score
+from supervised.occupancy.network.features import YARDSTICK_COLUMNS
+from supervised.occupancy.network.fitting import Fit, Fitted, fit
+from supervised.occupancy.scores import HOURS, MEASURES, chosen, score
 from supervised.occupancy.yardsticks import always_home, bare_rule, decide, logistic_regression, random_forest
-
-MEASURES = ("accuracy", "balanced_accuracy", "absent_f1", "mcc")
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Answer:
     instruction: bool
     present: np.ndarray  # (n,) int8
     odds: np.ndarray | None = None  # (n,) log-odds of PRESENT, of a network
+    fitted: Fitted | None = None  # the network
 
 
 def answers(problem: LabelledHome, config: Fit, stated: Sequence[StatedRule[PowerRule]] | None) -> list[Answer]:
@@ -79,8 +78,9 @@ def rules_alone(problem: LabelledHome, stated: Sequence[StatedRule[PowerRule]]) 
 def network(problem: LabelledHome, config: Fit, stated: Sequence[StatedRule[PowerRule]] | None) -> Answer:
     """The trained network; ``stated`` None or empty trains it from the labels alone."""
     target = targets(stated, problem.learned_inputs, problem.labels) if stated else None
-    odds = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour)
-    return Answer(config.arch, stated is not None, decide(odds), odds)
+    fitted = fit(config, problem.x, problem.labels, target, problem.record.slots_per_hour)
+    odds = fitted.odds(problem.x)
+    return Answer(config.arch, stated is not None, decide(odds), odds, fitted)
 
 
 def rows(problems: Sequence[LabelledHome], found: Sequence[Sequence[Answer]]) -> list[dict[str, Any]]:
@@ -98,15 +98,38 @@ def rows(problems: Sequence[LabelledHome], found: Sequence[Sequence[Answer]]) ->
             for problem, home in zip(problems, found, strict=True):
                 for answer in home:
                     if (answer.model, answer.instruction) == (model, instruction):
-                        for measure, value in _scored(problem, answer, hours).items():
+                        tested = problem.record.hours[problem.learned :], problem.truth
+                        said = answer.present[problem.learned :]
+                        for measure, value in _scored(*tested, said, hours).items():
                             values[measure].append(value)
             table.append({"model": model, "instruction": instruction, "hours": hours, **_means(values)})
     return table
 
 
-def _scored(problem: LabelledHome, answer: Answer, hours: Any) -> dict[str, float]:
-    counts = chosen(problem.record.hours[problem.learned :], hours)
-    scores = score(answer.present[problem.learned :][counts], problem.truth[counts])
+def measured(hours: np.ndarray, truth: np.ndarray, found: Sequence[Answer]) -> list[dict[str, Any]]:
+    """The same rows for one record whose every slot is scored.
+
+    Args:
+        hours: ``(n,)``, times of day.
+        truth: ``(n,)``, UNKNOWN where there is no label.
+        found: answers of n slots.
+    """
+    return [
+        {
+            "model": answer.model,
+            "instruction": answer.instruction,
+            "hours": which,
+            **dict.fromkeys(MEASURES),
+            **_scored(hours, truth, answer.present, which),
+        }
+        for answer in found
+        for which in HOURS
+    ]
+
+
+def _scored(hours: np.ndarray, truth: np.ndarray, present: np.ndarray, which: Any) -> dict[str, float]:
+    counts = chosen(hours, which)
+    scores = score(present[counts], truth[counts])
     return {measure: value for measure in MEASURES if not math.isnan(value := getattr(scores, measure))}
 
 

@@ -18,8 +18,9 @@ import numpy as np
 from bracket_env import InputError
 from bracket_env.random_streams import key
 from ncl_reward.rules.power_rules import PowerInputs, quiet_level
-from supervised.occupancy.features import base_watts, features
 from supervised.occupancy.homes.record import UNKNOWN, PowerRecord
+from supervised.occupancy.network.features import base_watts, features
+from supervised.occupancy.scores import known_labels
 
 LabelKind = Literal["slots", "days"]
 _LEARNED = 2 / 3
@@ -36,6 +37,9 @@ class LabelledHome:
     labels: np.ndarray  # (learned,) int8, UNKNOWN where the label is withheld
     truth: np.ndarray  # (n - learned,) int8: the labels of the test slots; UNKNOWN where power or label is missing
     inputs: PowerInputs  # of the whole record
+    base: float  # watts when hardly anything runs, of the part that is learned from
+    mean: np.ndarray  # (F,) float32, of each feature before it was standardised, of the same part
+    spread: np.ndarray  # (F,) float32
 
     @property
     def labelled(self) -> np.ndarray:
@@ -67,15 +71,19 @@ def label_home(record: PowerRecord, labels: int, kind: LabelKind, seed: int) -> 
     learned = int(np.searchsorted(record.days, days[int(len(days) * _LEARNED)]))
     first = record.watts[:learned]
     try:
-        x = features(record, base_watts(first))
+        base = base_watts(first)
+        x = features(record, base)
     except InputError as error:
         raise InputError(f"{record.name}: {error} in the first {learned} slots, which are learned from") from None
-    x = (x - x[:learned].mean(0)) / np.maximum(x[:learned].std(0), 1e-6)
-    known = np.where(np.isfinite(record.watts), record.present, UNKNOWN).astype(np.int8)
+    mean, spread = x[:learned].mean(0), np.maximum(x[:learned].std(0), 1e-6)
+    known = known_labels(record)
     return LabelledHome(
         record=record,
         learned=learned,
-        x=x.astype(np.float32),
+        x=((x - mean) / spread).astype(np.float32),
+        base=base,
+        mean=mean,
+        spread=spread,
         labels=_withheld(record, known[:learned], labels, kind, seed),
         truth=known[learned:],
         inputs=PowerInputs(record.watts, record.hours, record.minutes, quiet_level(first, record.minutes)),

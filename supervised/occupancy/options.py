@@ -13,17 +13,18 @@ import tyro
 
 from ncl_reward.encoders.options import DEFAULT_ENCODER, EncoderName, EncoderOptions
 from supervised.occupancy.meters.options import MeterOptions
-from supervised.options.groups import Machine
+from supervised.options.groups import Machine, RunsDir
 
 PROG = "python -m supervised.occupancy"
 
 
 @dataclass(frozen=True)
-class Occupancy(Machine, EncoderOptions, MeterOptions):
+class Occupancy(Machine, EncoderOptions, MeterOptions, RunsDir):
     """Learn from a few labels, and from a sentence, when somebody is at home.
 
     The first two thirds of the days are learned from, the rest is the test. Prints accuracy, balanced accuracy, F1 of
-    "absent" and Matthews correlation over all hours and from 06 to 22 h.
+    "absent" and Matthews correlation over all hours and from 06 to 22 h. What --name saves labels other files:
+    python -m supervised.occupancy predict RUN FILE.
     """
 
     csv: str | None = None
@@ -49,6 +50,8 @@ class Occupancy(Machine, EncoderOptions, MeterOptions):
     steps: int = 200
     """Optimiser steps of each network."""
 
+    name: str | None = None
+    """Save the network (the one with the sentence, if there is one) as a run of this name, the folder RUNS_DIR/NAME."""
     plot: str | None = None
     """Write a picture of a week to this PNG file."""
     predict_out: str | None = None

@@ -8,19 +8,21 @@ import numpy as np
 
 from supervised.learning.history import new_figure, save_figure
 from supervised.occupancy.answers import Answer
-from supervised.occupancy.homes.record import ABSENT, DAY, PRESENT, UNKNOWN
-from supervised.occupancy.labelled_home import LabelledHome
+from supervised.occupancy.homes.record import ABSENT, DAY, PRESENT, UNKNOWN, PowerRecord
+from supervised.occupancy.scores import known_labels
 
 _COLOURS = {ABSENT: "#D55E00", PRESENT: "#56B4E9", UNKNOWN: "#EEEEEE"}
 
 
-def plot_week(path: str, problem: LabelledHome, found: Sequence[Answer]) -> None:
-    """Write a PNG of the first week of the test days: power above, one strip each below.
+def plot_week(path: str, record: PowerRecord, begin: int, found: Sequence[Answer], title: str) -> None:
+    """Write a PNG of a week: power above, one strip each below.
 
     Args:
         path: the file.
-        problem: the home.
-        found: its answers; always-home is left out.
+        record: the home.
+        begin: the week's first slot.
+        found: answers to it; always-home is left out.
+        title: above the picture.
 
     Raises:
         InputError: the file cannot be written.
@@ -28,11 +30,10 @@ def plot_week(path: str, problem: LabelledHome, found: Sequence[Answer]) -> None
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    record = problem.record
-    week = slice(problem.learned, min(len(record), problem.learned + 7 * DAY // record.minutes))
+    week = slice(begin, min(len(record), begin + 7 * DAY // record.minutes))
     times = record.times[week]
-    truth = problem.truth[: len(times)]
-    strips = [("truth", truth)]
+    truth = known_labels(record)[week]
+    strips = [("truth", truth)] if (truth != UNKNOWN).any() else []
     strips += [
         (_title(answer), answer.present[week])
         for answer in found
@@ -41,7 +42,7 @@ def plot_week(path: str, problem: LabelledHome, found: Sequence[Answer]) -> None
     figure = new_figure(11, 3 + 0.35 * len(strips))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.5, 0.35 * len(strips)])
     above.plot(times, record.watts[week], color="black", linewidth=0.8)
-    above.set(ylabel="power, W", title=f"{record.name}: the first week of the test days")
+    above.set(ylabel="power, W", title=title)
     above.set_ylim(bottom=0)
     edges = np.append(times, times[-1] + np.timedelta64(record.minutes, "m"))
     for place, (_, values) in enumerate(strips):

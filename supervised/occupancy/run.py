@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,24 +16,27 @@ from rich.progress import track
 
 from bracket_env import BracketLanguage, InputError, quote
 from bracket_env.atomic import write_text
-from bracket_env.scores.tables import FittingTable, table
 from ncl_reward.encoders.encoders import make_encoder
 from ncl_reward.grounding.stated import state_rules
 from ncl_reward.rules.power_rules import POWER_RULES, PowerRule
 from ncl_reward.rules.rule import StatedRule
 from supervised.learning.devices import choose_device
-from supervised.occupancy.answers import MEASURES, Answer, answers, one_kind, rows
-from supervised.occupancy.fitting import Fit
+from supervised.learning.display import print_line
+from supervised.occupancy.answers import Answer, answers, one_kind, rows
 from supervised.occupancy.homes.predictions import write_predictions
 from supervised.occupancy.homes.record import UNKNOWN, PowerRecord, check_minutes
 from supervised.occupancy.homes.simulator import homes_of, simulate
 from supervised.occupancy.labelled_home import LabelledHome, label_home
-from supervised.occupancy.labeller import ENCODERS
 from supervised.occupancy.meters.options import MeterOptions
 from supervised.occupancy.meters.read import read_meter
-from supervised.occupancy.options import Occupancy
+from supervised.occupancy.network.fitting import Fit
+from supervised.occupancy.network.labeller import ENCODERS
+from supervised.occupancy.options import PROG, Occupancy
 from supervised.occupancy.plot import plot_week
+from supervised.occupancy.saved import Taught, save
+from supervised.occupancy.scores import model_name, score_table
 from supervised.options.ranges import check_output, flag, refuse_idle, require_whole
+from supervised.runs import DEFAULT_ROOT, checked_path
 
 _RANGES = (
     ("labels", 0, 10**7), ("homes", 1, 1000), ("days", 3, 3660), ("steps", 1, 10**6), ("threads", 1, 1024),
@@ -39,8 +44,11 @@ _RANGES = (
 )  # fmt: skip
 
 
-def train(config: Occupancy, console: Console | None = None) -> list[dict[str, Any]]:
+def train(config: Occupancy, command: Sequence[str], console: Console | None = None) -> list[dict[str, Any]]:
     """Train and score as configured; returns the rows that it prints.
+
+    Args:
+        command: what was typed, for the record of a run.
 
     Raises:
         InputError: an option or a file that cannot be used, before any training.
@@ -63,8 +71,15 @@ def train(config: Occupancy, console: Console | None = None) -> list[dict[str, A
     scored = [(p, a) for p, a in zip(problems, found, strict=True) if (p.truth != UNKNOWN).any()]
     table = rows([p for p, _ in scored], [a for _, a in scored])
     _write(config, problems, found, table)
+    if config.name is not None:
+        network = [answer for answer in found[0] if answer.fitted is not None][-1]  # with the sentence, if there is one
+        taught = Taught(problems[0], network, table, stated)
+        folder = save(config.name, config.runs_dir, asdict(config), command, taught)
+        where = "" if config.runs_dir == DEFAULT_ROOT else f" --runs-dir {shlex.quote(config.runs_dir)}"
+        saved = model_name(network.model, network.instruction)
+        print_line(console, f"run {folder.path}: {saved}; ask it with: {PROG} predict {folder.name} FILE{where}")
     if table:
-        console.print(_table(table, config, problems))
+        console.print(score_table(table, _title(config, problems)))
     else:
         console.print("no label after the days that are learned from: nothing to score", highlight=False)
     return table
@@ -84,6 +99,12 @@ def _check(config: Occupancy) -> None:
     refuse_idle(config, ("ncl_encoder",), unless=bool(config.instruction), why="goes with --instruction")
     for name in ("json", "plot", "predict_out"):
         check_output(name, getattr(config, name))
+    refuse_idle(config, ("runs_dir",), unless=config.name is not None, why="goes with --name")
+    if config.name is not None:
+        if config.csv is None and config.homes > 1:
+            raise InputError(f"--name {config.name} saves the network of one home: add --csv FILE, or --homes 1")
+        if checked_path(config.name, config.runs_dir).exists():
+            raise InputError(f"run {Path(config.runs_dir) / config.name} exists: choose another --name")
 
 
 def _homes(config: Occupancy, console: Console) -> list[PowerRecord]:
@@ -113,24 +134,10 @@ def _stated(instructions: Sequence[str], encoder: str, console: Console) -> list
     return stated
 
 
-def _table(scored: Sequence[dict[str, Any]], config: Occupancy, problems: Sequence[LabelledHome]) -> FittingTable:
+def _title(config: Occupancy, problems: Sequence[LabelledHome]) -> str:
     learned = sum(p.learned for p in problems) * problems[0].record.minutes / (24 * 60 * len(problems))
     homes = problems[0].record.name if len(problems) == 1 else f"{len(problems)} homes, mean"
-    title = f"{homes}: {config.labels} labelled {config.label_kind} in {learned:.0f} days, seed {config.seed}"
-    caption = "percent of all hours, then of those from 06 to 22 h; bal.: balanced accuracy; F1: of absent"
-    short = ("acc.", "bal.", "F1", "MCC")
-    headings = ("model", *short, *(f"06-22 {name}" for name in short))
-    view = table(title, headings, left=("model",), caption=caption)
-    for whole, day in zip(scored[::2], scored[1::2], strict=True):
-        cells = [_cell(row[measure], measure) for row in (whole, day) for measure in MEASURES]
-        view.add_row(whole["model"].replace("_", " ") + (" + sentence" if whole["instruction"] else ""), *cells)
-    return view
-
-
-def _cell(value: float | None, measure: str) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.2f}" if measure == "mcc" else f"{100 * value:.1f}"
+    return f"{homes}: {config.labels} labelled {config.label_kind} in {learned:.0f} days, seed {config.seed}"
 
 
 def _write(
@@ -142,7 +149,8 @@ def _write(
     if config.json is not None:
         write_text(config.json, json.dumps({"rows": table}, indent=2) + "\n")
     if config.plot is not None:
-        plot_week(config.plot, problems[0], found[0])
+        record, begin = problems[0].record, problems[0].learned
+        plot_week(config.plot, record, begin, found[0], title=f"{record.name}: the first week of the test days")
     if config.predict_out is not None:
         networks = [answer for answer in found[0] if answer.odds is not None]
         columns = {

@@ -12,6 +12,7 @@ from supervised.options.groups import ExtensionSchedule
 from supervised.runs.sentences import sentence_input, with_sentences
 
 FORMAT = 1
+OCCUPANCY = "occupancy"
 RESUMABLE = ("supervised", "pretrain", "adapt", "ppo", "instruct")
 """The kinds of runs that ``--resume`` goes on with."""
 _FORMS = {
@@ -44,8 +45,8 @@ class RunConfig:
     """What defines the model of a run, and the options it was trained with."""
 
     kind: str
-    """``ppo``, ``instruct``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress``:
-    nothing is to be resumed."""
+    """``ppo``, ``instruct``, ``supervised``, ``pretrain`` or ``adapt``: the command that resumes it; ``compress``
+    and ``occupancy`` (of household power, without pairs): nothing is to be resumed."""
     setting: str
     pairs: tuple[str, ...]
     architecture: str
@@ -92,7 +93,8 @@ class RunConfig:
         entries = {field.name: content[field.name] for field in fields(cls)}
         extensions = tuple(map(_extension, content["extensions"]))
         config = cls(**entries | {"pairs": tuple(content["pairs"]), "extensions": extensions})
-        BracketLanguage(config.pairs)
+        if config.kind != OCCUPANCY:
+            BracketLanguage(config.pairs)
         check_params(config.architecture, config.params)
         return config
 

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+from torch import nn
 
 from bracket_env import InputError, quote
 from bracket_env.atomic import new_folder, write_bytes, write_json, write_text
 from bracket_env.words.suggestions import did_you_mean
-from supervised.models import SequenceModel
-from supervised.runs.config import RESUMABLE, RunConfig
+from supervised.runs.config import OCCUPANCY, RESUMABLE, RunConfig
 
 DEFAULT_ROOT = "runs"
 CONFIG, COMMAND, METRICS = "config.json", "command.txt", "metrics.jsonl"
@@ -84,11 +84,15 @@ class RunFolder:
         return cls(path, config)
 
     @classmethod
-    def open(cls, run: str | Path, *, root: str | Path = DEFAULT_ROOT) -> RunFolder:
+    def open(cls, run: str | Path, *, root: str | Path = DEFAULT_ROOT, any_task: bool = False) -> RunFolder:
         """The run with this name in ``root``, or in this folder.
 
+        Args:
+            any_task: also one that knows no brackets.
+
         Raises:
-            InputError: no such run, or its configuration is missing, damaged or of another format.
+            InputError: no such run, one whose configuration is missing, damaged or of another format, or that knows no
+                brackets.
         """
         path = Path(root) / run
         if not os.path.isdir(path):
@@ -99,9 +103,13 @@ class RunFolder:
             raise InputError(f"there is no run {quote(str(run), 200)}: {problem}")
         content = _read_json(path / CONFIG, "is not a run folder")
         try:
-            return cls(path, RunConfig.from_json(content))
+            config = RunConfig.from_json(content)
         except InputError as error:
             raise InputError(f"{path / CONFIG}: {error}") from None
+        if config.kind == OCCUPANCY and not any_task:
+            asked = f"python -m supervised.occupancy predict {shlex.quote(str(run))} FILE"
+            raise InputError(f"{path} tells whether somebody is at home, and knows no brackets: ask it with {asked}")
+        return cls(path, config)
 
     def go_on(self, command: Sequence[str]) -> None:
         """Note a command that goes on with the run; :attr:`config` is written when that extends the run.
@@ -161,7 +169,7 @@ class RunFolder:
         kept = [entry for entry in self.metrics() if entry.get(key, 0) <= value]
         write_text(self.path / METRICS, "".join(json.dumps(entry) + "\n" for entry in kept))
 
-    def save_best(self, model: SequenceModel, metadata: Mapping[str, Any], packed: bytes | None = None) -> None:
+    def save_best(self, model: nn.Module, metadata: Mapping[str, Any], packed: bytes | None = None) -> None:
         """Replace the best model. The metadata names the digest of the weights it belongs to.
 
         A kill between the two files leaves the new weights beside the old figures: loading needs the weights alone,

@@ -25,7 +25,7 @@ QUICK = {"days": 12, "minutes": 60, "steps": 5, "homes": 2}
 
 def run(**options: object) -> tuple[list[dict[str, object]], str]:
     shown = io.StringIO()
-    rows = train(Occupancy(**{**QUICK, **options}), Console(file=shown, width=100))  # type: ignore[arg-type]
+    rows = train(Occupancy(**{**QUICK, **options}), ["test"], Console(file=shown, width=100))  # type: ignore[arg-type]
     return rows, shown.getvalue()
 
 

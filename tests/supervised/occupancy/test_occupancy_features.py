@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bracket_env import InputError
-from supervised.occupancy.features import COLUMNS, base_watts, features, trailing_max
 from supervised.occupancy.homes.simulator import simulate
+from supervised.occupancy.network.features import COLUMNS, base_watts, features, trailing_max
 
 
 def test_against_a_naive_twin() -> None:

@@ -12,11 +12,11 @@ from bracket_env import InputError
 from ncl_reward.rules.power_rules import POWER_RULES
 from ncl_reward.rules.rule import Slots, StatedRule
 from supervised.occupancy.answers import network, one_kind, rows, rules_alone, yardsticks
-from supervised.occupancy.fitting import Fit, fit
 from supervised.occupancy.homes.record import PRESENT, UNKNOWN
 from supervised.occupancy.homes.simulator import homes_of, simulate
 from supervised.occupancy.labelled_home import LabelledHome, label_home
-from supervised.occupancy.labeller import ENCODERS, Labeller, present_odds
+from supervised.occupancy.network.fitting import Fit, fit
+from supervised.occupancy.network.labeller import ENCODERS, Labeller, present_odds
 from supervised.occupancy.yardsticks import decide, logistic_regression
 
 LOW = StatedRule(POWER_RULES["low_constant_absent"], Slots(hours=4, noise=0.2), 0.9)
@@ -124,7 +124,7 @@ def test_logistic_regression_is_at_the_minimum_of_its_loss() -> None:
 def test_labels_of_one_kind_are_warned_of_and_break_nothing(problem: LabelledHome) -> None:
     labels = np.full(problem.learned, UNKNOWN, dtype=np.int8)
     labels[:5] = PRESENT
-    same = LabelledHome(problem.record, problem.learned, problem.x, labels, problem.truth, problem.inputs)
+    same = replace(problem, labels=labels)
     assert "all 5 labels say somebody at home" in str(one_kind(same))
     assert one_kind(problem) is None
     models = [answer.model for answer in yardsticks(same, seed=0)]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from supervised.occupancy.features import YARDSTICK_COLUMNS, base_watts, features
 from supervised.occupancy.homes.record import ABSENT, PowerRecord
 from supervised.occupancy.homes.simulator import homes_of, simulate
+from supervised.occupancy.network.features import YARDSTICK_COLUMNS, base_watts, features
 from supervised.occupancy.scores import HOURS, chosen, score
 from supervised.occupancy.yardsticks import bare_rule, decide, logistic_regression
 

@@ -25,11 +25,19 @@ _WIDTH = 32
 _DROPOUT = 0.2
 _NO_TOKENS = 1  # the embedding that is replaced
 
+_RECURRENT = RecurrentConfig(embedding_size=_WIDTH, units=_WIDTH, dropout=_DROPOUT)
+_ATTENDING = TransformerConfig(width=_WIDTH, dropout=_DROPOUT)
+
 ENCODERS: dict[str, Callable[[], Encoder[Any]]] = {
-    "gru": lambda: GRUEncoder(RecurrentConfig(embedding_size=_WIDTH, units=_WIDTH, dropout=_DROPOUT), _NO_TOKENS),
-    "transformer": lambda: TransformerEncoder(TransformerConfig(width=_WIDTH, dropout=_DROPOUT), _NO_TOKENS),
+    "gru": lambda: GRUEncoder(_RECURRENT, _NO_TOKENS),
+    "transformer": lambda: TransformerEncoder(_ATTENDING, _NO_TOKENS),
 }
 """Architecture -> its encoder, freshly initialised from torch's global generator."""
+
+
+def network_params(arch: str) -> dict[str, Any]:
+    """The sizes of an architecture here."""
+    return (_RECURRENT if arch == "gru" else _ATTENDING).to_dict()
 
 
 class Labeller(nn.Module):

@@ -21,7 +21,7 @@ from bracket_env import InputError
 from bracket_env.random_streams import key
 from ncl_reward.grounding.hour_targets import Targets
 from supervised.occupancy.homes.record import UNKNOWN
-from supervised.occupancy.labeller import Labeller, present_odds
+from supervised.occupancy.network.labeller import Labeller, present_odds
 
 PULL = 3.0
 _WINDOW_HOURS, _WARM_UP_HOURS = 16, 2  # what is answered before the warm-up has seen too little of the day
@@ -42,8 +42,22 @@ class Fit:
     device: str = "cpu"
 
 
-def fit(config: Fit, x: np.ndarray, labels: np.ndarray, targets: Targets | None, slots_per_hour: float) -> np.ndarray:
-    """Train on the first slots of a home and answer all of them.
+@dataclass(frozen=True)
+class Fitted:
+    """A trained labeller."""
+
+    model: Labeller
+    slots_per_hour: float
+    context: int
+    """Slots that are read before those that are answered."""
+
+    def odds(self, x: np.ndarray) -> np.ndarray:
+        """Log-odds of PRESENT ``(n,)`` at slots with features ``(n, F)``."""
+        return present_odds(self.model, x, window=round(24 * self.slots_per_hour), context=self.context)
+
+
+def fit(config: Fit, x: np.ndarray, labels: np.ndarray, targets: Targets | None, slots_per_hour: float) -> Fitted:
+    """Train on the first slots of a home.
 
     Args:
         config: how.
@@ -51,9 +65,6 @@ def fit(config: Fit, x: np.ndarray, labels: np.ndarray, targets: Targets | None,
         labels: ``(m,)``, m <= n: the slots that may be learned from; UNKNOWN where there is no label.
         targets: of the same m slots; None for no sentence.
         slots_per_hour: how many.
-
-    Returns:
-        Log-odds of PRESENT ``(n,)``.
 
     Raises:
         InputError: neither a label nor a target.
@@ -74,7 +85,7 @@ def fit(config: Fit, x: np.ndarray, labels: np.ndarray, targets: Targets | None,
         torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
         optimiser.step()
         schedule.step()
-    return present_odds(model, x, window=round(24 * slots_per_hour), context=slots)
+    return Fitted(model, slots_per_hour, slots)
 
 
 class _Windows:

@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from itertools import dropwhile, takewhile
 from typing import Any, TypeVar, get_type_hints
 
 import tyro
@@ -35,7 +36,6 @@ _TYPED = "_typed"
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
 _LEGIBLE = "bracketgym.legible"
 _ASCII = dict(zip("–—−…×·•█▓▒░╭╮╰╯│─━╸", "---.x.*##=-++++|---", strict=True))
-_BOX_LINE = re.compile(r"^│ ?(.*?) *│$")
 
 
 def run(
@@ -190,13 +190,12 @@ def is_given(config: Any, name: str) -> bool:
 
 
 def _first_paragraph(box: str) -> str:
-    """The message inside tyro's error box, on one line."""
-    words: list[str] = []
-    for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines():
-        inside = _BOX_LINE.match(line.strip())
-        if inside is None:
-            continue
-        if not inside[1].strip() or set(inside[1].strip()) == {"─"}:
-            break
-        words.append(inside[1].strip())
-    return " ".join(words) or " ".join(box.split())
+    """The message inside tyro's error box, on one line; the box is of lines, or of dashes where those cannot be shown.
+
+    Args:
+        box: a title, perhaps a rule, the message, a rule, and what else there is to say.
+    """
+    rows = [line.strip(" │╭╮╰╯─") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
+    rows = ["" if set(row) == {"-"} else row for row in rows]
+    body = list(dropwhile(lambda row: not row, rows[1:]))
+    return " ".join(takewhile(bool, body)) or " ".join(box.split())

@@ -55,6 +55,8 @@ def take(policy: ActorCriticPolicy, source: RunFolder) -> bool:
         shapes = {name: tensor.shape for name, tensor in found.items()}
         if shapes != {name: tensor.shape for name, tensor in head.items()}:
             raise ValueError("it is of another network")
+        if any(tensor.isnan().any() for tensor in found.values()):
+            raise ValueError("it holds what is no number (NaN)")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InputError(f"cannot read the value head from {path}: {error}") from None
     policy.value_net.load_state_dict(found)

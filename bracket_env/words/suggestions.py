@@ -64,7 +64,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     names = list(dict.fromkeys(known))
     plain: dict[str, list[str]] = {}
     for name in names:
-        plain.setdefault(_plain(name), []).append(name)
+        for form in {_plain(name), _plain(name).rpartition("/")[2]}:  # the id of a task, with and without its namespace
+            plain.setdefault(form, []).append(name)
     wanted = _plain(word)
     if not wanted or word in names:
         return None

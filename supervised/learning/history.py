@@ -33,6 +33,8 @@ def plot_history(
         x: ``"step"`` or ``"timesteps"``.
         shares: which figures from 0 to 1.
     """
+    from matplotlib.ticker import MaxNLocator
+
     entries = [entry for entry in metrics if shares[0] in entry]
     figure = new_figure(7, 4)
     left = figure.add_subplot()
@@ -41,6 +43,7 @@ def plot_history(
     left.plot(xs, [100 * entry[shares[0]] for entry in entries], color="#0072B2", label=names[0])
     left.plot(xs, [100 * entry[shares[1]] for entry in entries], color="#56B4E9", linestyle="--", label=names[1])
     left.set(xlabel=x, ylabel="validation, %", ylim=(0, 101), title=title)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.grid(alpha=0.3)
     right = left.twinx()
     right.plot(xs, [entry["loss"] for entry in entries], color="#D55E00", label="loss")

@@ -64,7 +64,12 @@ def refuse_never_reached(options: Any, name: str, last: int, steps: str) -> None
         InputError: so it is.
     """
     every = getattr(options, name)
-    refuse_idle(options, (name,), unless=every <= last, why=f"{every} is more than {steps}: it would never come to it")
+    refuse_idle(
+        options,
+        (name,),
+        unless=every <= last,
+        why=f"{every} is more than {steps}: nothing would be measured before the end",
+    )
 
 
 def check_learning_rate(options: Optimiser) -> None:

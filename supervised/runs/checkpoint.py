@@ -125,7 +125,7 @@ def copy_into(target: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None
     """Copy saved tensors over parameters and buffers of the same names.
 
     Raises:
-        ValueError: another set of names, or another shape.
+        ValueError: another set of names, another shape, or what is no number.
     """
     if target.keys() != saved.keys():
         raise ValueError(f"it holds another model ({sorted(target.keys() ^ saved.keys())[0]} is not in both)")
@@ -133,6 +133,8 @@ def copy_into(target: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None
         for name, tensor in target.items():
             if tensor.shape != saved[name].shape:
                 raise ValueError(f"{name} is {tuple(saved[name].shape)}, not {tuple(tensor.shape)}")
+            if saved[name].is_floating_point() and saved[name].isnan().any():
+                raise ValueError(f"{name} holds what is no number (NaN)")
             tensor.copy_(saved[name])
 
 

@@ -257,6 +257,8 @@ BAD_TRAINING: list[tuple[list[str], str]] = [
     (["--pairs", *(chr(0x4E00 + 2 * i) + chr(0x4E01 + 2 * i) for i in range(101))], "1 to 100 pairs, not 101"),
     (["--units", "0"], "--units must be a whole number from 1 to 10000, not 0"),
     (["--units", "many"], "many"),
+    (["--eval-every", "5000"], "--eval-every 5000 is more than --total-timesteps 2000: nothing would be measured"),
+    (["--penalty", "2"], "--penalty goes with --on-mistake penalty"),
     (["--batch-size", "512"], "--batch-size 512 is larger than the rollout of 256 (n_envs 64 x n_steps 4)"),
     (["--batch-size", "100"], "--batch-size 100 does not divide the rollout of 256 (n_envs 64 x n_steps 4): try 32"),
     (["--learning-rate", "nan"], "--learning-rate must be above 0 and at most 100, not nan"),

@@ -48,6 +48,16 @@ def refused(capsys: pytest.CaptureFixture[str], code: int) -> str:
         (["--ncl-encoder", "nonsense"], "--ncl-encoder goes with --instruction"),
         (["--unlabelled", "stream"], "--unlabelled goes with --instruction"),
         (["--replay-share", "0.5"], "--replay-share goes with --replay"),
+        (
+            ["--eval-every", "500", "--steps", "100"],
+            "--eval-every 500 is more than --steps 100: nothing would be measured",
+        ),
+        (["--warmup-steps", "100", "--steps", "100"], "--warmup-steps 100 leaves nothing of --steps 100"),
+        (["--micro-batch", "512"], "--micro-batch 512 is more than --batch-size 256"),
+        (["--patience", "20"], "--patience 20 never stops anything: so many evaluations take 2500 of --steps 1500"),
+        (["--arch", "gur"], "did you mean gru?"),
+        (["--epochs", "3"], "unknown option --epochs; did you mean --steps?"),
+        (["--setting", "Clsoe-v0"], "did you mean bracket/Close-v0?"),
     ],
 )
 def test_bad_options_of_train(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -150,6 +152,23 @@ def test_the_nearest_is_named(argv: list[str], message: str) -> None:
         typed(*argv)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp932"])
+def test_a_refusal_is_one_line_in_every_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    for argv, message in (
+        (
+            ["--arch", "gur"],
+            "invalid choice 'gur' for argument '--network/--arch'. Expected one of ('gru', 'lstm'); did",
+        ),
+        (["--steps"], "Missing value for argument '--steps'. Expected 1 values. (see toy --help)"),
+        (["--steps", "x"], "Error parsing --steps: 'x' is no whole number"),
+        (["word"], "Unrecognized options: word (see toy --help)"),
+    ):
+        with pytest.raises(InputError) as error:
+            typed(*argv)
+        assert str(error.value).startswith(message)
 
 
 def test_names_that_look_alike() -> None:

@@ -129,7 +129,7 @@ def _watts(
 ) -> tuple[np.ndarray, str, list[str]]:
     """Watts, the unit in words, and warnings."""
     if (unit is None or not unit.energy) and said is None and is_counter(values):
-        hint = "say --unit kWh-total if it is one, --unit W if it is not"
+        hint = f"say --unit kWh-total if it is one, --unit {unit.name if unit else 'W'} if it is not"
         raise clock.grid.text.error(f"column {quote(name)} only rises, as a counter does: {hint}", clock.grid.header)
     if unit is None:
         return values, "W, which is not said (else --unit)", []

@@ -83,7 +83,7 @@ def find_time(grid: Grid, wanted: str | None) -> tuple[str, ...]:
     Raises:
         InputError: a column that is named is not there.
     """
-    kinds = {name: kind_of(grid.column(name).head(200)) for name in grid.names}
+    kinds = {name: kind_of(grid.column(name)) for name in grid.names}
     if wanted is not None:
         check_names(grid, [wanted])
         candidates = [wanted]

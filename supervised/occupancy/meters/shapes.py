@@ -26,8 +26,10 @@ _FILE_DAY = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
 
 def days_of(grid: Grid) -> Grid:
     """A table with a row a day as one with a row a time; any other one as it is."""
-    days = [name for name in grid.names[:6] if kind_of(grid.column(name).head(50)) == "date"]
-    if not days or len(grid.names) <= 24:
+    if len(grid.names) <= min(PARTS):
+        return grid
+    days = [name for name in grid.names[:6] if kind_of(grid.column(name)) == "date"]
+    if not days:
         return grid
     names = [name for name in grid.names if _CLOCK.fullmatch(name)]
     if len(names) not in PARTS:

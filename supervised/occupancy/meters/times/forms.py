@@ -37,28 +37,27 @@ RANGE = (
 )
 TILDE = r"\s?[~〜]\s?\d{1,2}[:時]\d{2}.*$"
 EPOCH = r"^\d{9,10}(?:\.\d+)?$|^\d{13}$|^\d{16}$|^\d{19}$"
-_COMPILED = [re.compile(form) for form in (*FORMS.values(), HOURS, EPOCH)]
+_SAMPLE = 60  # cells
+_DAYS = [re.compile(form) for form in (*FORMS.values(), HOURS)]
+_EPOCHS, _CLOCKS = re.compile(EPOCH), re.compile(TIME)
 
 
 def kind_of(cells: pl.Series) -> Literal["stamp", "date", "time", "epoch", "other"]:
-    """What most of the filled cells of a sample say."""
-    filled = cells.filter(cells != "").str.replace(TILDE, "")
-    if filled.is_empty():
-        return "other"
-
-    def most(pattern: str) -> bool:
-        return float(filled.str.contains(pattern).mean() or 0) > 0.5  # type: ignore[arg-type]
-
-    if most(EPOCH):
+    """What most of the first filled cells say."""
+    filled = [re.sub(TILDE, "", cell) for cell in cells.head(_SAMPLE) if cell]
+    days = [found for cell in filled if (found := _day(cell))]
+    if 2 * sum(bool(_EPOCHS.match(cell)) for cell in filled) > len(filled):
         return "epoch"
-    for form in (*FORMS.values(), HOURS):
-        if most(form):
-            clock = filled.str.extract_groups(form).struct.field("H")
-            return "date" if clock.null_count() > len(filled) // 2 else "stamp"
-    return "time" if most(TIME) else "other"
+    if 2 * len(days) > len(filled):
+        return "stamp" if 2 * sum(found["H"] is not None for found in days) >= len(days) else "date"
+    return "time" if 2 * sum(bool(_CLOCKS.match(cell)) for cell in filled) > len(filled) else "other"
 
 
 def is_stamp(cell: str) -> bool:
     """Whether one cell says a day, with or without a time, or seconds since 1970."""
     cell = re.sub(TILDE, "", cell)
-    return any(form.match(cell) for form in _COMPILED)
+    return bool(_day(cell) or _EPOCHS.match(cell))
+
+
+def _day(cell: str) -> re.Match[str] | None:
+    return next((found for form in _DAYS if (found := form.match(cell))), None)

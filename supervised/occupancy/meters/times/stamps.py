@@ -46,7 +46,7 @@ def read_stamps(cells: pl.Series, order: Order | None = None) -> Stamps:
         UnreadCellError: a cell that is no time, or the first of those that could be two.
     """
     cells = _begins(cells)
-    if kind_of(cells.head(200)) == "epoch" and not bool(cells.head(200).str.contains(HOURS).all()):
+    if kind_of(cells) == "epoch" and not bool(cells.head(200).str.contains(HOURS).all()):
         return _epochs(cells)
     seconds, offsets = np.full((2, len(cells)), np.nan)
     dated, timed, starts, late = False, False, False, False

@@ -183,7 +183,7 @@ def test_most_dialects_are_read() -> None:
     assert SEEN["read"] > 3 * SEEN["refused"]
 
 
-@settings(GENERATED, max_examples=100)
+@settings(GENERATED, max_examples=70)
 @given(truth=homes(), dialect=dialects, fault=st.sampled_from(sorted(FAULTS)), at=st.integers(0, 10**6))
 def test_one_bad_cell_is_refused_with_its_line_and_value(
     path: Path, truth: Truth, dialect: Dialect, fault: str, at: int
@@ -203,7 +203,7 @@ def test_one_bad_cell_is_refused_with_its_line_and_value(
     assert value in found or "--" in found or "no header" in found, found
 
 
-@settings(GENERATED, max_examples=100)
+@settings(GENERATED, max_examples=70)
 @given(truth=homes(), dialect=dialects, data=st.data())
 def test_broken_bytes_end_in_a_record_or_in_one_line(
     path: Path, truth: Truth, dialect: Dialect, data: st.DataObject
@@ -218,7 +218,7 @@ def test_broken_bytes_end_in_a_record_or_in_one_line(
     assert "\n" not in (found if isinstance(found := read(path), str) else "")
 
 
-@settings(GENERATED, max_examples=100)
+@settings(GENERATED, max_examples=70)
 @given(text=st.text(alphabet='0123456789-/:;,.\t"\n\r #WkhtimepowrdaeT年月日電力?~', max_size=200))
 def test_any_text_ends_in_a_record_or_in_one_line(path: Path, text: str) -> None:
     path.write_text("time,power_W\n" * (len(text) % 2) + text, "utf-8")

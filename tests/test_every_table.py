@@ -25,7 +25,7 @@ from ncl_reward.rules.rule import Slots, StatedRule
 from supervised.adapt.run import account_table
 from supervised.compress.measure import Row, Speed, size_columns
 from supervised.models.attention_map import attention_map
-from supervised.runs.rules_file import rules_table
+from supervised.runs.files.rules_file import rules_table
 from supervised.study.report import best_table, importance_table, pareto_table
 from supervised.told.scores import exact_table, told_table
 from supervised.tune.options import Tune

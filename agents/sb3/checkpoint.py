@@ -1,4 +1,4 @@
-"""Everything a PPO run needs to go on exactly, in the form of :mod:`supervised.runs.checkpoint`.
+"""Everything a PPO run needs to go on exactly, in the form of :mod:`supervised.runs.files.checkpoint`.
 
 A checkpoint is taken between two updates, when the rollout buffer is spent: weights, optimiser, counters, the last
 observations and episode starts, the environments' streams and running episodes, SB3's episode statistics, and the
@@ -18,7 +18,8 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.sb3.vec_adapter import VectorEnvAdapter
 from bracket_env.atomic import write_bytes
-from supervised.runs import RunFolder, checkpoint
+from supervised.runs import RunFolder
+from supervised.runs.files import checkpoint
 
 FILE = "ppo.safetensors"
 _LAST = "last_obs"

@@ -16,7 +16,7 @@ from agents.sb3 import checkpoint
 from bracket_env import InputError
 from bracket_env.atomic import write_bytes
 from supervised.runs import RunFolder
-from supervised.runs.checkpoint import read_tensors
+from supervised.runs.files.checkpoint import read_tensors
 
 FILE = "value_head.safetensors"
 

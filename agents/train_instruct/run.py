@@ -29,7 +29,7 @@ from supervised.learning.figures import told_figures
 from supervised.learning.report import to_new_end
 from supervised.models import SequenceModel
 from supervised.runs import Extension, RunConfig, RunFolder, free_name, load_best, to_resume
-from supervised.runs.evaluation_result import write_evaluation_result
+from supervised.runs.files.evaluation_result import write_evaluation_result
 from supervised.runs.sentences import complete_conditioned
 from supervised.told.scores import TESTS, ask, evaluate_told, told_table
 

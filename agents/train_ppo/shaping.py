@@ -25,7 +25,7 @@ from ncl_reward.rules.bracket_rules import BRACKET_RULES, BracketRule
 from ncl_reward.rules.rule import StatedRule
 from supervised.learning.display import print_line
 from supervised.runs import RunFolder
-from supervised.runs.rules_file import read_rules, rules_table, write_rules
+from supervised.runs.files.rules_file import read_rules, rules_table, write_rules
 
 Shape = Callable[[TaskVectorEnv], VectorEnv[Any, Any, Any]]
 Rules = Sequence[StatedRule[BracketRule]]

@@ -13,7 +13,7 @@ from torch import Tensor
 from bracket_env import InputError
 from supervised.compress.matrices import output_axes, weight_matrices
 from supervised.models import ENCODERS, SequenceModel
-from supervised.runs.weights import Quantized
+from supervised.runs.files.weights import Quantized
 
 _LARGEST = 127
 

@@ -33,8 +33,8 @@ from supervised.learning.figures import completion_figures
 from supervised.models import SequenceModel
 from supervised.options.groups import Optimiser, Training
 from supervised.runs import WEIGHTS, ModelSolver, RunConfig, RunFolder, load, load_best, model_of
-from supervised.runs.evaluation_result import write_evaluation_result
-from supervised.runs.weights import pack, unpack
+from supervised.runs.files.evaluation_result import write_evaluation_result
+from supervised.runs.files.weights import pack, unpack
 from supervised.train.further import cases_seen, further_examples
 
 _MASK_EVERY = 10  # steps between two new masks of a gradual pruning

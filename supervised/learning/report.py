@@ -17,7 +17,7 @@ from supervised.models import ENCODERS
 from supervised.options.checks import custom_pairs
 from supervised.options.groups import Output, Resume
 from supervised.runs import DEFAULT_ROOT, RunFolder, load
-from supervised.runs.evaluation_result import write_evaluation_result
+from supervised.runs.files.evaluation_result import write_evaluation_result
 
 PICTURE = "training_history.png"
 """The picture in a run folder; a run that has one has ended."""

@@ -27,7 +27,8 @@ from supervised.learning.trainer import SNAPSHOT_EVERY, Trainer
 from supervised.options.durations import format_duration
 from supervised.options.groups import Training
 from supervised.options.ranges import check_output
-from supervised.runs import RunConfig, RunFolder, checkpoint, free_name
+from supervised.runs import RunConfig, RunFolder, free_name
+from supervised.runs.files import checkpoint
 
 CHECKPOINT = "supervised.safetensors"
 

@@ -27,8 +27,8 @@ from supervised.learning.objective import Objective
 from supervised.learning.schedule import learning_rate
 from supervised.models import SequenceModel
 from supervised.options.groups import Optimiser
-from supervised.runs import checkpoint
 from supervised.runs.config import Extension
+from supervised.runs.files import checkpoint
 
 SNAPSHOT_EVERY = 25
 MOST_ROLLBACKS = 3

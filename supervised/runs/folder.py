@@ -176,7 +176,7 @@ class RunFolder:
         :meth:`best_metadata` refuses figures of others, and a resumed run writes both again.
 
         Args:
-            packed: the model's weights as :func:`supervised.runs.weights.pack` makes them; plain by default.
+            packed: the model's weights as :func:`supervised.runs.files.weights.pack` makes them; plain by default.
         """
         weights = packed
         if weights is None:

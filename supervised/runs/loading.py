@@ -13,11 +13,11 @@ from ncl_reward.reading.sentence import asked_text
 from supervised.models import SequenceModel
 from supervised.models.policies import instructed_policy
 from supervised.runs.config import RunConfig
+from supervised.runs.files.int8 import compute_in_int8
+from supervised.runs.files.weights import Stored, unpack
 from supervised.runs.folder import CONFIG, DEFAULT_ROOT, METADATA, WEIGHTS, RunFolder
-from supervised.runs.int8 import compute_in_int8
 from supervised.runs.sentences import conditioned_on, sentence_input
 from supervised.runs.solver import ModelSolver
-from supervised.runs.weights import Stored, unpack
 
 POLICY = "policy.safetensors"
 """What the first instructed agents kept instead of a model."""

@@ -29,7 +29,7 @@ from supervised.options.checks import custom_pairs
 from supervised.options.durations import parse_duration
 from supervised.options.ranges import check_output
 from supervised.runs import load as load_run
-from supervised.runs.evaluation_result import write_evaluation_result
+from supervised.runs.files.evaluation_result import write_evaluation_result
 from supervised.runs.folder import METADATA, RunFolder, free_name
 from supervised.study.best_files import DEFAULT_MODEL, MODEL, PARAMS, keep_model, refresh
 from supervised.study.best_trial import BestTrial, best_trials, rank

@@ -39,7 +39,7 @@ from supervised.learning.objective import LossInputs, NextToken, Objective, Toke
 from supervised.models import SequenceModel
 from supervised.models.film import ConditionedModel
 from supervised.runs import RunConfig, RunFolder, load_best
-from supervised.runs.evaluation_result import write_evaluation_result
+from supervised.runs.files.evaluation_result import write_evaluation_result
 from supervised.runs.sentences import complete_conditioned, sentence_vectors
 from supervised.told.scores import exact_table
 from supervised.train.options import PROG, Train

@@ -19,7 +19,7 @@ from supervised.learning.objective import Objective
 from supervised.learning.report import report_old_task, report_scores
 from supervised.models import SequenceModel
 from supervised.runs import ModelSolver, RunConfig, RunFolder
-from supervised.runs.rules_file import Rules, rule_weights, rules_table, write_rules
+from supervised.runs.files.rules_file import Rules, rule_weights, rules_table, write_rules
 from supervised.train.examples import train_examples
 from supervised.train.instructed import InstructedBatches
 from supervised.train.options import PROG, Train

@@ -18,7 +18,8 @@ from agents.train_ppo.options import TrainPPO
 from agents.train_ppo.run import train
 from bracket_env import InputError
 from supervised.learning.schedule import FLOOR, REWARMED
-from supervised.runs import RunFolder, checkpoint
+from supervised.runs import RunFolder
+from supervised.runs.files import checkpoint
 
 # Two updates of 256 steps, and two more.
 UPDATE = 256

@@ -14,7 +14,7 @@ from supervised.compress.matrices import output_axes, weight_matrices
 from supervised.compress.quantization import check_int8, quantize, quantized_weights
 from supervised.models import ENCODERS, build_model, decode
 from supervised.models.parts.recurrent import RecurrentEncoder
-from supervised.runs.int8 import Int8Linear, Int8Recurrent, compute_in_int8
+from supervised.runs.files.int8 import Int8Linear, Int8Recurrent, compute_in_int8
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 1), st.integers(0, 9))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from supervised.compress.quantization import quantize, quantized_weights
 from supervised.models import build_model
-from supervised.runs.weights import Quantized, pack, unpack
+from supervised.runs.files.weights import Quantized, pack, unpack
 
 
 def matrix(rows: int, columns: int, zeros: float, seed: int = 0) -> Tensor:

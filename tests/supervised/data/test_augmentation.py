@@ -22,7 +22,7 @@ from supervised.data.augmentation import AUGMENTATIONS, AugmentedSource, Pool, W
 from supervised.data.batches import EncodedCases, FixedSource, encode_cases
 from supervised.learning import session
 from supervised.options.checks import chosen_augmentations
-from supervised.runs import checkpoint
+from supervised.runs.files import checkpoint
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.train.run import train

@@ -24,7 +24,8 @@ from supervised.learning.session import CHECKPOINT
 from supervised.options.groups import Training
 from supervised.pretrain.options import Pretrain
 from supervised.pretrain.run import pretrain
-from supervised.runs import Extension, RunFolder, checkpoint
+from supervised.runs import Extension, RunFolder
+from supervised.runs.files import checkpoint
 from supervised.train.check import check
 from supervised.train.options import Train
 from supervised.train.run import train

@@ -16,7 +16,7 @@ from bracket_env.random_streams import key
 from supervised.data.batches import Batches, StreamSource
 from supervised.learning.objective import NextToken, TokenLoss
 from supervised.learning.trainer import MOST_ROLLBACKS, DivergedError, Trainer, seed_device
-from supervised.runs import checkpoint
+from supervised.runs.files import checkpoint
 from supervised.train.check import check
 from supervised.train.options import Train
 

@@ -26,7 +26,8 @@ from supervised.pretrain.__main__ import main
 from supervised.pretrain.check import check as check_pretraining
 from supervised.pretrain.options import PROG, Pretrain
 from supervised.pretrain.run import encode_words, pretrain, word_figures
-from supervised.runs import RunFolder, checkpoint, load_best
+from supervised.runs import RunFolder, load_best
+from supervised.runs.files import checkpoint
 from supervised.train.options import Train
 from supervised.train.run import train
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bracket_env import Case, InputError
-from supervised.runs.evaluation_result import write_evaluation_result
+from supervised.runs.files.evaluation_result import write_evaluation_result
 
 CASES = [Case("({", "})"), Case("()", ""), Case("((", "))"), Case("【", "】")]
 ANSWERS = ["})", "", ")", "<pad>"]

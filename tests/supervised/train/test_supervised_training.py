@@ -28,7 +28,8 @@ from supervised.learning import session
 from supervised.learning.objective import TokenLoss
 from supervised.learning.session import CHECKPOINT
 from supervised.learning.trainer import DivergedError, Trainer
-from supervised.runs import RunFolder, checkpoint, load, load_best
+from supervised.runs import RunFolder, load, load_best
+from supervised.runs.files import checkpoint
 from supervised.train.options import Train
 from supervised.train.run import train
 

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from bracket_env import InputError
-from supervised.runs.weights import entries
+from supervised.runs.files.weights import entries
 
 
 class Unpacked(NamedTuple):

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from supervised.models import SequenceModel
 from supervised.models.parts.hugging_face import is_conv1d
-from supervised.runs.weights import Quantized
+from supervised.runs.files.weights import Quantized
 
 
 def compute_in_int8(model: SequenceModel, quantized: Mapping[str, Quantized]) -> None:

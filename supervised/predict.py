@@ -124,7 +124,7 @@ def _attend(config: Predict, solver: ModelSolver, prefixes: Sequence[str]) -> No
         ]
         write_json(config.json, rows)
     if config.attention_plot is not None:
-        from supervised.learning.history import new_figure, save_figure
+        from supervised.runs.files.history import new_figure, save_figure
 
         longest, lines = max(a.weights.shape[1] for a in found), sum(2 + len(a.weights) for a in found)
         figure = new_figure(max(4, 2 + 0.22 * longest), max(2.5, 1 + 0.25 * lines))

@@ -14,11 +14,11 @@ from agents.sb3.learner import plain_errors
 from agents.sb3.monitor import KEPT, Measure, Monitor
 from agents.sb3.options import PPOOptions
 from supervised.learning.display import Display
-from supervised.learning.history import plot_history
 from supervised.learning.report import PICTURE, report_finished, report_interruption
 from supervised.learning.stopping import Observer, Record
 from supervised.options.durations import format_duration
 from supervised.runs import RunFolder
+from supervised.runs.files.history import plot_history
 
 
 def learn(

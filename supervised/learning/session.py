@@ -18,7 +18,6 @@ from bracket_env.atomic import write_bytes
 from bracket_env.random_streams import key
 from supervised.learning.devices import choose_device
 from supervised.learning.display import Display, print_line
-from supervised.learning.history import plot_history
 from supervised.learning.interrupt import GracefulInterrupt
 from supervised.learning.lesson import Lesson, Outcome
 from supervised.learning.report import PICTURE, report_finished, report_interruption, to_new_end
@@ -29,6 +28,7 @@ from supervised.options.groups import Training
 from supervised.options.ranges import check_output
 from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.runs.files import checkpoint
+from supervised.runs.files.history import plot_history
 
 CHECKPOINT = "supervised.safetensors"
 

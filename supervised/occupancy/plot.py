@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from supervised.learning.history import new_figure, save_figure
 from supervised.occupancy.answers import Answer
 from supervised.occupancy.homes.record import ABSENT, DAY, PRESENT, UNKNOWN, PowerRecord
 from supervised.occupancy.scores import known_labels
+from supervised.runs.files.history import new_figure, save_figure
 
 _COLOURS = {ABSENT: "#D55E00", PRESENT: "#56B4E9", UNKNOWN: "#EEEEEE"}
 

@@ -32,7 +32,7 @@ from supervised.occupancy.network.labeller import Labeller, network_params
 from supervised.occupancy.scores import MEASURES, model_name, shown
 from supervised.runs import WEIGHTS, RunConfig, RunFolder
 from supervised.runs.config import OCCUPANCY
-from supervised.runs.weights import unpack
+from supervised.runs.files.weights import unpack
 
 TASK = "household power"
 HOME = "home.json"

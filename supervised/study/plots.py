@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from supervised.learning.history import new_figure, save_figure
+from supervised.runs.files.history import new_figure, save_figure
 from supervised.study.best_trial import best_trials
 
 _DOT, _LINE = "#56B4E9", "#D55E00"

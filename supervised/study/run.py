@@ -23,13 +23,13 @@ from bracket_env.scores.report import score_table, scores_json
 from bracket_env.words.suggestions import did_you_mean
 from supervised.learning.devices import choose_device
 from supervised.learning.display import print_line
-from supervised.learning.history import plot_history as plot_training
 from supervised.learning.report import evaluate_solvers
 from supervised.options.checks import custom_pairs
 from supervised.options.durations import parse_duration
 from supervised.options.ranges import check_output
 from supervised.runs import load as load_run
 from supervised.runs.files.evaluation_result import write_evaluation_result
+from supervised.runs.files.history import plot_history as plot_training
 from supervised.runs.folder import METADATA, RunFolder, free_name
 from supervised.study.best_files import DEFAULT_MODEL, MODEL, PARAMS, keep_model, refresh
 from supervised.study.best_trial import BestTrial, best_trials, rank

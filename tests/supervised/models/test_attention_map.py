@@ -7,8 +7,8 @@ import io
 import numpy as np
 from rich.console import Console
 
-from supervised.learning.history import new_figure
 from supervised.models.attention_map import attention_json, attention_map, draw_attention, drawable
+from supervised.runs.files.history import new_figure
 
 READ = ["<bos>", *"({【" * 12, "<sep>", "】"]
 WRITTEN = ["】", "END"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from supervised.runs.checkpoint import copy_into
+from supervised.runs.files.checkpoint import copy_into
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from supervised.learning import history
-from supervised.learning.history import new_figure, plot_history, save_figure
+from supervised.runs.files import history
+from supervised.runs.files.history import new_figure, plot_history, save_figure
 
 METRICS: list[dict[str, Any]] = [
     {"step": 0, "exact": 0.0, "share": 0.1, "loss": 2.0, "train_loss": None},

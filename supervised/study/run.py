@@ -91,7 +91,7 @@ def _begun(kind: type[Problem[Options]], options: Options, console: Console) -> 
     if Path(name).name != name or name in ("", ".."):
         raise InputError(f"a study's name is one folder name, not {quote(name)}")
     location = new_location(folder, options.storage, options.jobs)
-    check_signs(options, location)
+    check_signs(options, options, location)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -118,11 +118,11 @@ def _found(kind: type[Problem[Options]], options: Options, console: Console) -> 
         near = did_you_mean(name, (path.name for path in Path(options.studies_dir).glob("*") if path.is_dir()))
         raise InputError(f"there is no study {folder}: no folder has this name{near}")
     location = find_location(folder, options.storage)
-    check_signs(options, location)
     study = load(folder.name, location, options, folder, say=partial(print_line, console))
     with one_line(location):
         problem = kind(resumed(options, study, kind))
-    check_options(problem.options)
+    if options.best is None:
+        check_signs(options, problem.options, location)
     if location.on_server:  # the signs of life that the study's own options ask for
         study = load(folder.name, location, problem.options, folder, say=partial(print_line, console))
     try:

@@ -59,11 +59,6 @@ def check_options(options: StudyOptions) -> None:
     """
     for name, most in _MOST.items():
         require_whole(name, getattr(options, name), 1, most)
-    if options.grace < SIGNS * options.heartbeat:
-        raise InputError(
-            f"--grace {options.grace} must be at least {SIGNS} times --heartbeat {options.heartbeat}: "
-            "a worker would count as dead between two signs of life"
-        )
     for name in ("threads", "max_parameters"):
         if getattr(options, name) is not None:
             require_whole(name, getattr(options, name), 1, 1024 if name == "threads" else 10**12)
@@ -89,10 +84,23 @@ def check_options(options: StudyOptions) -> None:
         raise InputError("--sampler gp needs scipy: pip install scipy")
 
 
-def check_signs(options: StudyOptions, location: Location) -> None:
-    """Raises InputError where signs of life were asked for that nobody gives."""
+def check_signs(typed: StudyOptions, options: StudyOptions, location: Location) -> None:
+    """What the signs of life of workers must satisfy.
+
+    Args:
+        typed: by the command.
+        options: that the study is run with.
+
+    Raises:
+        InputError: they were asked for where nobody gives them, or a living worker would count as dead.
+    """
     why = "goes with a database server (--storage postgresql://...): elsewhere a lock on a file tells who lives"
-    refuse_idle(options, ("heartbeat", "grace"), unless=location.on_server, why=why)
+    refuse_idle(typed, ("heartbeat", "grace"), unless=location.on_server, why=why)
+    if location.on_server and options.grace < SIGNS * options.heartbeat:
+        raise InputError(
+            f"--grace {options.grace} must be at least {SIGNS} times --heartbeat {options.heartbeat}: "
+            "a worker would count as dead between two signs of life"
+        )
 
 
 def create(problem: Problem[Any], name: str, location: Location) -> None:

@@ -32,7 +32,19 @@ from supervised.study.best_trial import best_from_database
 from supervised.study.problem import Problem
 from supervised.study.report import counts, gain_line, paired_difference, what_is_there
 from supervised.study.storages.location import new_location, parse_location
-from supervised.study.study import DEFAULT, ERROR, SURPLUS, TRIES, WORKER, check_options, create, load, resumed, retry
+from supervised.study.study import (
+    DEFAULT,
+    ERROR,
+    SURPLUS,
+    TRIES,
+    WORKER,
+    check_options,
+    check_signs,
+    create,
+    load,
+    resumed,
+    retry,
+)
 from supervised.study.trials import SurplusError, Task, TrialRunner, Watcher, default_trial, run_folder
 from supervised.study.workers import recover, work
 from supervised.tune.options import Tune
@@ -396,7 +408,6 @@ def test_a_study_of_somebody_else_or_another_direction_is_refused(tmp_path: Path
         ({"setting": "bracket/No-v0"}, "bracket/No-v0"),
         ({"seed": -1}, "--seed"),
         ({"grace": 0}, "--grace"),
-        ({"grace": 5, "heartbeat": 60}, "--grace 5 must be at least 3 times --heartbeat 60"),
         ({"jobs": 7}, "--jobs 7 is more than --n-trials 6"),
         ({"max_parameters": 0}, "--max-parameters"),
     ],
@@ -405,6 +416,19 @@ def test_bad_options(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
         check_options(replace(SMALL, **changes))
     assert message in str(error.value)
+
+
+def test_a_worker_may_miss_some_signs_of_life() -> None:
+    server = parse_location("postgresql://host/studies")
+    hasty = replace(SMALL, grace=5, heartbeat=60)
+    with pytest.raises(InputError, match="--grace 5 must be at least 3 times --heartbeat 60"):
+        check_signs(hasty, hasty, server)
+    check_signs(SMALL, SMALL, server)
+    check_signs(hasty, hasty, parse_location("sqlite:///x.db"))  # nobody looks at them there
+    typed = configuration(Tune, ["--resume", "s", "--grace", "100"], "tune")
+    check_signs(typed, replace(SMALL, heartbeat=30, grace=100), server)  # of a study whose own heartbeat is 30
+    with pytest.raises(InputError, match="--grace goes with a database server"):
+        check_signs(typed, SMALL, parse_location("sqlite:///x.db"))
 
 
 def test_the_best_model_follows_the_storage(tmp_path: Path) -> None:

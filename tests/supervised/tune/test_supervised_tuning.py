@@ -173,7 +173,7 @@ def test_any_name_is_gone_on_with_by_itself(capsys: pytest.CaptureFixture[str]) 
     [
         ("--heartbeat 60", "--heartbeat goes with a database server"),
         ("--grace 900 --storage sqlite:///x.db", "--grace goes with a database server"),
-        ("--heartbeat 60 --grace 5", "--grace 5 must be at least 3 times --heartbeat 60"),
+        ("--heartbeat 60 --grace 5 --storage postgresql://h/d", "--grace 5 must be at least 3 times --heartbeat 60"),
         ("--objective exact --second latency --pruner median", "--pruner goes with one objective"),
         ("--best s --n-trials 9", "--n-trials has no meaning beside --best"),
         ("--jobs 60", "--jobs 60 is more than --n-trials 50"),

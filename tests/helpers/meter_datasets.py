@@ -163,6 +163,8 @@ def eco() -> list[Form]:
         ]
     )
     watt = {"unit": "W"}
+    across = lines([["time", *days], *([clock[i], *of_days[:, i]] for i in range(96))])
+    shifted = lines([["date", *clock[8:], *clock[:8]], *([day, *row] for day, row in zip(days, of_days, strict=True))])
     return [
         Form(
             "a day of seconds", rows.encode(), second, named, file="2012-06-01.csv", said=("2012-06-01.*file", "4000")
@@ -172,6 +174,13 @@ def eco() -> list[Form]:
         Form("a row a day", wide.encode(), quarter, said=("96 columns",)),
         Form("a row a day, numbered", numbered.encode(), quarter, watt, said=("96 columns",)),
         Form("a row a day, no header", bare.encode(), quarter, watt, said=("96 columns",)),
+        Form("a column a day", across.encode(), quarter, said=("5 columns is a day",)),
+        Form(
+            "a row a day from two o'clock",
+            shifted.encode(),
+            quarter,
+            refused="'02:00' to '01:45' are not those of one day",
+        ),
         Form("a row a day of minutes", long_rows.encode(), minute, watt),
     ]
 

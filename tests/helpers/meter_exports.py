@@ -346,6 +346,12 @@ def dialects() -> list[Form]:
         Form("a last line of commas", (plain + ",,\n").replace("power_kW\n", "power_kW,\n").encode(), truth),
         Form("empty lines", plain.replace("\n", "\n\n").encode(), truth),
         Form("separators at the ends", plain.replace("\n", ",\n").replace("kW,\n", "kW\n", 1).encode(), truth),
+        Form(
+            "files put together",
+            (plain[: plain.index("2024-02-02")] + "time,power_kW\n" + plain[plain.index("2024-02-02") :]).encode(),
+            truth,
+            said=("stands again in 1",),
+        ),
         Form("pipes", plain.replace(",", "|").encode(), truth),
         Form("comments", ("# logger 7\n# in kW, I think\n" + plain).encode(), truth),
         Form(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from bracket_env import InputError, quote
@@ -93,7 +94,15 @@ def read_grid(text: Text, separator: str | None = None, columns: Sequence[str] |
     names = layout.names or tuple(f"column {i + 1}" for i in range(layout.columns))
     _check_names(text, names, layout.header)
     shown = _SEPARATORS.get(layout.separator, layout.separator)
-    return Grid(text, names, cells, body["line"], shown, layout.header, layout.preamble)
+    grid = Grid(text, names, cells, body["line"], shown, layout.header, layout.preamble)
+    again = pl.Series(np.flatnonzero((cells["0"] == names[0]).to_numpy()))
+    copies = [int(row) for row in again if cells.row(int(row)) == names]
+    if not copies:
+        return grid
+    kept = np.ones(len(cells), bool)
+    kept[copies] = False
+    note = f"the header stands again in {len(copies)} lines, which are left out"
+    return replace(grid.rows(pl.Series(kept)), notes=(note,))
 
 
 def _named(separator: str) -> str:

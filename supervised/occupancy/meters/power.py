@@ -58,7 +58,10 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
             hint = "another quantity than power by its name: say --unit W if it is not"
             raise grid.text.error(f"column {quote(name)} is {hint}", grid.header)
         if unit is None and is_energy(name):
-            raise grid.text.error(f"column {quote(name)} is energy of no unit: say --unit kWh or Wh", grid.header)
+            raise grid.text.error(
+                f"column {quote(name)} is energy of no unit: say --unit kWh or Wh, or kWh-total for a counter",
+                grid.header,
+            )
         watts, how, odd = _watts(clock, name, values, unit, options.unit)
         warnings += odd
         guessed |= unit is None

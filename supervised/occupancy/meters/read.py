@@ -34,7 +34,7 @@ from supervised.occupancy.meters.roles import (
     is_part,
     left_out,
 )
-from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_of, history, is_history
+from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_across, days_of, history, is_history
 from supervised.occupancy.meters.text import read_text
 from supervised.occupancy.meters.times.dates import UnreadCellError, order_of
 from supervised.occupancy.meters.times.stamps import DAY, Stamps, read_stamps
@@ -59,7 +59,7 @@ def read_meter(path: str | os.PathLike[str], minutes: int, options: MeterOptions
     options = _plain(options or MeterOptions())
     check_zone(options.timezone)
     text = read_text(Path(path), options.encoding)
-    grid = days_of(read_grid(text, options.separator, options.columns))
+    grid = days_across(days_of(read_grid(text, options.separator, options.columns)))
     if grid.cells.is_empty():
         raise text.error("0 rows of data are too few")
     times = _times(grid, options)

@@ -30,7 +30,7 @@ _LABEL = re.compile(
 _OTHER = re.compile(
     r"reactive|apparent|varh?\b|\bk?va\b|\bpf\b|\bcos|blind|schein|factor|volt|current|intensity|amp(s|ere)?\b|freq|\bhz\b|"
     r"temp|humid|price|cost|tariff|\bcharge|\bbill|\byen|\beur\b|usd|gbp|[€$£¥]|\w ?/ ?[km]?wh|solar|\bpv\b|photovolt|"
-    r"generat|\bgen\b|produc|self.?consum|powerwall|export|return|retour|teruglever|\bgas\b|m3|\bwater\b(?!.?heat)|"
+    r"generat|\bgen\b|\bdc\b|produc|self.?consum|powerwall|export|return|retour|teruglever|\bgas\b|m3|\bwater\b(?!.?heat)|"
     r"previous|last ?year|target|budget|feed_?in|einspeis|erzeug|inject|battery|irradia|m2|co2|std|"
     r"forecast|predict|limit|capacity|contract|\bmax|\bmin\b|peak (power|demand|load)|power peak|rssi|signal|count|"
     r"自家消費|ガス|水道|灯油|前年|昨年|前日|前月|目標|無効|皮相|力率|電圧|電流|料金|金額|単価|円|"

@@ -8,11 +8,13 @@ entity_id,state,last_changed           a row a change: each entity becomes a col
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
+from bracket_env import quote
 from supervised.occupancy.meters.cells import is_number
 from supervised.occupancy.meters.grid import Grid
 from supervised.occupancy.meters.times.forms import kind_of
@@ -39,28 +41,67 @@ def days_of(grid: Grid) -> Grid:
         names = [name for name in grid.names if name != days[0]]
     if not names:
         return grid
-    step = DAY // len(names)
-    clock = [_CLOCK.fullmatch(name) for name in names]
-    first = clock[0]
-    closing = first is not None and first[3] is None and int(first[1] + (first[2] or "00")) > 0
-    said = [u for u in map(unit_of, [*grid.preamble.split("\n"), *grid.names]) if u is not None]
-    units = {u.name for u in said}
-    unit = f" ({units.pop()})" if len(units) == 1 else ""
-    shape = f"{len(names)} columns a day{unit}"
-    count = len(names)
-    values = grid.cells.select([str(grid.names.index(name)) for name in names])
-    stamps = [f"{i * step // 3600:02d}:{i * step // 60 % 60:02d}:{i * step % 60:02d}" for i in range(count)]
-    times = pl.Series(stamps).gather(np.tile(np.arange(count), len(values)))
-    rows = pl.Series(np.repeat(np.arange(len(values)), count))
-    date = grid.column(days[0]).gather(rows)
-    cells = pl.concat([values[i].transpose().to_series() for i in range(len(values))]) if len(values) else date
-    table = pl.DataFrame({"0": date, "1": times, "2": cells})
+    count, step = len(names), DAY // len(names)
+    closing = _closing(grid, names, step)
+    stamps = pl.Series([_clock(i * step) for i in range(count)]).gather(np.tile(np.arange(count), len(grid.cells)))
+    rows = pl.Series(np.repeat(np.arange(len(grid.cells)), count))
+    cells = grid.cells.select([str(grid.names.index(name)) for name in names]).transpose().unpivot()["value"]
     note = f"each row is a day of {count} columns, {_hours(step)} each"
     note += ", named by their ends" if closing else ""
-    return Grid(
-        grid.text, (days[0], "time of day", shape), table, grid.lines.gather(rows), grid.separator, grid.header,
-        grid.preamble, (*grid.notes, note), "days",
-    )  # fmt: skip
+    shape = f"{count} columns a day{_unit_above(grid)}"
+    return _of_days(
+        grid, (days[0], "time of day", shape), (grid.column(days[0]).gather(rows), stamps, cells), rows, note
+    )
+
+
+def _closing(grid: Grid, names: Sequence[str], step: int) -> bool:
+    """Whether columns are named by the ends of what they measure.
+
+    Raises:
+        InputError: times that are not those of a day from midnight to midnight.
+    """
+    clock = [_CLOCK.fullmatch(name) for name in names]
+    if not all(clock):
+        return False
+    begins = [60 * (60 * int(found[1]) + int(found[2] or 0)) for found in clock if found]
+    if begins == list(range(0, DAY, step)):
+        return False
+    if [begin or DAY for begin in begins] == list(range(step, DAY + step, step)):
+        return True
+    raise grid.text.error(f"columns {quote(names[0])} to {quote(names[-1])} are not those of one day", grid.header)
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
+def _unit_above(grid: Grid) -> str:
+    """The one unit that the lines above the table and its header name, in parentheses."""
+    units = {u.name for u in map(unit_of, [*grid.preamble.split("\n"), *grid.names]) if u is not None}
+    return f" ({units.pop()})" if len(units) == 1 else ""
+
+
+def _of_days(
+    grid: Grid, names: tuple[str, str, str], columns: tuple[pl.Series, pl.Series, pl.Series], rows: pl.Series, note: str
+) -> Grid:
+    table = pl.DataFrame([column.alias(str(i)) for i, column in enumerate(columns)])
+    return replace(
+        grid, names=names, cells=table, lines=grid.lines.gather(rows), notes=(*grid.notes, note), shape="days"
+    )
+
+
+def days_across(grid: Grid) -> Grid:
+    """A table with a column a day and a row a time of day as one with a row a time; any other one as it is."""
+    days = [name for name in grid.names[1:] if kind_of(pl.Series([name])) == "date"]
+    first = grid.column(grid.names[0])
+    if not days or len(grid.names) < 3 or kind_of(first) != "time":
+        return grid
+    rows = pl.Series(np.tile(np.arange(len(first)), len(days)))
+    date = pl.Series(np.repeat(days, len(first)))
+    cells = pl.concat([grid.column(name).alias("cells") for name in days])
+    note = f"each of {len(days)} columns is a day"
+    names = (f"{quote(days[0])} and on", grid.names[0], f"a column a day{_unit_above(grid)}")
+    return _of_days(grid, names, (date, first.gather(rows), cells), rows, note)
 
 
 def _hours(step: int) -> str:
@@ -92,10 +133,9 @@ def history(grid: Grid, time: str, read: Callable[[Grid, str], Stamps]) -> Grid:
     states = wide.select(pl.col(names).forward_fill().fill_null("unknown"))
     table = pl.DataFrame([wide["time"].alias("0"), *(states[name].alias(str(i + 1)) for i, name in enumerate(names))])
     note = "states are held until the next one"
-    return Grid(
-        grid.text, (time, *names), table, wide["line"], grid.separator, grid.header, grid.preamble,
-        (*grid.notes, note), "history",
-    )  # fmt: skip
+    return replace(
+        grid, names=(time, *names), cells=table, lines=wide["line"], notes=(*grid.notes, note), shape="history"
+    )
 
 
 def day_of_file(grid: Grid) -> Grid | None:
@@ -105,10 +145,7 @@ def day_of_file(grid: Grid) -> Grid | None:
         return None
     step = DAY // len(grid.cells)
     day = "-".join(found.groups())
-    stamps = [f"{day} {i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d}" for i in range(0, DAY, step)]
+    stamps = [f"{day} {_clock(i)}" for i in range(0, DAY, step)]
     table = pl.DataFrame([pl.Series("0", stamps), *(c.alias(str(i + 1)) for i, c in enumerate(grid.cells))])
     note = f"{len(stamps)} rows without times are the day {day} of the file's name, {_hours(step)} each"
-    return Grid(
-        grid.text, ("(file's name)", *grid.names), table, grid.lines, grid.separator, grid.header, grid.preamble,
-        (*grid.notes, note),
-    )  # fmt: skip
+    return replace(grid, names=("(file's name)", *grid.names), cells=table, notes=(*grid.notes, note))

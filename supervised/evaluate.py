@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from bracket_env import BracketLanguage, Case, Estimate, InputError, Setting
+from bracket_env import INSTRUCT, BracketLanguage, Case, Estimate, InputError, Setting, quote
 from bracket_env.cases import judge_cases
 from bracket_env.command import run
 from bracket_env.instructions.catalogue import INSTRUCTIONS
@@ -18,6 +18,7 @@ from bracket_env.sampling.splits import split_of
 from bracket_env.scores.report import by_table, depth_length_heat_map, percent, score_table, write_csv, write_json
 from bracket_env.scores.scoring import COLUMNS, Solver
 from bracket_env.tasks.setting_name import SettingName
+from bracket_env.words.suggestions import did_you_mean
 from supervised.options.checks import custom_pairs
 from supervised.options.groups import CaseReading, ConditionedOptions, Machine, RunsDir
 from supervised.options.ranges import check_output, refuse_idle, require_whole
@@ -116,6 +117,7 @@ class _Asked:
     file: bool = False
     note: str | None = None
     targets: list[str] | None = None
+    told: str | None = None
 
     @property
     def always_right(self) -> Estimate | None:
@@ -127,6 +129,8 @@ class _Asked:
 
     def notes(self) -> Iterator[str]:
         """The lines below the table."""
+        if self.told is not None:
+            yield self.told
         seen = sum(split_of(case.prefix) == "train" for case in self.cases) if self.file else 0
         if seen:
             yield f"{seen} of {len(self.cases)} prefixes belong to the train split: a run may have learned from them"
@@ -142,12 +146,21 @@ def _asked(config: Evaluate, setting: Setting, language: BracketLanguage) -> _As
         pairs = custom_pairs(language.pairs, setting)
         cases = setting.evaluation_cases(config.split, config.n, pairs=pairs, seed=config.seed)
         seed = f", cases of seed {config.seed}" if config.seed else ""
-        return _Asked(cases, f"{setting.id}, {config.split} split{seed}")
+        return _Asked(cases, f"{setting.id}, {config.split} split{seed}", told=_taken(config.instruction))
     found = judge_cases(config.cases, language, format=config.format)
     rows = found.settled(config.wrong_targets)
     targets = [row.target or "" for row in rows] if config.wrong_targets == "keep" else None
     cases = [Case(row.prefix, row.completion) for row in rows]
-    return _Asked(cases, config.cases, True, found.note(config.wrong_targets), targets)
+    return _Asked(cases, config.cases, True, found.note(config.wrong_targets), targets, _taken(config.instruction))
+
+
+def _taken(sentence: str | None) -> str | None:
+    """What is to be said of a sentence whose meaning nobody knows."""
+    known = [instruction.text for instruction in INSTRUCTIONS]
+    if sentence is None or sentence in known:
+        return None
+    near = did_you_mean(sentence, known)
+    return f"{quote(sentence)} is no sentence of {INSTRUCT.id}, so it was taken to ask for completions{near}"
 
 
 def _not_completions(sentence: str | None) -> bool:

@@ -11,6 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from bracket_env.scores.report import share_percent
 from supervised.options.durations import format_duration
 
+QUIET_SECONDS = 30.0
+"""After this long without a line a pipe or log file gets one, so that nobody takes long work for stuck work."""
+
 
 def print_line(console: Console, text: str) -> None:
     """Print text as it is: no markup, no colours, no line breaks of rich's own."""
@@ -42,7 +45,7 @@ class Display:
         self.console = console or Console()
         self._unit, self._per_step, self._shares = unit, per_step, shares
         self.total, self._start = total, start
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.completed:>9,.0f} / {task.total:,.0f} steps"),
             BarColumn(bar_width=None),
@@ -69,6 +72,7 @@ class Display:
     def print_line(self, text: str) -> None:
         """A line above the bar."""
         print_line(self.console, text)
+        self._said = time.monotonic()
 
     def rate(self, steps: int) -> float:
         """Steps a second since the display began."""
@@ -78,13 +82,18 @@ class Display:
         """Move the bar; the first share stands beside it."""
         rate = f"{self._per_step * self.rate(steps):,.0f}"
         self._progress.update(self._task, completed=min(steps, self.total), rate=rate, first=share_percent(first) + "%")
+        if not self.console.is_terminal and time.monotonic() - self._said > QUIET_SECONDS:
+            self.print_line(f"step {steps:>9,} of {self.total:,}{self._speed(steps)}")
+
+    def _speed(self, steps: int) -> str:
+        """The rate and the time left, once there is a rate."""
+        rate = self.rate(steps)
+        left = format_duration(max(self.total - steps, 0) / rate) if rate else ""
+        return f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {left} left" if rate else ""
 
     def evaluated(self, steps: int, first: float, second: float, loss: float) -> None:
         """Say what an evaluation found: the two shares and the loss."""
-        rate = self.rate(steps)
-        left = format_duration(max(self.total - steps, 0) / rate) if rate else ""
-        speed = f"   {self._per_step * rate:>6,.0f} {self._unit}/s   {left} left" if rate else ""
         shares = "   ".join(
             f"{name} {share_percent(share, 2):>6}%" for name, share in zip(self._shares, (first, second), strict=True)
         )
-        self.print_line(f"step {steps:>9,}   {shares}   loss {loss:.4f}{speed}")
+        self.print_line(f"step {steps:>9,}   {shares}   loss {loss:.4f}{self._speed(steps)}")

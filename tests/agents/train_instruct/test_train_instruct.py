@@ -267,7 +267,9 @@ def test_evaluate_without_a_sentence_shows_many(
     [entry] = json.loads(out.read_text("utf-8"))["runs"]
     assert entry["exact"]["n"] == 40
     evaluate(Evaluate(**asked, instruction="Close what was opened last before anything else, please."))
-    assert "oracle" in capsys.readouterr().out  # completions have yardsticks
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "oracle" in shown  # completions have yardsticks
+    assert "is no sentence of bracket/Instruct-v0, so it was taken to ask for completions" in shown
     with pytest.raises(InputError, match="--by is about completions"):
         evaluate(configuration(Evaluate, [str(folder.path), "--by", "depth"], "python -m agents.evaluate"))
 

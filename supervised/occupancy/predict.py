@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 
 from bracket_env.atomic import write_text
+from bracket_env.scores.report import share_percent
 from supervised.learning.devices import choose_device
 from supervised.learning.display import print_line
 from supervised.occupancy.answers import Answer, measured
@@ -81,7 +82,7 @@ def _lines(folder: RunFolder, home: Home, own: float, found: dict[str, Any]) -> 
         lines.append("warning: the base loads are unlike: if this is another home, say --base-load file")
     missing = found["slots"] - found["measured"]
     gaps = f" ({missing:,} more were not measured)" if missing else ""
-    lines.append(f"somebody is at home in {found['present']:.1%} of {found['measured']:,} slots{gaps}")
+    lines.append(f"somebody is at home in {share_percent(found['present'])}% of {found['measured']:,} slots{gaps}")
     return lines
 
 

@@ -22,6 +22,7 @@ import torch
 
 from bracket_env import InputError
 from bracket_env.atomic import write_json, write_text
+from bracket_env.scores.report import share_percent
 from ncl_reward.rules.power_rules import PowerRule
 from ncl_reward.rules.rule import StatedRule
 from supervised.occupancy.answers import Answer
@@ -134,7 +135,8 @@ def _result(taught: Taught) -> list[str]:
         known = (days == day) & (problem.truth != UNKNOWN)
         if known.any():
             home, right = (values[known].mean() for values in (problem.truth == PRESENT, said == problem.truth))
-            lines.append(f"{np.datetime64(int(day), 'D')}: at home {home:.1%} of the labelled slots, {right:.1%} right")
+            shares = f"at home {share_percent(home)}% of the labelled slots, {share_percent(right)}% right"
+            lines.append(f"{np.datetime64(int(day), 'D')}: {shares}")
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from typing import Any, Literal, final
 
@@ -14,6 +15,7 @@ from bracket_env import BOS, EOS, FIRST_SYMBOL, BracketTokenizer, Case, get_sett
 from bracket_env.atomic import write_text
 from bracket_env.random_streams import key
 from bracket_env.sampling.splits import Split
+from bracket_env.scores.report import share_percent
 from supervised.data.batches import Batches, EncodedCases, FixedSource, Source, TrainingBatches
 from supervised.data.sources import evaluation_cases
 from supervised.data.words import MaskedBatches, MaskedWords, WordSource, mask_words
@@ -165,10 +167,11 @@ class PretrainingLesson(Lesson):
             shown = {"objective": config.objective, "setting": self.run.setting, "words": len(test.length), **figures}
             shown |= {"steps": outcome.steps, "seconds": round(outcome.seconds, 3)}
             write_text(config.json, json.dumps(shown, indent=2) + "\n")
-        where = "" if config.runs_dir == "runs" else f" --runs-dir {config.runs_dir}"
+        where = "" if config.runs_dir == "runs" else f" --runs-dir {shlex.quote(config.runs_dir)}"
+        name = shlex.quote(folder.name)
         for line in (
-            f"{len(test.length)} words of the test split: closers {figures['closers']:.2%}   "
-            f"symbols {figures['symbols']:.2%}   loss {figures['loss']:.4f}",
-            f"start from it: python -m supervised.train --arch {config.arch} --init-from {folder.name}{where}",
+            f"{len(test.length)} words of the test split: closers {share_percent(figures['closers'], 2)}%   "
+            f"symbols {share_percent(figures['symbols'], 2)}%   loss {figures['loss']:.4f}",
+            f"start from it: python -m supervised.train --arch {config.arch} --init-from {name}{where}",
         ):
             print_line(console, line)

@@ -63,13 +63,20 @@ class Resampled:
             f"{record.minutes} min, {first} to {last}, {labelled} of them with a label",
         ]
         counted = (
-            (self.odd_steps, "steps between rows have another length; slots hold time-weighted means"),
-            (self.empty_rows, "rows have no power"),
-            (self.unknown_slots, "slots have no power and are not predicted"),
-            (self.missing_days, "days have no power at all"),
+            (self.odd_steps, "steps between rows that have another length; slots hold time-weighted means"),
+            (self.empty_rows, "rows without power"),
+            (self.unknown_slots, "slots without power, which are not predicted"),
+            (self.missing_days, "days without any power"),
         )
-        found += [f"warning: {count} {what}" for count, what in counted if count]
+        found += [f"warning: {_number(count, what)}" for count, what in counted if count]
         return found + [f"warning: {warning}" for warning in self.warnings]
+
+
+def _number(count: int, what: str) -> str:
+    """``1 row without power`` and ``2 rows without power``."""
+    thing, rest = what.split(" ", 1)
+    one = f"{thing.removesuffix('s')} {rest.replace('that have', 'that has').replace('which are', 'which is')}"
+    return f"{count} {what if count != 1 else one}"
 
 
 def resample(samples: Samples, minutes: int, name: str) -> Resampled:

@@ -150,6 +150,13 @@ def _data_rows(rows: Sequence[Sequence[str]], separator: str) -> tuple[bool, lis
     return False, [len(row) > 1 and sum(map(is_number, row)) >= least * len(row) and any(row) for row in rows]
 
 
+def _above_measured(rows: Sequence[Sequence[str]], at: int, width: int) -> int:
+    """The row above those that look like measurements, though they cannot be read, from row ``at`` upwards."""
+    while at >= 0 and len(rows[at]) == width and _measured(rows[at]):
+        at -= 1
+    return at
+
+
 def _measured(row: Sequence[str]) -> bool:
     return any(is_stamp(cell) or (cell and is_number(cell)) for cell in row)
 
@@ -191,6 +198,8 @@ def _headed(
     while at >= 0 and (not any(rows[at]) or (lines[at].startswith("#") and len(rows[at]) < 2)):
         at -= 1
     if columns is not None:
+        above = _above_measured(rows, at, width)
+        first, at = (above + 1 if above < at else first), above
         if len(columns) != width:
             has = f"{len(columns)} names where the file has {width} columns"
             raise text.error(f"--columns has {has}", numbers[first])
@@ -202,9 +211,9 @@ def _headed(
         raise text.error(
             f"no header above this row: name its {width} columns, such as --columns {example}", numbers[first]
         )
-    above = at - 1
-    if above >= 0 and len(rows[above]) == len(rows[at]) and _measured(rows[at]) and not _measured(rows[above]):
-        first, at = at, above  # a first row that cannot be read
+    above = _above_measured(rows, at, len(rows[at]))
+    if 0 <= above < at and len(rows[above]) == len(rows[at]):
+        first, at = above + 1, above
     names = list(rows[at])
     names[0] = names[0].removeprefix("#").strip()
     while len(names) > width and not names[-1]:

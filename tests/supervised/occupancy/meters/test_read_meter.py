@@ -46,8 +46,8 @@ def test_the_report_says_what_was_taken_for_what(write: Writer) -> None:
         "times: yyyy-mm-dd, without a zone, taken for local (else --timezone)",
         f"{path}: 4 rows every 15 min -> 4 slots of 15 min, 2024-01-01 00:00 to 2024-01-01 00:45, "
         "3 of them with a label",
-        "warning: 1 rows have no power",
-        "warning: 1 slots have no power and are not predicted",
+        "warning: 1 row without power",
+        "warning: 1 slot without power, which is not predicted",
         "warning: 1 power cells are missing: empty 1",
     ]
 
@@ -57,6 +57,20 @@ def test_columns_can_be_named(write: Writer) -> None:
     found = read_meter(path, 15, MeterOptions(power_columns=("b",), occupancy_column="who"))
     np.testing.assert_array_equal(found.record.watts, [20, 40])
     np.testing.assert_array_equal(found.record.present, [1, 0])
+
+
+def test_a_column_of_dates_takes_the_times_with_it_and_rows_are_told_from_headers(write: Writer) -> None:
+    text = "day,clock,P\n2024-01-01,00:00,100\n2024-01-01,00:15,120\n"
+    found = read_meter(write(text), 15, MeterOptions(time_column="day", power_columns=("P",)))
+    np.testing.assert_array_equal(found.record.watts, [100, 120])
+    bare = text.split("\n", 1)[1]
+    named = MeterOptions(columns=("day", "clock", "power_W"))
+    np.testing.assert_array_equal(read_meter(write(bare), 15, named).record.watts, [100, 120])
+    np.testing.assert_array_equal(read_meter(write(text), 15, named).record.watts, [100, 120])
+    text += "2024-01-01,00:30,90\n"
+    for broken in (text.split("\n", 1)[1], text):
+        with pytest.raises(InputError, match=r"'2024-01-0x 00:00' is no time"):
+            read_meter(write(broken.replace("2024-01-01", "2024-01-0x", 1)), 15, named)
 
 
 def test_times_with_an_offset_are_local_as_they_stand(write: Writer) -> None:
@@ -71,7 +85,7 @@ def test_irregular_rows_are_weighted_by_time_and_reported(write: Writer) -> None
     path = write("time,power\n2024-01-01 00:00,60\n2024-01-01 00:10,90\n2024-01-01 00:21,60\n2024-01-01 00:30,30\n")
     found = read_meter(path, 15)
     np.testing.assert_allclose(found.record.watts[:2], [(10 * 60 + 5 * 90) / 15, (6 * 90 + 9 * 60) / 15])
-    assert any("2 steps between rows have another length" in line for line in found.lines())
+    assert any("2 steps between rows that have another length" in line for line in found.lines())
 
 
 def test_missing_days_are_counted_and_not_filled(write: Writer) -> None:
@@ -79,7 +93,7 @@ def test_missing_days_are_counted_and_not_filled(write: Writer) -> None:
     found = read_meter(write("time,power\n" + "".join(rows)), 60)
     assert found.missing_days == 2
     assert np.isnan(found.record.watts[25:72]).all()
-    assert any(line == "warning: 2 days have no power at all" for line in found.lines())
+    assert any(line == "warning: 2 days without any power" for line in found.lines())
 
 
 def test_hourly_rows_fill_shorter_slots(write: Writer) -> None:

@@ -71,6 +71,8 @@ def shortened(command: list[str]) -> list[str]:
     for needed, option in (("--prune", "--fine-tune-steps"), ("--distill-to", "--distill-steps")):
         if needed in arguments:
             shorter = {**shorter, option: "4"}
+    if "--extend" in arguments:
+        shorter = {"--extend": "64" if module.startswith("agents") else "4"}
     for option in shorter:
         if option in arguments:
             at = arguments.index(option)
@@ -105,6 +107,11 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for time, watts, present in zip(home.times, home.watts, home.present, strict=True)
     ]
     (folder / "home.csv").write_text("time,power_W,occupied\n" + "\n".join(rows) + "\n", "utf-8")
+    rows = [
+        f"{time.strftime('%d/%m/%Y %H:%M')},{watts / 1000:.4f},{present}"
+        for time, watts, present in zip(home.times.tolist(), home.watts, home.present, strict=True)
+    ]
+    (folder / "meter.csv").write_text("time,power,occupied\n" + "\n".join(rows) + "\n", "utf-8")
     type_in(folder, ["supervised.occupancy", "--csv", "home.csv", "--steps", "4", "--name", "my-home"])
     (folder / "FILE").write_text('{"input": "({", "target": "})"}\n', "utf-8")
     return folder

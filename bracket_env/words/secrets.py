@@ -7,7 +7,7 @@ import re
 HIDDEN = "***"
 _SECRET_KEY = r"pass|pwd|secret|token|key|cred"
 _IN_THE_AUTHORITY = re.compile(r"(://[^\s'\":@/]*:)[^\s'\"]*@")
-_IN_THE_QUERY = re.compile(rf"([?&][^=\s&'\"]*(?:{_SECRET_KEY})[^=\s&'\"]*=)[^&\s'\"]+", re.IGNORECASE)
+_IN_THE_QUERY = re.compile(rf"([?&][^=\s&'\"]*(?:{_SECRET_KEY})[^=\s&'\"]*=)(?!\*\*\*)[^&\s'\"]+", re.IGNORECASE)
 
 
 def is_secret(name: str) -> bool:

@@ -19,6 +19,7 @@ from bracket_env.words.secrets import without_secrets
         ("x://h/d?a=1&password=hush&sslPassword=hush", "x://h/d?a=1&password=***&sslPassword=***"),
         ("x://h/d?passfile=hush y", "x://h/d?passfile=*** y"),
         ("postgresql://me:***@host/db", "postgresql://me:***@host/db"),
+        ("cannot use x://h/d?password=***: refused", "cannot use x://h/d?password=***: refused"),
         ("postgresql://me@host:5432/db?sslmode=require", "postgresql://me@host:5432/db?sslmode=require"),
         ("--steps 3: at 10:30 a@b", "--steps 3: at 10:30 a@b"),
     ],

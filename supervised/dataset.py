@@ -87,7 +87,8 @@ def _generate(config: MakeDataset, out: str) -> None:
             progress=lambda cases: bar.advance(task, cases),
         )
     rate = (config.n + config.n_test) / (time.perf_counter() - began)
-    print(f"{out}: {config.n} training and {config.n_test} test cases of {setting.id} ({rate:,.0f} cases/s)")
+    made = f"{config.n} training and {config.n_test} test cases of {setting.called(config.pairs)}"
+    print(f"{out}: {made} ({rate:,.0f} cases/s)")
 
 
 if __name__ == "__main__":

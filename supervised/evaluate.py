@@ -93,7 +93,8 @@ def main(config: Evaluate) -> None:
     scores = evaluate_solvers(solvers, asked.cases, language, setting, pairs, asked.targets)
 
     if config.json is not None:
-        write_json(config.json, scores, len(asked.cases), config.cases or setting.id, always_right=asked.always_right)
+        named, right = config.cases or setting.id, asked.always_right
+        write_json(config.json, scores, len(asked.cases), named, pairs=pairs, always_right=right)
     if config.csv is not None:
         write_csv(config.csv, scores)
     console = Console()
@@ -146,7 +147,7 @@ def _asked(config: Evaluate, setting: Setting, language: BracketLanguage) -> _As
         pairs = custom_pairs(language.pairs, setting)
         cases = setting.evaluation_cases(config.split, config.n, pairs=pairs, seed=config.seed)
         seed = f", cases of seed {config.seed}" if config.seed else ""
-        return _Asked(cases, f"{setting.id}, {config.split} split{seed}", told=_taken(config.instruction))
+        return _Asked(cases, f"{setting.called(pairs)}, {config.split} split{seed}", told=_taken(config.instruction))
     found = judge_cases(config.cases, language, format=config.format)
     rows = found.settled(config.wrong_targets)
     targets = [row.target or "" for row in rows] if config.wrong_targets == "keep" else None

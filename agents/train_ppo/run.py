@@ -31,6 +31,7 @@ from supervised.learning.stopping import Observer
 from supervised.options.params_file import options_of
 from supervised.options.ranges import refuse_idle
 from supervised.runs import Extension, ModelSolver, RunConfig, RunFolder, free_name, to_resume
+from supervised.runs.sentences import setting_of
 from supervised.transfer.transplant import initialise_from, with_architecture
 
 
@@ -149,7 +150,8 @@ def start_from(model: OnPolicyAlgorithm, run: RunConfig, source: RunFolder) -> b
 def _describe(model: OnPolicyAlgorithm, run: RunConfig) -> str:
     parameters = sum(p.numel() for p in model.policy.parameters())
     masked = ", masked" if run.masked else ""
-    return f"{type(model).__name__} on {run.setting}, {run.architecture} of {parameters:,} parameters{masked}"
+    task = setting_of(run.setting).called(run.pairs)
+    return f"{type(model).__name__} on {task}, {run.architecture} of {parameters:,} parameters{masked}"
 
 
 def _finish(folder: RunFolder, config: TrainPPO, monitor: Monitor, console: Console, *, report: bool) -> None:

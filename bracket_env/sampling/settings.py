@@ -48,6 +48,11 @@ class Setting:
         """The setting's language, or the same task over other pairs."""
         return BracketLanguage(self.pairs if pairs is None else pairs)
 
+    def called(self, pairs: Sequence[str] | None = None) -> str:
+        """The id, with the pairs where they are others than the setting's: what a title says."""
+        own = pairs is None or tuple(pairs) == tuple(self.pairs)
+        return self.id if own or pairs is None else f"{self.id} with {' '.join(pairs)}"
+
     def sampler(self, *, split: Split = "all", pairs: Sequence[str] | None = None) -> PrefixSampler:
         """The sampler of one split (cached: its tables are built once a process)."""
         return _sampler(self, split, self.language(pairs))

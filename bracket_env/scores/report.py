@@ -193,7 +193,12 @@ def bins(values: Iterable[int], limit: int) -> list[tuple[str, int, int]]:
 
 
 def scores_json(
-    scores: Sequence[Scores], cases: int, setting: str, *, always_right: Estimate | None = None
+    scores: Sequence[Scores],
+    cases: int,
+    setting: str,
+    *,
+    pairs: Sequence[str] | None = None,
+    always_right: Estimate | None = None,
 ) -> dict[str, object]:
     """The object that ``--json`` of every ``evaluate`` command writes.
 
@@ -201,17 +206,26 @@ def scores_json(
         scores: one entry a solver.
         cases: how many cases they were scored on.
         setting: the id of the task setting, such as ``bracket/Close-v0``, or what else names the cases.
+        pairs: the brackets of the cases, if they are others than the setting's.
         always_right: what a solver that is always right scores on cases that were kept with wrong targets.
     """
-    kept = {} if always_right is None else {"always_right": asdict(always_right)}
-    return {"cases": cases, "setting": setting, **kept, "solvers": [s.to_json() for s in scores]}
+    more: dict[str, object] = {} if pairs is None else {"pairs": list(pairs)}
+    if always_right is not None:
+        more["always_right"] = asdict(always_right)
+    return {"cases": cases, "setting": setting, **more, "solvers": [s.to_json() for s in scores]}
 
 
 def write_json(
-    path: str | Path, scores: Sequence[Scores], cases: int, setting: str, *, always_right: Estimate | None = None
+    path: str | Path,
+    scores: Sequence[Scores],
+    cases: int,
+    setting: str,
+    *,
+    pairs: Sequence[str] | None = None,
+    always_right: Estimate | None = None,
 ) -> None:
     """Write :func:`scores_json` atomically."""
-    found = scores_json(scores, cases, setting, always_right=always_right)
+    found = scores_json(scores, cases, setting, pairs=pairs, always_right=always_right)
     write_text(path, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
 
 

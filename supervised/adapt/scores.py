@@ -39,14 +39,15 @@ def score_adapters(config: Adapt, console: Console) -> None:
         cases = setting.evaluation_cases("test", config.eval_cases, pairs=pairs)
         tokenizer = answering(model, name, folder)
         found.append(score(ModelSolver(model, tokenizer), cases, tokenizer.language, name=_shown(folder)))
-        views.append(score_table(found[-1:], f"{setting.id} with {' '.join(owner.pairs)}, test split"))
+        views.append(score_table(found[-1:], f"{setting.called(owner.pairs)}, test split"))
     cases, setting_id = evaluation_cases(base.config, "test", config.eval_cases), base.config.setting
     with adapters_off(model):
         solver = ModelSolver(model, BracketTokenizer(base.config.language), masked=base.config.masked)
         found.append(score(solver, cases, base.config.language, name=f"{base.name} (adapters off)"))
-    views.append(score_table(found[-1:], f"{setting_id}, test split"))
+    setting, own = get_setting(setting_id), base.config.pairs
+    views.append(score_table(found[-1:], f"{setting.called(own)}, test split"))
     if config.json is not None:
-        write_json(config.json, found, len(cases), setting_id)
+        write_json(config.json, found, len(cases), setting_id, pairs=custom_pairs(own, setting))
     for view in views:
         console.print(view)
 

@@ -137,15 +137,16 @@ def measured(
     return rows, cases
 
 
-def show(before: Row, after: Row, setting: Setting, n: int, console: Console) -> None:
+def show(before: Row, after: Row, task: str, n: int, console: Console) -> None:
     """Print what the two models answer right, how large and how fast they are, and what the columns mean.
 
     Args:
+        task: what they answer.
         n: how many test cases they answered.
     """
     rows = [before, after]
     longest = {"longest": [percent(row.longest) for row in rows]}
-    console.print(score_table([row.scores for row in rows], f"{setting.id}, test split", extra=longest))
+    console.print(score_table([row.scores for row in rows], f"{task}, test split", extra=longest))
     print_line(console, f"longest: exact match on the {n:,} longest of {LONGEST_OF * n:,} cases of the test split")
     console.print(size_columns(rows))
     print_line(console, f"kB: of {WEIGHTS}; ms: one prefix alone; prefixes/s: in batches of {_BATCH}; on the CPU")

@@ -230,9 +230,14 @@ class _Compression:
         folder = RunFolder.create(name, self.run, command, root=config.runs_dir, replace=config.force, fill=fill)
         warnings = slowdowns(before, after)
         if config.json is not None:
-            rows = {"setting": plan.setting.id, "rows": [before.to_json(), after.to_json()], "warnings": warnings}
+            task = {"setting": plan.setting.id, **({} if plan.pairs is None else {"pairs": list(plan.pairs)})}
+            rows = {
+                **task,
+                "rows": [before.to_json(), after.to_json()],
+                "warnings": warnings,
+            }
             write_json(config.json, rows)
-        show(before, after, plan.setting, config.eval_cases, self.console)
+        show(before, after, plan.setting.called(plan.pairs), config.eval_cases, self.console)
         return folder
 
     def _note(self, step: str, log: Sequence[dict[str, float]], **figures: Any) -> None:

@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 from bracket_env.scores.report import share_percent
 from supervised.options.durations import format_duration
@@ -18,6 +19,28 @@ QUIET_SECONDS = 30.0
 def print_line(console: Console, text: str) -> None:
     """Print text as it is: no markup, no colours, no line breaks of rich's own."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Roomy(TextColumn):
+    """Text that gives way to the bar and the times where the terminal is narrower than so many columns."""
+
+    def __init__(self, text: str, least: int, console: Console) -> None:
+        super().__init__(text)
+        self._least, self._console = least, console
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if self._console.width >= self._least else Text("")
+
+
+class _Times(ProgressColumn):
+    """``1:23 passed, 0:45 left``."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        rest = "" if left is None else f", {format_duration(left)} left"
+        return Text(f"{format_duration(task.elapsed or 0)} passed{rest}", style="progress.elapsed", no_wrap=True)
 
 
 class Display:
@@ -49,11 +72,9 @@ class Display:
         self._progress = Progress(
             TextColumn("{task.completed:>9,.0f} / {task.total:,.0f} steps"),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[rate]} " + f"{unit}/s"),
-            TextColumn(shares[0] + " [bold]{task.fields[first]}[/bold]"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _Roomy("{task.fields[rate]} " + f"{unit}/s", 100, self.console),
+            _Roomy(shares[0] + " [bold]{task.fields[first]}[/bold]", 76, self.console),
+            _Times(),
             console=self.console,
             disable=not self.console.is_terminal,
         )

@@ -116,11 +116,21 @@ def report_scores(
     scores = evaluate_solvers({folder.name: solver}, test, run.language, setting, pairs)
     write_evaluation_result(folder.path / "evaluation_result.txt", test, scores[0].answers)
     if json is not None:
-        write_json(json, scores, len(test), setting.id)
+        write_json(json, scores, len(test), setting.id, pairs=pairs)
     blank = ["-"] * (len(scores) - 1)
     extra = {"steps": [f"{outcome.steps:,}", *blank], "seconds": [f"{outcome.seconds:.0f}", *blank]}
-    console.print(score_table(scores, f"{setting.id}, test split; trained with seed {seed}", extra=extra))
+    console.print(score_table(scores, f"{setting.called(pairs)}, test split; trained with seed {seed}", extra=extra))
     print_structure_note([folder], console)
+    print_line(console, what_next(folder))
+
+
+def what_next(folder: RunFolder) -> str:
+    """What can be done with a run that has been trained, a command a line."""
+    family = "agents" if folder.config.kind == "ppo" else "supervised"
+    name, root = shlex.quote(folder.name), str(folder.path.parent)
+    where = "" if root == DEFAULT_ROOT else f" --runs-dir {shlex.quote(root)}"
+    commands = (f"{family}.predict {name}", f"{family}.evaluate {name} --by depth", "supervised.runs")
+    return "try " + "\n    ".join(f"python -m {command}{where}" for command in commands)
 
 
 def report_old_task(folder: RunFolder, old: RunFolder, cases: int, console: Console) -> None:
@@ -144,4 +154,4 @@ def report_old_task(folder: RunFolder, old: RunFolder, cases: int, console: Cons
     for name, solver in solvers.items():
         solver.masked = masked
         rows.append(score(solver, test, old.config.language, name=name))
-    console.print(score_table(rows, f"the task before: {setting.id}, test split"))
+    console.print(score_table(rows, f"the task before: {setting.called(old.config.pairs)}, test split"))

@@ -29,6 +29,7 @@ from supervised.options.ranges import check_output
 from supervised.runs import RunConfig, RunFolder, free_name
 from supervised.runs.files import checkpoint
 from supervised.runs.files.history import plot_history
+from supervised.runs.sentences import setting_of
 
 CHECKPOINT = "supervised.safetensors"
 
@@ -75,8 +76,8 @@ class Session:
         options, trainer, run = self.options, self.trainer, self.run_config
         parameters = sum(p.numel() for p in trainer.model.parameters())
         begun = f", from step {trainer.step:,}{to_new_end(self.options)}" if trainer.step else ""
-        where = self.folder.path if self.folder is not None else ""
-        self._print(f"run {where}: {run.architecture} of {parameters:,} parameters on {run.setting}{begun}")
+        where, task = self.folder.path if self.folder is not None else "", setting_of(run.setting).called(run.pairs)
+        self._print(f"run {where}: {run.architecture} of {parameters:,} parameters on {task}{begun}")
         self._draw(self.lesson.begin(trainer.model, self.folder, self.console))
         self.record.begin()
         with (

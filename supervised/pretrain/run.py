@@ -165,6 +165,8 @@ class PretrainingLesson(Lesson):
         figures = self._figures(load_best(folder, device=outcome.device), test, "test")
         if config.json is not None:
             shown = {"objective": config.objective, "setting": self.run.setting, "words": len(test.length), **figures}
+            if custom_pairs(self.run.pairs, get_setting(self.run.setting)) is not None:
+                shown["pairs"] = list(self.run.pairs)
             shown |= {"steps": outcome.steps, "seconds": round(outcome.seconds, 3)}
             write_text(config.json, json.dumps(shown, indent=2) + "\n")
         where = "" if config.runs_dir == "runs" else f" --runs-dir {shlex.quote(config.runs_dir)}"

@@ -240,8 +240,8 @@ class _StudyRun:
         metrics = best.metrics()
         x = "step" if "step" in metrics[0] else "timesteps"
         plot_training(best.path / "training_history.png", metrics, x=x, title=self.folder.name)
-        self._write_json(found, test=scores_json(scores, len(cases), setting.id))
-        self.console.print(score_table(scores, f"{setting.id}, test split"))
+        self._write_json(found, test=scores_json(scores, len(cases), setting.id, pairs=pairs))
+        self.console.print(score_table(scores, f"{setting.called(pairs)}, test split"))
         if default is not None:
             self._print(gain_line(scores[0], scores[1], [case.completion for case in cases]))
 

@@ -114,7 +114,7 @@ def check_estimate(estimate: Any, *, of_solver_with_probabilities: bool = True) 
 
 def check_form(scores: Json) -> None:
     """The JSON of the design, key by key."""
-    assert scores.keys() == {"cases", "setting", "solvers"}
+    assert scores.keys() - {"pairs"} == {"cases", "setting", "solvers"}
     for solver in scores["solvers"]:
         assert solver.keys() == {"name", "exact", "share", "closing", "needs_stack", "by"}
         probabilities = solver["name"] in YARDSTICKS
@@ -184,10 +184,10 @@ def test_a_run_named_as_a_yardstick_keeps_its_row(home: Path, tmp_path: Path) ->
 
 def test_cases_over_the_runs_own_pairs(home: Path, tmp_path: Path) -> None:
     arguments = ["angular", "--n", "30", "--setting", "bracket/Close-v0", "--json", str(tmp_path / "s.json")]
-    quickly("agents.evaluate", arguments, home).ok()
+    assert "bracket/Close-v0 with <> «», test split" in quickly("agents.evaluate", arguments, home).ok()
     scores = json.loads((tmp_path / "s.json").read_text())
     check_form(scores)
-    assert scores["setting"] == "bracket/Close-v0"
+    assert (scores["setting"], scores["pairs"]) == ("bracket/Close-v0", ["<>", "«»"])
     assert next(entry for entry in scores["solvers"] if entry["name"] == "oracle")["exact"]["value"] == 1.0
 
 

@@ -229,6 +229,13 @@ def home_assistant() -> list[Form]:
         Form("in UTC", text.encode(), utc, said=(r"UTC.*--timezone",)),
         Form("with presence", lines([HA, *merged]).encode(), labelled, zone, said=("binary_sensor.home",)),
         Form("with a person", lines([HA, *joined]).encode(), labelled, presence),
+        Form(
+            "with two persons",
+            lines([HA, *joined, *(("person.hanako", *row[1:]) for row in tracker)]).encode(),
+            labelled,
+            zone,
+            refused="'person.taro', 'person.hanako'.*--occupancy-column",
+        ),
         Form("with a socket", lines([HA, *sockets]).encode(), truth, two, said=("sensor.tv_power",)),
         Form("with a voltage", lines([HA, *volts]).encode(), truth, zone, said=("sensor.house_voltage",)),
         Form(

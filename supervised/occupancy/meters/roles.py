@@ -135,15 +135,23 @@ def grid_beside_solar(power: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def find_label(grid: Grid, wanted: str | None) -> str | None:
-    """The column of labels."""
+    """The column of labels, if there is one.
+
+    Raises:
+        InputError: the one that is named is not there, or several may be it.
+    """
     if wanted is not None:
         check_names(grid, [wanted])
         return wanted
+    found = []
     for name in grid.names:
-        last = name.rpartition(".")[2] if name.startswith(("binary_sensor.", "person.", "device_tracker.")) else name
+        last = name.rpartition(".")[2] if name.startswith(("binary_sensor.", "device_tracker.")) else name
         if _LABEL.fullmatch(last) or name.startswith("person."):
-            return name
-    return None
+            found.append(name)
+    if len(found) > 1:
+        listed = ", ".join(map(quote, found))
+        raise grid.text.error(f"{listed} may each say who is at home: name one with --occupancy-column", grid.header)
+    return found[0] if found else None
 
 
 def find_power(grid: Grid, wanted: Sequence[str] | None, taken: Sequence[str]) -> tuple[str, ...]:

@@ -186,6 +186,7 @@ def test_a_stopped_and_a_killed_run_go_on_exactly(
         assert outcome(again) == outcome(whole)
 
 
+@pytest.mark.slow
 def test_an_extended_run_is_a_longer_one(tmp_path: Path) -> None:
     """With a constant rate, bit for bit; and a run that has ended says so."""
     constant: dict[str, Any] = {"lr_schedule": "constant", "eval_every": 512}
@@ -197,6 +198,7 @@ def test_an_extended_run_is_a_longer_one(tmp_path: Path) -> None:
     assert "is already finished after 1,024 steps" in said(TrainInstruct(resume="first", runs_dir=str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(whole: RunFolder, tmp_path: Path) -> None:
     other = trained(small(tmp_path, seed=4, total_timesteps=500))
     assert outcome(other)["metrics"][1] != outcome(whole)["metrics"][1]
@@ -274,6 +276,7 @@ def test_evaluate_without_a_sentence_shows_many(
         evaluate(configuration(Evaluate, [str(folder.path), "--by", "depth"], "python -m agents.evaluate"))
 
 
+@pytest.mark.slow
 def test_a_file_of_vectors_knows_its_sentences_only(whole: RunFolder, tmp_path: Path) -> None:
     texts = [instruction.text for instruction in INSTRUCTIONS]
     file = tmp_path / "vectors.npz"

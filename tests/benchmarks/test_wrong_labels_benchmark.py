@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from rich.console import Console
 
 from benchmarks import wrong_labels
@@ -55,3 +56,12 @@ def test_what_was_not_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [row] = [line.split() for line in console.export_text().splitlines() if line.split()[:2] == ["gru", "drop"]]
     assert " ".join(row) == "gru drop 1-2 98.0 (98.0) not run 97.0 (97.0) not run not run"
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_of_the_page_is_that_of_the_kept_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(width=120, record=True)
+    monkeypatch.setattr(wrong_labels, "publish", lambda config, found, view: console.print(view))
+    main(WrongLabels(show=True, any_commit=True, results_dir=str(ROOT / "docs" / "results")))
+    drawn = [line.rstrip() for line in console.export_text().splitlines() if line.strip()]
+    page = (ROOT / "docs" / "case_files.md").read_text("utf-8")
+    assert page.partition("```console\n")[2].partition("```")[0].splitlines() == drawn

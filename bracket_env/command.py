@@ -15,6 +15,7 @@ import codecs
 import contextlib
 import io
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -26,6 +27,7 @@ import tyro
 from bracket_env.errors import InputError
 from bracket_env.interrupts import exit_code, stopping
 from bracket_env.repeated import option_names, refuse_repeated
+from bracket_env.words.help_text import help_text
 from bracket_env.words.secrets import without_secrets
 from bracket_env.words.suggestions import unknown_options
 from bracket_env.words.values import VALUES, choices_as_meant, with_suggestion
@@ -33,6 +35,7 @@ from bracket_env.words.values import VALUES, choices_as_meant, with_suggestion
 Config = TypeVar("Config")
 
 _TYPED = "_typed"
+_HELP = {"-h", "--help", "-H", "--help-verbose"}
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
 _LEGIBLE = "bracketgym.legible"
 _ASCII = dict(zip("–—−…×·•█▓▒░╭╮╰╯│─━╸", "---.x.*##=-++++|---", strict=True))
@@ -110,8 +113,10 @@ def parse(config_class: type[Config], argv: Sequence[str], prog: str, **options:
         InputError: an unknown option, a value of the wrong type, or an option that is given twice, in one line.
         SystemExit: ``--help`` was asked for and printed.
     """
-    if "--help" not in argv and "-h" not in argv:
-        refuse_repeated(config_class, argv)
+    if _HELP & set(argv):
+        print(help_text(config_class, prog, shutil.get_terminal_size().columns), end="")
+        raise SystemExit(0)
+    refuse_repeated(config_class, argv)
     shown = io.StringIO()
     hints = get_type_hints(config_class, include_extras=True)
     hints |= {old: hints[name] for old, name in option_names(config_class).items()}

@@ -12,6 +12,7 @@ from supervised.options.groups import Machine, Resume, Stopping
 class Masked:
     """Which actions an agent may choose from."""
 
+    section: ClassVar[str] = "PPO"
     mask: bool = False
     """Forbid syntactically impossible actions (MaskablePPO)."""
 
@@ -20,6 +21,7 @@ class Masked:
 class PPOOptions(Machine, Stopping, Resume):
     """Proximal policy optimisation (Schulman et al. 2017) on the native vector environments."""
 
+    section: ClassVar[str] = "PPO"
     length: ClassVar[str] = "total_timesteps"
 
     total_timesteps: int = 400_000

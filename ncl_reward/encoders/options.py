@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -16,6 +16,7 @@ EncoderName = Annotated[str, tyro.conf.arg(aliases=["--encoder"])]
 class EncoderOptions:
     """What reads sentences."""
 
+    section: ClassVar[str] = "sentences"
     ncl_encoder: str = DEFAULT_ENCODER
     """What turns a sentence into a vector: default (multilingual), bert (English) or hf:FOLDER_OR_NAME for any BERT or
     GPT of transformers; with --conditioned also hash (its characters), none (zeros), or two joined, such as

@@ -35,6 +35,7 @@ Positions = Literal["rope", "alibi", "learned", "none"]
 class RunsDir:
     """Where runs are kept."""
 
+    section: ClassVar[str] = "run"
     runs_dir: str = "runs"
     """Where run folders are."""
 
@@ -77,6 +78,7 @@ class InitFrom(Resume):
 class ParamsFile:
     """Options from a study."""
 
+    section: ClassVar[str] = "run"
     prog: ClassVar[str]
 
     params: str | None = None
@@ -91,6 +93,7 @@ class ParamsFile:
 class TaskOptions:
     """Which brackets, which prefixes."""
 
+    section: ClassVar[str] = "task"
     setting: SettingName = DEFAULT_SETTING
     """The task, a registered environment id."""
     pairs: tuple[str, ...] | None = None
@@ -101,6 +104,7 @@ class TaskOptions:
 class CaseFormat:
     """How a case file is read."""
 
+    section: ClassVar[str] = "task"
     format: ReadFormat = "auto"
     """The form of the case file."""
 
@@ -118,6 +122,7 @@ class CaseReading(CaseFormat):
 class TrainingCases(CaseReading):
     """Which labelled cases are learned from."""
 
+    section: ClassVar[str] = "task"
     dataset_size: str = "stream"
     """stream: fresh cases without end; a number: that many fixed cases."""
     dataset: str | None = None
@@ -131,6 +136,7 @@ class TrainingCases(CaseReading):
 class SentenceOptions(EncoderOptions):
     """What is said about the answers."""
 
+    section: ClassVar[str] = "sentences"
     instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A sentence in Japanese or English about the answers, such as 'The bracket opened last is closed first.'; it says
     what may follow on prefixes without a label, or shapes an agent's reward, which leaves its optimal policy
@@ -144,6 +150,7 @@ class SentenceOptions(EncoderOptions):
 class ConditionedOptions:
     """What a model is asked for that takes a sentence."""
 
+    section: ClassVar[str] = "sentences"
     instruction: str | None = None
     """What a run that takes a sentence is asked for, in Japanese or English: one of supervised.train --conditioned or
     of agents.train_instruct."""
@@ -153,6 +160,7 @@ class ConditionedOptions:
 class Sizes:
     """The shape of a network; options that its architecture does not use are refused."""
 
+    section: ClassVar[str] = "network"
     layers: int | None = None
     """Layers (gru, lstm, stack 1; others 2)."""
     units: int | None = None
@@ -181,6 +189,7 @@ class Sizes:
 class Network:
     """Which network."""
 
+    section: ClassVar[str] = "network"
     arch: ArchitectureName = "gru"
     """The network; tree is given the structure: what opens, what closes and so what belongs together."""
 
@@ -194,6 +203,7 @@ class Architecture(Network, Sizes):
 class Predicted:
     """What is learned from a labelled case."""
 
+    section: ClassVar[str] = "optimiser"
     loss: LossName = "answer"
     """answer: the tokens after the prefix; all: the next token everywhere (needed for the closing measure)."""
 
@@ -210,6 +220,7 @@ class Loss(Predicted):
 class Optimiser:
     """Supervised gradient steps: AdamW on batches of examples."""
 
+    section: ClassVar[str] = "optimiser"
     steps: int = 1500
     """Optimiser steps."""
     batch_size: int = 256
@@ -234,6 +245,7 @@ class Optimiser:
 class EvaluationCases:
     """How much is measured."""
 
+    section: ClassVar[str] = "evaluation"
     eval_cases: int = 1000
     """Cases of an evaluation, validation and final test alike."""
 
@@ -250,6 +262,7 @@ class Evaluation(EvaluationCases):
 class TimeLimit:
     """How long work may take."""
 
+    section: ClassVar[str] = "stopping"
     time_limit: str | None = None
     """Stop after this long (10min); what was begun can be resumed."""
 
@@ -258,6 +271,7 @@ class TimeLimit:
 class Stopping(Evaluation, TimeLimit):
     """When a training ends before its last step."""
 
+    section: ClassVar[str] = "stopping"
     target: float | None = None
     """Stop when the validation split reaches this exact match; in pre-training, this share of right closers."""
 
@@ -274,6 +288,7 @@ class Patience(Stopping):
 class Seed:
     """Where randomness comes from."""
 
+    section: ClassVar[str] = "machine"
     seed: int = 0
     """Everything random follows from it."""
 
@@ -282,6 +297,7 @@ class Seed:
 class Output:
     """What a program can read."""
 
+    section: ClassVar[str] = "machine"
     json: str | None = None
     """Write what is shown at the end to this file."""
 
@@ -290,6 +306,7 @@ class Output:
 class Device:
     """Where networks run."""
 
+    section: ClassVar[str] = "machine"
     device: DeviceName = "auto"
     """Where the network runs."""
 
@@ -298,6 +315,7 @@ class Device:
 class Machine(Output, Device, Seed):
     """What a computation runs on, and what it is drawn from."""
 
+    section: ClassVar[str] = "machine"
     threads: int = 1
     """Torch threads; the same seed and threads give the same bits."""
 

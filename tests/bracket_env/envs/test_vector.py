@@ -278,7 +278,7 @@ def test_a_reset_leaves_the_callers_options_alone() -> None:
         ({"max_episode_steps": 0}, "max_episode_steps must be an integer of at least 1, not 0"),
         ({"max_episode_steps": 1.5}, "not 1.5"),
         ({"render_mode": "pygame"}, "unknown render_mode 'pygame'"),
-        ({"setting": "Close"}, "unknown setting 'Close'"),
+        ({"setting": "Closed"}, "unknown setting 'Closed'"),
         ({"split": "dev"}, "unknown split 'dev'"),
     ],
 )

@@ -120,7 +120,7 @@ def test_samplers_are_built_once() -> None:
     assert setting.sampler(split="test") is not setting.sampler(split="train")
 
 
-@pytest.mark.parametrize("name", ["bracket/Closed-v0", "Close-v0", ""])
+@pytest.mark.parametrize("name", ["bracket/Closed-v0", "Close-v1", ""])
 def test_unknown_settings_are_named_beside_the_known_ones(name: str) -> None:
     with pytest.raises(InputError, match=rf"unknown setting '{name}': use one of bracket/Close-v0, .*CloseTiny-v0"):
         get_setting(name)

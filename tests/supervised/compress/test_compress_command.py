@@ -308,7 +308,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 ) -> None:
     source(tmp_path)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=rf"--onnx needs the package {package}: pip install 'bracketgym\[onnx\]'$"):
+    with pytest.raises(InputError, match=rf"--onnx needs the package {package}: pip install -e '.\[onnx\]'$"):
         plan.check(Compress(run="dense", runs_dir=str(tmp_path), onnx=str(tmp_path / "x.onnx")))
 
 

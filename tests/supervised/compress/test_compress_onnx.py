@@ -138,5 +138,5 @@ def test_every_architecture_has_a_form_or_is_refused_by_name(arch: str) -> None:
 
 def test_a_model_that_onnxruntime_computes_needs_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(importlib.import_module("sys").modules, "onnxruntime", None)
-    with pytest.raises(InputError, match=r"pip install 'bracketgym\[onnx\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '.\[onnx\]'"):
         OnnxModel(b"")

@@ -49,10 +49,11 @@ def test_a_command_of_the_page_runs(command: str, tmp_path: Path) -> None:
     days = home(15, 12, "2024-01-20")
     labels = list(map(str, days.present))
     watts = numbers(days.watts / 1000)
-    (tmp_path / "home.csv").write_text(
-        table(["time", "power", "occupied"], stamps(days, "%d/%m/%Y %H:%M"), watts, labels)
-    )
-    (tmp_path / "channel_1.dat").write_text(lines(zip(epochs(days), numbers(days.watts), strict=True), " "))
     module, *options = shlex.split(command.replace("...", SENTENCE))
+    file = tmp_path / options[options.index("--csv") + 1]
+    if "--columns" in options:
+        file.write_text(lines(zip(epochs(days), numbers(days.watts), strict=True), " "))
+    else:
+        file.write_text(table(["time", "power", "occupied"], stamps(days, "%d/%m/%Y %H:%M"), watts, labels))
     shown = quickly(module, [*options, "--steps", "5"], tmp_path).ok()
     assert "columns: time" in shown

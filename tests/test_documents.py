@@ -112,7 +112,8 @@ def run_commands(commands: list[list[str]], folder: Path) -> None:
     quick |= {"supervised.dataset": ["--n-test", "20"], "supervised.pretrain": few, "ncl_reward.explain": []}
     quick |= {"supervised.adapt": few, "supervised.compress": ["--fine-tune-steps", *few[1:]]}
     for command in [["agents.train_ppo"], *commands]:
-        options = [] if "--cases" in command else quick[command[0]]  # a file has as many cases as it has
+        # A file has as many cases as it has.
+        options = [] if {"--cases", "--check"} & set(command) else quick.get(command[0], [])
         assert quickly(command[0], [*without(command[1:], options[::2]), *options], folder).ok().strip()
 
 

@@ -25,16 +25,18 @@ def small_run(
     setting: str = "bracket/CloseTiny-v0",
     pairs: Sequence[str] = ("()", "[]"),
     architecture: str = "gru",
+    masked: bool = False,
     metrics: Sequence[Mapping[str, Any]] = (),
     **best: Any,
 ) -> RunFolder:
     """A run with weights.
 
     Args:
+        masked: it writes brackets only, as a network that has learned nothing does not by itself.
         metrics: the lines of its log.
         best: the figures of its best model.
     """
-    config = RunConfig(kind, setting, tuple(pairs), architecture, SMALL[architecture], False, {"seed": 0})
+    config = RunConfig(kind, setting, tuple(pairs), architecture, SMALL[architecture], masked, {"seed": 0})
     folder = RunFolder.create(name, config, ["python", "-m", "supervised.train"], root=root)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -10,7 +10,7 @@ from bracket_env import InputError, get_setting
 from bracket_env.atomic import write_json
 from bracket_env.command import run
 from supervised.options.groups import CaseFormat, Output, Seed, TaskOptions
-from supervised.options.ranges import check_output, refuse_idle
+from supervised.options.ranges import check_output, refuse_idle, require_whole
 
 PROG = "python -m supervised.dataset"
 
@@ -70,8 +70,10 @@ def _generate(config: MakeDataset, out: str) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from supervised.data.dataset_folder import generate_dataset
+    from supervised.data.dataset_folder import MOST_CASES, generate_dataset
 
+    require_whole("n", config.n, 1, MOST_CASES)
+    require_whole("n_test", config.n_test, 1, MOST_CASES)
     began = time.perf_counter()
     setting = get_setting(config.setting)
     console = Console()

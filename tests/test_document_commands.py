@@ -56,6 +56,7 @@ def commands_of(text: str) -> list[list[str]]:
 
 def shown_in(docstring: str) -> str:
     """The commands of a docstring on lines of their own: marked as code or indented."""
+    docstring = docstring.partition("\n")[2]  # the title says which command it is about
     marked = re.findall(r"``(python -m [^`]+)``", docstring)
     return "\n".join(
         [*(" ".join(code.split()) for code in marked), *re.findall(r"^ {4,}python -m .*$", docstring, re.M)]
@@ -88,6 +89,8 @@ def docstrings(path: Path) -> str:
 
 def type_in(folder: Path, command: list[str]) -> None:
     module, *arguments = shortened(command)
+    if arguments[:1] == ["rm"]:
+        arguments.append("--yes")  # nobody sits here to be asked
     done = quickly(module, arguments, folder)
     assert done.code == 0, (command, done)
 

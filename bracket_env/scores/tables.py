@@ -75,14 +75,15 @@ class FittingTable:
         """A row.
 
         Args:
-            cells: one a column; a ``Text`` keeps its style.
+            cells: one a column, the last ones empty where there are fewer; a ``Text`` keeps its style.
 
         Raises:
-            ValueError: another number of cells than there are columns.
+            ValueError: more cells than columns.
         """
-        if len(cells) != len(self.headings):
+        if len(cells) > len(self.headings):
             raise ValueError(f"{len(cells)} cells for {len(self.headings)} columns")
-        self._rows.append([cell if isinstance(cell, Text) else Text(cell) for cell in cells])
+        all_cells = [*cells, *[""] * (len(self.headings) - len(cells))]
+        self._rows.append([cell if isinstance(cell, Text) else Text(cell) for cell in all_cells])
 
     def add_section(self) -> None:
         """An empty line between the rows so far and the next ones."""

@@ -39,6 +39,7 @@ OnMistake = Literal["terminate", "penalty", "continue"]
 RewardKind = Literal["dense", "sparse"]
 Rows = dict[str, np.ndarray]
 
+MOST_ANSWER = 100_000
 ENDLESS = np.iinfo(np.int16).max  # the count of an action that can be done at any time
 
 
@@ -60,7 +61,7 @@ class Task(ABC):
 
     Raises:
         InputError: an unknown split, ``on_mistake`` or ``reward``; impossible pairs; a penalty that is negative or not
-            finite; a ``max_answer`` too short for the longest answer.
+            finite; a ``max_answer`` too short for the longest answer, or absurdly long.
     """
 
     options: ClassVar[tuple[str, ...]] = ("prefix",)
@@ -89,6 +90,8 @@ class Task(ABC):
             raise InputError(
                 f"max_answer must be an integer of at least {self.most} ({setting.id}), not {quote(max_answer)}"
             )
+        if given > MOST_ANSWER:  # an observation has a column for each, so that a slip would fill the memory
+            raise InputError(f"max_answer must be an integer of at most {MOST_ANSWER}, not {quote(max_answer)}")
         self.setting, self.penalty, self.max_answer = setting, float(penalty), given
         self.sampler = setting.sampler(split=split, pairs=pairs)
         self.tokenizer: BracketTokenizer = self.sampler.tokenizer

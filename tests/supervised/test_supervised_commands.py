@@ -76,7 +76,7 @@ def test_bad_options_of_train(
     ("options", "message"),
     [
         ([], "--out"),
-        (["--out", "data", "--n", "0"], "not 0 and 1000"),
+        (["--out", "data", "--n", "0"], "--n must be a whole number from 1 to 10000000, not 0"),
         (["--out", "data", "--seed", "-1"], "--seed"),
         (["--out", ".", "--n", "5"], "exists: choose another folder"),
         (["--out", "data", "--pairs", "(("], "a pair is two different characters"),

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
-from faults import TEXT, faulty
+from faults import NO_FOLDER, TEXT, faulty
 
 from bracket_env import BracketLanguage, make_case
 from bracket_env.cases import write_cases
@@ -40,41 +41,52 @@ FINE: dict[str, list[str]] = {
     "agents.train_ppo": [*TASK, *PPO],
     "agents.train_instruct": ["--ncl-encoder=hash", *PPO],
     "agents.tune": [*STUDY, "--total-timesteps=64"],
+    "supervised.occupancy predict": ["labeller", "home.csv", "--out=labelled.csv"],
+    "supervised.runs": ["--min-exact=0"],
+    "supervised.runs plot": ["tiny"],
+    "supervised.runs rm": ["tiny", "--yes"],
+    "supervised.runs studies": [],
+    "supervised.runs studies rm": ["study", "--yes"],
 }
 ONLY_HERE: dict[str, dict[str, Sequence[str]]] = {
     "supervised.occupancy": {"csv": TEXT["csv_in"]},
     "supervised.adapt": {"export_transformers": ()},  # a Transformer cannot be exported anyway
+    "supervised.occupancy predict": {"file": TEXT["csv_in"], "out": NO_FOLDER},
+    "supervised.runs": dict.fromkeys(("name", "kind", "arch", "setting"), ()),  # a filter that finds nothing
+    "supervised.runs plot": {"out": NO_FOLDER},
 }
 """What an option of text cannot be in one command, where it means something else than in the others."""
 
 Fault = tuple[list[str], Sequence[str]]
 
 
-def faults_of(module: str) -> list[Fault]:
+def faults_of(typed: str) -> list[Fault]:
+    return list(faulty(command_of(typed)[0], FINE[typed], {**TEXT, **ONLY_HERE.get(typed, {})}))
+
+
+def command_of(typed: str) -> tuple[type, Callable[..., object]]:
+    """The options and the work of a command, and of what may be typed after its name."""
+    module, *words = typed.split()
     place = import_module(module)
     if hasattr(place, "__path__"):
         place = import_module(f"{module}.__main__")
-    return list(faulty(command_of(module), FINE[module], {**TEXT, **ONLY_HERE.get(module, {})}))
+    if module == "supervised.runs":
+        work = {"": "list_runs", "plot": "plot_runs", "rm": "remove_runs", "studies": "list_studies"}
+        name = work.get(" ".join(words), "remove_studies")
+    else:
+        name = "_".join(["main", *words])
+    found: Callable[..., object] = getattr(place, name)
+    options = get_type_hints(found)["config"]
+    assert isinstance(options, type)
+    return options, found
 
 
-def command_of(module: str) -> type:
-    place = import_module(module)
-    if hasattr(place, "__path__"):
-        place = import_module(f"{module}.__main__")
-    hints = place.main.__annotations__["config"]
-    found = getattr(place, hints) if isinstance(hints, str) else hints
-    assert isinstance(found, type)
-    return found
-
-
-def type_in(module: str, arguments: Sequence[str]) -> tuple[int, str, str]:
+def type_in(typed: str, arguments: Sequence[str]) -> tuple[int, str, str]:
     """Exit code, output and errors of a command, in this process."""
-    place = import_module(module)
-    if hasattr(place, "__path__"):
-        place = import_module(f"{module}.__main__")
+    options, work = command_of(typed)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = run(command_of(module), place.main, prog=f"python -m {module}", argv=arguments)
+        code = run(options, work, prog=f"python -m {typed}", argv=arguments)
     return code, out.getvalue(), err.getvalue()
 
 
@@ -89,6 +101,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = zip(home.times, home.watts, home.present, strict=True)
         text = "".join(f"{time},{watts:.1f},{present}\n" for time, watts, present in rows)
         Path("home.csv").write_text("time,power_W,occupied\n" + text, "utf-8")
+        code, out, err = type_in(
+            "supervised.occupancy", [*FINE["supervised.occupancy"], "--steps=2", "--name=labeller"]
+        )
+        assert code == 0, out + err
+        Path("studies/study").mkdir(parents=True)
+        Path("studies/study/best_params.json").write_text("{}", "utf-8")
         write_cases("cases.jsonl", [make_case(BracketLanguage(("()", "[]")), "([")])
     return folder
 

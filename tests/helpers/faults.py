@@ -21,6 +21,7 @@ TEXT: dict[str, tuple[str, ...]] = {
     # runs and studies
     "runs_dir": ("home.csv",),
     "studies_dir": ("home.csv/x",),
+    "studies": NO_FILE,
     "name": ("a/b", "..", ""),
     "resume": NO_FILE,
     "best": NO_FILE,
@@ -70,7 +71,7 @@ TEXT: dict[str, tuple[str, ...]] = {
     # anything may be said, but not nothing
     "instruction": ("", "  "),
     "sentences": ("", "  "),
-    "prefixes": ("x", ")", "(}"),
+    "prefixes": ("x", ")"),
 }
 """What an option of text cannot be. An option that is not here has no fault of its own, which a test refuses."""
 
@@ -148,20 +149,19 @@ def faulty(
         fine: arguments that nothing is wrong with.
         texts: as of :func:`wrong_values`.
     """
+    positional = [word for word in fine if not word.startswith("--")]
     for option in options_of(command):
-        rest = without(fine, option)
+        rest = [word for word in fine if word.partition("=")[0] != option.flag]
         for value in wrong_values(option, texts):
-            yield [*rest, *option.typed(value)], (option.flag, value if value.strip() else "empty", option.name)
+            wrong = option.typed(value)
+            if option.positional:
+                place = [other.name for other in options_of(command) if other.positional].index(option.name)
+                rest = [word for word in fine if word.startswith("--")]
+                wrong = [*positional[:place], value, *positional[place + 1 :]]
+            yield [*rest, *wrong], (option.flag, value if value.strip() else "empty", option.name)
         if option.positional:
             continue
         misspelt = option.flag[:-1] + 2 * option.flag[-1]
         yield [*rest, f"{misspelt}=1"], (misspelt,)
         if bool not in list(kinds(option.hint)):
             yield [*rest, option.flag], (option.flag,)
-
-
-def without(fine: Sequence[str], option: Option) -> list[str]:
-    """Arguments without an option, which stands in them as ``--option=value`` or, if positional, first."""
-    if option.positional:
-        return [word for word in fine if word.startswith("--")]
-    return [word for word in fine if word.partition("=")[0] != option.flag]

@@ -11,8 +11,6 @@ from house.reading import PACKAGES, House, read
 
 WIDE = (*PACKAGES, "benchmarks")
 EVERYTHING = (*WIDE, "examples", "docs")
-MOST_STATEMENTS = 15_747
-"""19 of 20 of the 16,576 that there were before the house had folders; an aim, no law."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def table(root: Path) -> str:
     lines += [
         ("options declared", str(len(declared)), ""),
         ("options by name", str(len({one.option for one in declared})), ""),
-        ("statements without docstrings", f"{code:,}", f"{MOST_STATEMENTS:,}"),
+        ("statements without docstrings", f"{code:,}", ""),
         ("statements with docstrings", f"{with_docstrings:,}", ""),
         ("public classes and functions with a docstring", f"{described:,}", ""),
     ]

@@ -42,7 +42,8 @@ class CaseCheck:
     def outcomes(self) -> dict[str, str]:
         """What each setting of ``--wrong-targets`` would do."""
         if self.unusable:
-            reason = f"refused: {len(self.unusable)} prefixes cannot be used, whatever their targets are"
+            count = len(self.unusable)
+            reason = f"refused: {count} {'prefix' if count == 1 else 'prefixes'} cannot be used (--setting or --pairs?)"
             return dict.fromkeys(("refuse", "drop", "correct", "keep"), reason)
         return {str(setting): outcome for setting, outcome in self.found.outcomes().items()}
 

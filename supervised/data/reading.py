@@ -46,8 +46,11 @@ def case_files(path: str | Path, *, test: bool = False) -> list[Path]:
         wanted = tests if test else [file for file in found if file not in tests] or tests
         if wanted:
             return wanted
+    if not path.exists():
+        raise InputError(f"there is no case file or data set folder {path}")
     raise InputError(
-        f"{path} is not a data set folder and no case file: no {path / 'original' / TRAIN_FILE}, nor any of that name"
+        f"{path} is not a data set folder: neither in it nor in its original, tokenize or preprocessed is a file "
+        f"called like {TRAIN_FILE}; name the case file itself"
     )
 
 

@@ -41,8 +41,7 @@ class Occupancy(Machine, EncoderOptions, MeterOptions, RunsDir):
     label_kind: Literal["slots", "days"] = "slots"
     """Whether single slots or whole days are labelled."""
     instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """Train a second network with a sentence: "4時間以上、電力が少ないまま一定だったら不在の可能性が高い". May be given
-    several times."""
+    """Train a second network with a sentence: "4時間以上、電力が少ないまま一定だったら不在の可能性が高い"."""
     ncl_encoder: EncoderName = DEFAULT_ENCODER
 
     arch: Literal["gru", "transformer"] = "gru"

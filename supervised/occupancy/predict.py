@@ -76,7 +76,7 @@ def _lines(folder: RunFolder, home: Home, own: float, found: dict[str, Any]) -> 
     base = found["base_watts"]
     lines = [
         f"base load: {own:.0f} W in this file, {home.base:.0f} W in {home.name}, which {folder.name} learned from; "
-        f"{base:.0f} W counts"
+        f"used: {base:.0f} W"
     ]
     if base != own and not 1 / _UNLIKE < own / base < _UNLIKE:
         lines.append("warning: the base loads are unlike: if this is another home, say --base-load file")

@@ -54,7 +54,7 @@ def score(predicted: np.ndarray, truth: np.ndarray) -> OccupancyScores:
         accuracy=_ratio(tp + tn, tp + tn + fp + fn),
         balanced_accuracy=(_ratio(tp, tp + fn) + _ratio(tn, tn + fp)) / 2,
         absent_f1=_ratio(2 * tp, 2 * tp + fp + fn),
-        mcc=(tp * tn - fp * fn) / product if product else 0.0,
+        mcc=math.nan if not known.any() else (tp * tn - fp * fn) / product if product else 0.0,
     )
 
 

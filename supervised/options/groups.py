@@ -140,7 +140,7 @@ class SentenceOptions(EncoderOptions):
     instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A sentence in Japanese or English about the answers, such as 'The bracket opened last is closed first.'; it says
     what may follow on prefixes without a label, or shapes an agent's reward, which leaves its optimal policy
-    as it is. May be given several times."""
+    as it is."""
     ncl_weight: float = 1.0
     """With --instruction: weight of what the sentences say, beside the labels; for an agent what one violation of a
     rule that is surely meant costs, until the episode ends."""

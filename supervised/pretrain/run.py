@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from bracket_env import BOS, EOS, FIRST_SYMBOL, BracketTokenizer, Case, get_setting
+from bracket_env import BOS, DEFAULT_SETTING, EOS, FIRST_SYMBOL, BracketTokenizer, Case, get_setting
 from bracket_env.atomic import write_text
 from bracket_env.random_streams import key
 from bracket_env.sampling.splits import Split
@@ -171,6 +171,10 @@ class PretrainingLesson(Lesson):
             write_text(config.json, json.dumps(shown, indent=2) + "\n")
         where = "" if config.runs_dir == "runs" else f" --runs-dir {shlex.quote(config.runs_dir)}"
         name = shlex.quote(folder.name)
+        if self.run.setting != DEFAULT_SETTING:
+            where += f" --setting {self.run.setting}"
+        if custom_pairs(self.run.pairs, get_setting(self.run.setting)) is not None:
+            where += f" --pairs {shlex.join(self.run.pairs)}"
         for line in (
             f"{len(test.length)} words of the test split: closers {share_percent(figures['closers'], 2)}%   "
             f"symbols {share_percent(figures['symbols'], 2)}%   loss {figures['loss']:.4f}",

@@ -64,7 +64,9 @@ def _curve(folder: RunFolder, measure: str, x: str) -> tuple[list[float], list[f
         if measure in entry and place is not None:
             points.append((place, scale * entry[measure]))
     if not points:
-        raise InputError(f"{folder.path} has no figure {measure!r} over {x} to draw")
+        measures = ("exact", "share", "loss")
+        has = ", ".join(name for name in measures if any(name in entry for entry in folder.metrics()))
+        raise InputError(f"{folder.path} has no figure {measure!r} over {x} to draw; --measure: {has or 'nothing yet'}")
     return [place for place, _ in points], [value for _, value in points]
 
 

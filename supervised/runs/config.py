@@ -13,8 +13,11 @@ from supervised.runs.sentences import sentence_input, with_sentences
 
 FORMAT = 1
 OCCUPANCY = "occupancy"
-RESUMABLE = ("supervised", "pretrain", "adapt", "ppo", "instruct")
-"""The kinds of runs that ``--resume`` goes on with."""
+RESUMED_BY = {
+    "supervised": "python -m supervised.train", "pretrain": "python -m supervised.pretrain", "adapt": "python -m supervised.adapt",
+    "ppo": "python -m agents.train_ppo", "instruct": "python -m agents.train_instruct",
+}  # fmt: skip
+"""Kind of run -> the command whose ``--resume`` goes on with it."""
 _FORMS = {
     "kind": str, "setting": str, "pairs": list, "architecture": str, "params": dict, "masked": bool, "options": dict,
     "format": int, "extensions": list,
@@ -112,4 +115,6 @@ def _extension(entry: Any) -> Extension:
 
 def how_to_resume(kind: str) -> str:
     """What to tell somebody who tried another command than the one of this kind of run."""
-    return "resume it with its own command" if kind in RESUMABLE else "it cannot be resumed"
+    if kind in RESUMED_BY:
+        return f"resume it with {RESUMED_BY[kind]}"
+    return "it cannot be resumed" + (": extend the run that it was made of" if kind == "compress" else "")

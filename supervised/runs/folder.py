@@ -28,7 +28,7 @@ from torch import nn
 from bracket_env import InputError, quote
 from bracket_env.atomic import new_folder, write_bytes, write_json, write_text
 from bracket_env.words.suggestions import did_you_mean
-from supervised.runs.config import OCCUPANCY, RESUMABLE, RunConfig
+from supervised.runs.config import OCCUPANCY, RESUMED_BY, RunConfig
 
 DEFAULT_ROOT = "runs"
 CONFIG, COMMAND, METRICS = "config.json", "command.txt", "metrics.jsonl"
@@ -73,7 +73,7 @@ class RunFolder:
         """
         path = checked_path(name, root)
         if os.path.exists(path) and not replace:
-            go_on = f", or go on with --resume {shlex.quote(name)}" if config.kind in RESUMABLE else ""
+            go_on = f", or go on with --resume {shlex.quote(name)}" if config.kind in RESUMED_BY else ""
             raise InputError(f"run {path} exists: choose another --name{go_on}")
         with new_folder(path, "cannot make run folder", replace=replace) as beside:
             (beside / "checkpoint").mkdir()
@@ -108,7 +108,10 @@ class RunFolder:
             raise InputError(f"{path / CONFIG}: {error}") from None
         if config.kind == OCCUPANCY and not any_task:
             asked = f"python -m supervised.occupancy predict {shlex.quote(str(run))} FILE"
-            raise InputError(f"{path} tells whether somebody is at home, and knows no brackets: ask it with {asked}")
+            raise InputError(
+                f"{path} tells whether somebody is at home, and knows no brackets: ask it with {asked}; it was trained "
+                "in one go, so it has no curve and is not gone on with"
+            )
         return cls(path, config)
 
     def go_on(self, command: Sequence[str]) -> None:

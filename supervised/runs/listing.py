@@ -55,6 +55,8 @@ class RunRow:
     """On the disk."""
     problem: str | None
     """What is wrong with the folder."""
+    planned: int | None = None
+    """How many steps the run was to have."""
 
 
 def show_runs(
@@ -84,7 +86,9 @@ def show_runs(
     if found:
         console.print(runs_table(found, f"runs in {root}"))
     else:
-        console.print(f"{root} has {len(every)} runs, and none passes the filters", highlight=False, markup=False)
+        tasks = ", ".join(sorted({_short(row.task) for row in every if row.task}))
+        there = f"{root} has {len(every)} runs, and none passes the filters (tasks there: {tasks})"
+        console.print(there, highlight=False, markup=False)
 
 
 def runs_in(root: str) -> list[RunRow]:
@@ -129,6 +133,8 @@ def read_run(folder: Path) -> RunRow:
     exact = best.get("exact", figures.get("exact"))
     steps = last.get("step", last.get("timesteps"))
     size, changed = _on_disk(folder)
+    options = config.get("options")
+    planned = (options.get("steps") or options.get("total_timesteps")) if isinstance(options, dict) else None
     return RunRow(
         folder.name,
         str(config.get("kind", "")),
@@ -141,12 +147,13 @@ def read_run(folder: Path) -> RunRow:
         max(0.0, time.time() - changed),
         size,
         "; ".join(problems) or None,
+        planned if isinstance(planned, int) else None,
     )
 
 
 def runs_table(rows: list[RunRow], title: str) -> FittingTable:
     """One line a run."""
-    caption = ["exact: percent of the validation cases, best model; steps: of agents, environment steps"]
+    caption = ["exact: percent of the validation cases, best model; steps: at the last evaluation"]
     caption += [f"{row.name}: {row.problem}" for row in rows if row.problem]
     view = table(title, HEADINGS, left=("name", "kind", "arch", "task"), caption="\n".join(caption), keys=1)
     for row in rows:
@@ -154,6 +161,8 @@ def runs_table(rows: list[RunRow], title: str) -> FittingTable:
         task += f" with {' '.join(row.pairs)}" if row.own_pairs else ""
         exact = "–" if row.exact is None else percent(Estimate(row.exact, 0.0, 1.0, 1))
         steps = "–" if row.steps is None else f"{row.steps:,}"
+        if row.steps is not None and row.planned is not None and row.steps < row.planned:
+            steps += f" of {row.planned:,}"
         figures = (steps, exact, short_time(row.age_s), short_size(row.bytes))
         view.add_row(row.name, row.kind or "damaged", row.arch, task, *figures)
     return view

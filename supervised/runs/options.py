@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tyro
 
-from supervised.options.groups import Output, RunsDir
+from supervised.options.groups import ArchitectureName, Output, RunsDir
 
 PROG = "python -m supervised.runs"
 
@@ -27,14 +27,14 @@ class ListRuns(Output, RunsDir):
     """By which column: names from a, figures from the best, largest or newest."""
     name: str | None = None
     """Only runs whose name is like this, such as 'ppo-*'."""
-    kind: str | None = None
-    """Only runs of this kind: supervised, ppo, pretrain, adapt, compress, instruct."""
-    arch: str | None = None
+    kind: Literal["supervised", "ppo", "pretrain", "adapt", "compress", "instruct", "occupancy"] | None = None
+    """Only runs of this kind."""
+    arch: ArchitectureName | None = None
     """Only runs of this architecture."""
     setting: str | None = None
     """Only runs of this task."""
     min_exact: float | None = None
-    """Only runs whose best model closes at least this share of the validation cases, from 0 to 1."""
+    """Only runs whose best model closes at least this share of the validation cases, such as 0.9 or 90%."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tyro
 
@@ -13,6 +13,8 @@ from supervised.options.groups import Device, EvaluationCases, Output, Seed, Tas
 @dataclass(frozen=True)
 class StudyOptions(Output, Device, Seed, EvaluationCases, TimeLimit, TaskOptions):
     """How a study is run, whatever it tunes."""
+
+    section: ClassVar[str] = "study"
 
     name: str | None = None
     """Name of the study, the folder STUDIES_DIR/NAME; by default the first free one."""
@@ -27,8 +29,7 @@ class StudyOptions(Output, Device, Seed, EvaluationCases, TimeLimit, TaskOptions
     the study's folder, a journal file when there are several --jobs."""
 
     instruction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """A sentence in Japanese or English about the answers, for every trial; how much it weighs is tuned too. May be
-    given several times."""
+    """A sentence in Japanese or English about the answers, for every trial; how much it weighs is tuned too."""
     objective: Literal["loss", "exact"] = "loss"
     """What decides, on the validation split: loss (smallest) or exact match (largest)."""
     second: Literal["none", "parameters", "latency"] = "none"

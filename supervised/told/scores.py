@@ -133,7 +133,9 @@ def evaluate_told(
 
 def told_table(scores: dict[str, Any], title: str) -> FittingTable:
     """Exact answers in per cent, in total and by language."""
-    view = table(title, ("told", "exact %", "en", "ja", "chance", "n"), left=("told",))
+    caption = "en, ja: by language; chance: the best answer without the sentence; n: questions"
+    headings = ("sentences", "exact %", "en", "ja", "chance", "n")
+    view = table(title, headings, left=("sentences",), caption=caption)
     for name, row in scores.items():
         shares = [row["exact"], row["by_language"].get("en"), row["by_language"].get("ja")]
         cells = ["-" if share is None else percent(Estimate(**share)) for share in shares]

@@ -107,7 +107,7 @@ def test_predict_reads_what_keyboards_and_editors_write(folder: Path) -> None:
         ("supervised.dataset", ["--check", "old.json", "--n", "3"], "--n does not go with --check"),
         ("supervised.dataset", ["--check", "old.json", "--out", "x"], "--out does not go with --check"),
         ("supervised.dataset", ["--out", "x", "--json", "y"], "--json goes with --check"),
-        ("supervised.dataset", ["--check", "nothing.json"], "nothing.json is not a data set folder and no case file"),
+        ("supervised.dataset", ["--check", "nothing.json"], "there is no case file or data set folder nothing.json"),
     ],
 )
 def test_options_that_do_not_fit(folder: Path, module: str, options: list[str], message: str) -> None:
@@ -124,7 +124,7 @@ def test_check_counts_and_is_no_failure(folder: Path) -> None:
     told = json.loads((folder / "counts.json").read_text())
     assert (told["cases"], told["right"], told["unusable"]["cases"]) == (4, 1, 2)
     assert told["wrong"]["no target"]["first"][0]["place"] == "mixed.jsonl:2"
-    assert told["wrong_targets"]["drop"] == "refused: 2 prefixes cannot be used, whatever their targets are"
+    assert told["wrong_targets"]["drop"] == "refused: 2 prefixes cannot be used (--setting or --pairs?)"
     shown = quickly("supervised.dataset", ["--check", "old.json", *options], folder).ok()
     assert "--wrong-targets keep:    40 cases, 4 of them wrong: always right scores 90.0 %" in shown
     right = quickly("supervised.dataset", ["--setting", TINY, "--n", "9", "--n-test", "3", "--out", "data"], folder)

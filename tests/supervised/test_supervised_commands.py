@@ -36,7 +36,7 @@ def refused(capsys: pytest.CaptureFixture[str], code: int) -> str:
         (["--no-such-option"], "--no-such-option"),
         (["--arch", "rnn"], "rnn"),
         (["--setting", "bracket/No-v0"], "bracket/No-v0"),
-        (["--dataset", "nowhere"], "nowhere is not a data set folder"),
+        (["--dataset", "nowhere"], "there is no case file or data set folder nowhere"),
         (["--resume", "nowhere"], "there is no run 'nowhere'"),
         (["--init-from", "nowhere"], "there is no run 'nowhere'"),
         (["--device", "cuda", "--precision", "bf16", "--batch-size", "0"], "--batch-size"),

@@ -73,7 +73,8 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
         _check_home(clock, names, total, guessed, options.unit)
     counted = ", ".join(f"{quote(mark) if mark else 'empty'} {count}" for mark, count in missing.most_common(6))
     if missing:
-        warnings.insert(0, f"{missing.total()} power cells are missing: {counted}")
+        cells_are = "power cell is" if missing.total() == 1 else "power cells are"
+        warnings.insert(0, f"{missing.total()} {cells_are} missing: {counted}")
     return Power(total, decimal, tuple(shown), tuple(warnings))
 
 

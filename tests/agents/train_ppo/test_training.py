@@ -378,7 +378,7 @@ def test_resuming_with_an_option_that_does_not_fit(whole: Path, options: dict[st
 def test_a_run_of_the_other_family_is_not_resumed(tmp_path: Path, whole: Path) -> None:
     config = replace(RunFolder.open(whole).config, kind="supervised")
     RunFolder.create("lstm", config, ["x"], root=tmp_path)
-    with pytest.raises(InputError, match="lstm is a supervised run: resume it with its own command"):
+    with pytest.raises(InputError, match="lstm is a supervised run: resume it with python -m"):
         resume(tmp_path / "lstm")
 
 

@@ -230,7 +230,7 @@ def test_random_weights_are_a_control(tmp_path: Path) -> None:
         (["base", "--adapters"], "--adapters is empty"),
         (["recurrent", "--export-transformers", "out"], "only gpt and bert can be exported"),
         (["--export-transformers", "out"], "--export-transformers writes a trained run"),
-        (["--resume", "base"], "is a supervised run: resume it with its own command"),
+        (["--resume", "base"], "is a supervised run: resume it with python -m"),
     ],
 )
 def test_bad_requests_are_one_line(

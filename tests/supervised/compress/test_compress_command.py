@@ -261,7 +261,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["dense", "--quantize", "int8-weights", "--batch-size", "5"], "--batch-size goes with --distill-to, or"),
         (["dense", "--onnx", "x.onnx", "--json", "x.json"], "--json x.json goes with --prune, --quantize or"),
         (["dense", "--distill-to", "gru", "--units", "1", "--prune", "0.5", "--structured"], "removes none of this"),
-        (["moved", "--distill-to", "gru", "--prune", "0.5"], "nowhere is not a data set folder"),
+        (["moved", "--distill-to", "gru", "--prune", "0.5"], "there is no case file or data set folder nowhere"),
         (["dense", "--distill-to", "gru", "--heads", "2"], "gru does not use the option 'heads'"),
         (["dense", "--distill-to", "gpt", "--max-length", "3"], "--max-length 3 is less than"),
         (["dense", "--distill-to", "gpt", "--prune", "0.5", "--structured"], "--structured removes units of"),

@@ -134,5 +134,5 @@ def test_a_data_set_of_another_language_is_refused(folder: Path) -> None:
 
 
 def test_a_folder_without_a_data_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not a data set folder and no case file: no "):
+    with pytest.raises(InputError, match="is not a data set folder: neither in it"):
         read_dataset(tmp_path, LANGUAGE)

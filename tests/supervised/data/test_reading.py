@@ -137,5 +137,5 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
 
 
 def test_neither_file_nor_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere is not a data set folder and no case file: no .*original.bracket_d"):
+    with pytest.raises(InputError, match=r"there is no case file or data set folder .*nowhere"):
         case_files(tmp_path / "nowhere")

@@ -148,7 +148,7 @@ def test_training_starts_from_encoder_and_head(
 @quick
 def test_each_command_resumes_its_own_runs(tmp_path: Path) -> None:
     run(tmp_path, SMALL, steps=1, warmup_steps=0)
-    with pytest.raises(InputError, match="is a pretrain run: resume it with its own command"):
+    with pytest.raises(InputError, match="is a pretrain run: resume it with python -m"):
         train(Train(resume="run", runs_dir=str(tmp_path)), ["train"])
     with pytest.raises(InputError, match=r"--words 5 would make it another run \(it has stream\)"):
         run(tmp_path, Pretrain(resume="run", words="5"))

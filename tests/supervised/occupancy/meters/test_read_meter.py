@@ -48,7 +48,7 @@ def test_the_report_says_what_was_taken_for_what(write: Writer) -> None:
         "3 of them with a label",
         "warning: 1 row without power",
         "warning: 1 slot without power, which is not predicted",
-        "warning: 1 power cells are missing: empty 1",
+        "warning: 1 power cell is missing: empty 1",
     ]
 
 

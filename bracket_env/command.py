@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import os
 import re
 import shutil
 import sys
@@ -24,7 +25,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
-from bracket_env.errors import InputError
+from bracket_env.errors import InputError, quote
 from bracket_env.interrupts import exit_code, stopping
 from bracket_env.repeated import option_names, refuse_repeated
 from bracket_env.words.help_text import help_text
@@ -141,7 +142,8 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
     not typed.
 
     Raises:
-        InputError: as :func:`parse` and the method do, or an option that is typed without a value.
+        InputError: as :func:`parse` and the method do, an option that is typed without a value, or two that name
+            one file.
         SystemExit: as :func:`parse`.
     """
     config: Any = parse(config_class, argv, prog)
@@ -157,6 +159,7 @@ def configuration(config_class: type[Config], argv: Sequence[str], prog: str) ->
         # What may be given several times would otherwise be added to the default.
         own = replace(defaults, **{f.name: f.default for f in known if f.name in typed})
         config = parse(config_class, argv, prog, default=own)
+    _refuse_same_file(config)
     object.__setattr__(config, _TYPED, typed)  # beside the fields: no part of the configuration's value
     return config
 
@@ -165,6 +168,24 @@ def _refuse_empty(flag: str, value: Any) -> None:
     """An option that is typed with nothing behind it is not the same as one that is left out: a variable was empty."""
     if value == () or any(isinstance(v, str) and not v.strip() for v in (value if type(value) is tuple else (value,))):
         raise InputError(f"{flag} is empty: give it a value or leave it out")
+
+
+def _refuse_same_file(config: Any) -> None:
+    """Two options that name one file: what is read would be overwritten by what is written."""
+    seen: dict[str, str] = {}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        for path in value if type(value) is tuple else (value,):
+            if (
+                not isinstance(path, str)
+                or not (os.path.splitext(path)[1] or os.sep in path)
+                or not os.path.isfile(path)
+            ):
+                continue
+            before = seen.setdefault(os.path.realpath(path), field.name)
+            if before != field.name:
+                first, second = (f"--{name.replace('_', '-')}" for name in (before, field.name))
+                raise InputError(f"{first} and {second} are the same file, {quote(path)}: name another one to write to")
 
 
 def current_names(config_class: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -146,6 +146,26 @@ def test_some_faulty_command_lines_are_refused(module: str, workshop: Path, tmp_
     all_right(module, faults[:: max(1, len(faults) // 8)], workshop, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("typed", "arguments"),
+    [
+        ("supervised.dataset", ["--check=cases.jsonl", "--json=cases.jsonl"]),
+        ("supervised.evaluate", ["tiny", "--cases=cases.jsonl", "--json=./cases.jsonl"]),
+        ("supervised.occupancy", ["--csv=home.csv", "--predict-out=home.csv"]),
+        ("supervised.occupancy predict", ["labeller", "home.csv", "--out=home.csv"]),
+        ("supervised.predict", ["tiny", "--cases=cases.jsonl", "--json=cases.jsonl"]),
+    ],
+)
+def test_what_is_read_is_not_overwritten(typed: str, arguments: list[str], workshop: Path, tmp_path: Path) -> None:
+    shutil.copytree(workshop, tmp_path, dirs_exist_ok=True)
+    read = {name: (tmp_path / name).read_bytes() for name in ("cases.jsonl", "home.csv")}
+    with contextlib.chdir(tmp_path):
+        code, _, err = type_in(typed, arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "are the same file" in err
+    assert read == {name: (tmp_path / name).read_bytes() for name in read}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("module", FINE)
 def test_every_faulty_command_line_is_refused(module: str, workshop: Path, tmp_path: Path) -> None:

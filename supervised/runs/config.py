@@ -14,9 +14,12 @@ from supervised.runs.sentences import sentence_input, with_sentences
 FORMAT = 1
 OCCUPANCY = "occupancy"
 RESUMED_BY = {
-    "supervised": "python -m supervised.train", "pretrain": "python -m supervised.pretrain", "adapt": "python -m supervised.adapt",
-    "ppo": "python -m agents.train_ppo", "instruct": "python -m agents.train_instruct",
-}  # fmt: skip
+    "supervised": "python -m supervised.train",
+    "pretrain": "python -m supervised.pretrain",
+    "adapt": "python -m supervised.adapt",
+    "ppo": "python -m agents.train_ppo",
+    "instruct": "python -m agents.train_instruct",
+}
 """Kind of run -> the command whose ``--resume`` goes on with it."""
 _FORMS = {
     "kind": str, "setting": str, "pairs": list, "architecture": str, "params": dict, "masked": bool, "options": dict,

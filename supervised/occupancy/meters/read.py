@@ -23,17 +23,9 @@ from supervised.occupancy.meters.cells import read_labels
 from supervised.occupancy.meters.clock import Clock, check_zone, in_order
 from supervised.occupancy.meters.grid import Grid, read_grid
 from supervised.occupancy.meters.options import MeterOptions
+from supervised.occupancy.meters.parts import check_parts, find_power, grid_beside_solar, is_bare, is_part
 from supervised.occupancy.meters.power import Power, is_whole, read_power, same_among, sum_among
-from supervised.occupancy.meters.roles import (
-    Roles,
-    find_label,
-    find_power,
-    find_time,
-    grid_beside_solar,
-    is_bare,
-    is_part,
-    left_out,
-)
+from supervised.occupancy.meters.roles import Roles, find_label, find_time, left_out
 from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_across, days_of, history, is_history
 from supervised.occupancy.meters.text import read_text
 from supervised.occupancy.meters.times.dates import UnreadCellError, order_of
@@ -159,6 +151,7 @@ def _whole(clock: Clock, roles: Roles, options: MeterOptions) -> Roles:
     if total is not None:
         rest = tuple(name for name in roles.power if name != total)
         return replace(roles, power=(total,), left_out=(*rest, *roles.left_out))
+    check_parts(clock.grid, roles.power)
     parts = [name for name in roles.left_out if is_part(name, roles.power)]
     if parts and is_bare(roles.power) and not is_whole(clock, roles.power[0], parts, options):
         named = ", ".join(map(quote, [*roles.power, *parts]))

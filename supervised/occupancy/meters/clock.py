@@ -47,14 +47,14 @@ def check_zone(name: str | None) -> None:
         raise InputError(f"--timezone must be a zone such as {like[0]}, not {quote(name)}") from None
 
 
-def in_order(grid: Grid, stamps: Stamps, texts: pl.Series, utc: bool, timezone: str | None) -> Clock:
+def in_order(grid: Grid, stamps: Stamps, texts: pl.Series, said: float | None, timezone: str | None) -> Clock:
     """Put rows in the order of time.
 
     Args:
         grid: the rows.
         stamps: their times.
         texts: the times as they are written.
-        utc: the column's name says UTC.
+        said: seconds east of Greenwich by the column's name, which hold where no row has an offset; None: it says none.
         timezone: of the home.
 
     Raises:
@@ -65,7 +65,10 @@ def in_order(grid: Grid, stamps: Stamps, texts: pl.Series, utc: bool, timezone: 
         row = int(np.argmax(zoned != zoned[0]))
         has = "has a time zone and the rows before have none" if zoned[row] else "has no time zone"
         raise grid.error(f"{quote(str(texts[row]))} {has}: a file must not mix them", row)
-    offsets = np.where(zoned, stamps.offsets, 0.0)
+    if said is not None and not zoned.any():
+        zoned, offsets = np.ones(len(zoned), bool), np.full(len(zoned), said)
+    else:
+        offsets = np.where(zoned, stamps.offsets, 0.0)
     at = stamps.seconds - offsets
     warnings = []
     if len(at) > 1 and (np.diff(at) < 0).sum() > (np.diff(at) > 0).sum():
@@ -85,14 +88,14 @@ def in_order(grid: Grid, stamps: Stamps, texts: pl.Series, utc: bool, timezone: 
         warnings.append(f"{twice} rows are there twice, one of each is taken")
         texts, at, offsets = texts.filter(pl.Series(kept)), at[kept], offsets[kept]
     if timezone is not None:
-        if zoned.all() or utc:
+        if zoned.all():
             elapsed, local = at, _local(at, timezone)
             zone = f"UTC, or with an offset, put into {timezone}"
         else:
             elapsed = _utc(grid, texts, at, timezone)
             local, zone = at, f"local in {timezone}"
         offsets = local - elapsed
-    elif zoned.any() or utc:
+    elif zoned.any():
         elapsed = at
         zone = "local by the offset that is written"
         if not offsets.any():

@@ -30,6 +30,7 @@ class Power:
     decimal: Decimal
     columns: tuple[str, ...]  # each with its unit, as the report says
     warnings: tuple[str, ...]
+    counted: bool  # from readings of counters, which stand at the time of their rows
 
 
 def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, judged: bool = True) -> Power:
@@ -75,7 +76,7 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
     if missing:
         cells_are = "power cell is" if missing.total() == 1 else "power cells are"
         warnings.insert(0, f"{missing.total()} {cells_are} missing: {counted}")
-    return Power(total, decimal, tuple(shown), tuple(warnings))
+    return Power(total, decimal, tuple(shown), tuple(warnings), all(_COUNTER in how for how in shown))
 
 
 def _which_sign(clock: Clock, names: Sequence[str]) -> InputError:

@@ -8,6 +8,7 @@ Each step recognises what it needs, and an option of :class:`MeterOptions` says 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -29,6 +30,7 @@ from supervised.occupancy.meters.roles import Roles, find_label, find_time, left
 from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_across, days_of, history, is_history
 from supervised.occupancy.meters.text import read_text
 from supervised.occupancy.meters.times.dates import UnreadCellError, order_of
+from supervised.occupancy.meters.times.names import offset_of, says_ends
 from supervised.occupancy.meters.times.stamps import DAY, Stamps, read_stamps
 
 _EVEN, _CHANGE = 0.1, 0.5  # a step is typical within a tenth; a file written on change has few of them
@@ -63,7 +65,7 @@ def read_meter(path: str | os.PathLike[str], minutes: int, options: MeterOptions
     if is_history(grid):
         grid = history(grid, times[0], lambda g, name: _stamps(g, (name,), options)[1])
     grid, stamps, texts = _stamps(grid, times, options)
-    clock = in_order(grid, stamps, texts, _says_utc(times), options.timezone)
+    clock = in_order(grid, stamps, texts, offset_of(times), options.timezone)
     roles = _whole(clock, _roles(clock.grid, times, options), options)
     power = read_power(clock, roles.power, options)
     samples = _samples(clock, stamps, roles, power)
@@ -91,18 +93,15 @@ def _times(grid: Grid, options: MeterOptions) -> tuple[str, ...]:
     return find_time(grid, options.time_column)
 
 
-def _says_utc(times: Sequence[str]) -> bool:
-    return any("utc" in name.lower() or "gmt" in name.lower() for name in times)
-
-
 def _stamps(grid: Grid, times: Sequence[str], options: MeterOptions) -> tuple[Grid, Stamps, pl.Series]:
     """Times, and the rows that have one."""
     order = order_of(options.date_format) if options.date_format else None
+    short = bool(options.date_format) and not re.search("yyyy|YYYY|%Y", options.date_format or "")
     texts = grid.column(times[0])
     if len(times) == 2:
         texts = texts + " " + _clock_of(grid, times[1])
     try:
-        stamps = read_stamps(texts, order)
+        stamps = read_stamps(texts, order, short)
     except UnreadCellError as error:
         raise grid.error(str(error), error.row) from None
     if not stamps.dated:
@@ -176,9 +175,10 @@ def _samples(clock: Clock, stamps: Stamps, roles: Roles, power: Power) -> Sample
         hold = f"{longest / 3600:g} h at most"
         warnings.append(f"rows were written on change: a value is held until the next row, {hold}")
     notes = list(grid.notes)
-    if stamps.ends and len(steps):
-        elapsed = elapsed - float(np.median(steps))
-        notes.append("the day ends at 24:00, so times are taken for the ends of intervals")
+    if (stamps.ends or says_ends(roles.time)) and len(steps) and not power.counted:
+        elapsed = _begins(elapsed, float(np.median(steps)))
+        why = "the day ends at 24:00" if stamps.ends else f"{quote(roles.time[-1])} is an end by its name"
+        notes.append(f"{why}, so times are taken for the ends of intervals")
     return Samples(
         elapsed,
         power.watts,
@@ -188,6 +188,12 @@ def _samples(clock: Clock, stamps: Stamps, roles: Roles, power: Power) -> Sample
         _report(clock, stamps, roles, power, notes),
         tuple(warnings),
     )
+
+
+def _begins(ends: np.ndarray, typical: float) -> np.ndarray:
+    """Beginnings of intervals from their ends, which may be a minute or second early, as 0:59 is."""
+    early = -ends % typical
+    return ends - typical + (early[0] if early[0] in (1.0, 60.0) and (early == early[0]).all() else 0.0)
 
 
 def _longest(steps: np.ndarray, watts: np.ndarray, history: bool) -> float | None:

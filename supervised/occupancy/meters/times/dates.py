@@ -16,6 +16,7 @@ import polars as pl
 from bracket_env import InputError, quote
 
 Order = Literal["ymd", "dmy", "mdy"]
+ORDERS: tuple[Order, ...] = ("ymd", "dmy", "mdy")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -74,6 +75,19 @@ def days_of(
     if "era" in found.columns:
         year = 2018 + found["era"].replace("元", "1").cast(pl.Int64).to_numpy()
     return _since_1970(year, month, day), form
+
+
+def digits_of(cells: pl.Series, order: Order) -> np.ndarray | None:
+    """Seconds since 1970 ``(n,)`` of days and times in ten or twelve digits, such as 2401310030; None: not all are."""
+    digits = cells.str.zfill(10)  # a spreadsheet drops the first zero
+    if not bool(digits.str.contains(r"^\d{10}(?:\d{2})?$").all()):
+        return None
+    parts = [digits.str.slice(i, 2).str.zfill(2).cast(pl.Int64).to_numpy() for i in range(0, 12, 2)]
+    at = {letter: parts[order.index(letter)] for letter in "ymd"}
+    hour, minute, second = parts[3:]
+    days = _since_1970(2000 + at["y"], at["m"], at["d"])
+    good = np.isfinite(days) & (hour < 24) & (minute < 60) & (second < 60)
+    return days * 86400.0 + hour * 3600 + minute * 60 + second if good.all() else None
 
 
 def _since_1970(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,11 +16,14 @@ import numpy as np
 import polars as pl
 
 from bracket_env import quote
-from supervised.occupancy.meters.times.dates import Order, UnreadCellError, days_of, part
+from supervised.occupancy.meters.times.dates import ORDERS, Order, UnreadCellError, days_of, digits_of, part
 from supervised.occupancy.meters.times.forms import EPOCH, FORMS, HOURS, RANGE, TIME, kind_of
 
 DAY = 86400
 _ZONES = {"JST": 9 * 3600, "CET": 3600, "CEST": 7200}  # the others that are read are UTC
+_FARTHEST, _ZONES_OF_FILE = 14 * 3600, 3  # seconds from Greenwich, and offsets in one file
+_DIGITS = {"ymd": "yymmddHHMM", "dmy": "ddmmyyHHMM", "mdy": "mmddyyHHMM"}
+_AHEAD = 3 * 365.25 * DAY  # seconds: nobody has measured later than this from now
 _SHEET = re.compile(r"[2-6]\d{4}(\.\d+)?")
 
 
@@ -35,17 +39,21 @@ class Stamps:
     ends: bool  # the day ends at 24:00 and none begins at 0:00: a time is the end of what was measured
 
 
-def read_stamps(cells: pl.Series, order: Order | None = None) -> Stamps:
+def read_stamps(cells: pl.Series, order: Order | None = None, short: bool = False) -> Stamps:
     """Read a column of times.
 
     Args:
         cells: ``(n,)`` text; none is empty.
         order: of day, month and year; None: from the file.
+        short: the year has two digits, so that 2401310030 may be the day 24-01-31.
 
     Raises:
-        UnreadCellError: a cell that is no time, or the first of those that could be two.
+        UnreadCellError: a cell that is no time, seconds since 1970 that may be days, the first of times that could be
+            two, or an offset that no place has.
     """
-    cells = _begins(cells)
+    if order is not None and short and (seconds := digits_of(cells, order)) is not None:
+        return Stamps(seconds, np.full(len(cells), np.nan), _DIGITS[order], True, True, False)
+    whole, cells = cells, _begins(cells)
     if kind_of(cells) == "epoch" and not bool(cells.head(200).str.contains(HOURS).all()):
         return _epochs(cells)
     seconds, offsets = np.full((2, len(cells)), np.nan)
@@ -64,18 +72,35 @@ def read_stamps(cells: pl.Series, order: Order | None = None) -> Stamps:
     bad = np.flatnonzero(np.isnan(seconds))
     if len(bad):
         raise UnreadCellError(int(bad[0]), _no_time(str(cells[int(bad[0])])))
+    _check_offsets(cells, offsets)
+    shown += ["beginnings of ranges"] if cells is not whole else []
     return Stamps(seconds, offsets, " and ".join(dict.fromkeys(shown)), dated, timed, late and not starts)
 
 
+def _check_offsets(cells: pl.Series, offsets: np.ndarray) -> None:
+    """Offsets are those of a place: no zone is farther from Greenwich, and clocks change between two or three."""
+    known = offsets[np.isfinite(offsets)]
+    far = np.abs(offsets) > _FARTHEST
+    if far.any() or len(np.unique(known)) > _ZONES_OF_FILE:
+        row = int(np.argmax(far)) if far.any() else int(np.argmax(offsets != offsets[0]))
+        what = "ends in what is no time zone: is it a range of times? Keep its beginning only"
+        raise UnreadCellError(row, f"{quote(str(cells[row]))} {what}")
+
+
 def _begins(cells: pl.Series) -> pl.Series:
-    """The beginnings of ranges such as 0:00-0:30, which are no times with an offset: all of them last as long."""
+    """The beginnings of ranges such as 0:00-0:30, which are no times with an offset.
+
+    Ranges last equally long, or end at more times than a place has offsets, or at one that is none.
+    """
     if not bool(cells.head(5).str.contains(RANGE).all()) or not bool(cells.str.contains(RANGE).all()):
         return cells
     found = cells.str.extract_groups(RANGE).struct.unnest()
     begin, end = (part(found, h) * 60 + part(found, m) for h, m in (("H", "M"), ("H2", "M2")))
     lengths = (end - begin) % (DAY // 60)
     tilde = bool(cells.str.contains("[~〜]").all())
-    return found["from"] if tilde or (len(lengths) > 1 and (lengths == lengths[0]).all()) else cells
+    even = len(lengths) > 1 and bool((lengths == lengths[0]).all())
+    ends = bool((60 * end > _FARTHEST).any()) or len(np.unique(end)) > _ZONES_OF_FILE
+    return found["from"] if tilde or even or ends else cells
 
 
 def _no_time(text: str) -> str:
@@ -97,6 +122,14 @@ def _epochs(cells: pl.Series) -> Stamps:
     digits = cells.str.split(".").list.first().str.len_chars().to_numpy()
     scale = np.where(digits < 13, 1.0, 10.0 ** (digits - 10))
     seconds = cells.cast(pl.Float64).to_numpy() / scale
+    late = seconds > time.time() + _AHEAD
+    read = [order for order in ORDERS if digits_of(cells, order) is not None]
+    if late.any() or (read and len(cells) > 2):
+        row = int(np.argmax(late))
+        moment = np.datetime64(int(seconds[row]), "s").astype("datetime64[D]")
+        form = " or ".join(_DIGITS[order] for order in read or ORDERS[:1])
+        what = f"would be {moment} in seconds since 1970: is it a day and time? Say --date-format {form}"
+        raise UnreadCellError(row, f"{quote(str(cells[row]))} {what}")
     name = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}.get(int(digits[0]), "seconds")
     return Stamps(seconds, np.zeros(len(cells)), f"{name} since 1970", True, True, False)
 

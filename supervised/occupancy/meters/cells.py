@@ -21,6 +21,13 @@ _PRESENT = ("1", "true", "yes", "y", "t", "on", "home", "present", "occupied", "
             "在宅", "在室", "在", "有", "あり", "はい", "○", "〇")  # fmt: skip
 _ABSENT = ("0", "false", "no", "n", "f", "off", "away", "not_home", "absent", "unoccupied", "vacant", "empty", "out",
            "not home", "clear", "不在", "留守", "外出", "無", "なし", "いいえ", "×")  # fmt: skip
+_YES_NO = ("1", "0", "true", "false", "yes", "no", "y", "n", "t", "f", "on", "off", "detected", "clear", "有", "無",
+           "あり", "なし", "はい", "いいえ", "○", "〇", "×")  # fmt: skip
+_ABSENCE = re.compile(
+    r"(is|at)?[ _]?(absen(t|ce)|away|vacan(t|cy)|unoccupied|empty|not[ _]?(at[ _]?)?(home|present|occupied)|"
+    r"nobody([ _]?home)?|abwesen(d|heit)|不在(?!在)|留守|外出)[ _]?(flag|status|state|中|フラグ|状況|有無)?",
+    re.IGNORECASE,
+)
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _NUMERIC = re.compile(r"[+-]?[\d.,'’ ]*\d[\d.,'’ ]*(?:[eE][+-]?\d+)?")
 
@@ -64,6 +71,19 @@ def three_decimals(columns: list[pl.Series]) -> bool:
     return len(signed) > 0 and bool(signed.str.contains(r"^[+-]?[1-9]\d{0,2}\.\d{3}$").all())
 
 
+def comma_pair(rows: pl.Series) -> str | None:
+    """In rows of commas with an empty cell too many: the first number whose decimal sign may be a comma.
+
+    ``2024-01-01 00:00,1,780,`` may be 1 and 780 and nothing, or 1.78 and nothing.
+    """
+    if not bool(rows.str.contains(r"(?:^|,)\s*\d{1,5},\d+\s*,").all()) or bool(rows.str.contains(r"\d\.\d").any()):
+        return None
+    pairs = rows.str.extract(r"(?:^|,)\s*(\d{1,5},\d+)\s*,")
+    if bool(pairs.str.contains(r",[01]$").all()):
+        return None  # labels
+    return str(pairs[0])
+
+
 def read_numbers(cells: pl.Series, decimal: Decimal) -> tuple[np.ndarray, Counter[str]]:
     """Numbers ``(n,)``, nan where one is missing, and how often each mark stands for a missing one.
 
@@ -102,8 +122,17 @@ def read_numbers(cells: pl.Series, decimal: Decimal) -> tuple[np.ndarray, Counte
     return np.where(negative, np.nan, values), marks
 
 
-def read_labels(cells: pl.Series) -> np.ndarray:
+def says_absence(name: str) -> bool:
+    """Whether the name of a column of labels says that nobody is at home."""
+    return bool(_ABSENCE.fullmatch(name.rpartition(".")[2].strip()))
+
+
+def read_labels(cells: pl.Series, absence: bool = False) -> np.ndarray:
     """Labels ``(n,)`` int8: PRESENT, ABSENT or UNKNOWN.
+
+    Args:
+        cells: as they are written.
+        absence: a yes, such as 1, says that nobody is at home; words such as ``away`` say what they say.
 
     Raises:
         UnreadCellError: a cell that says none of them.
@@ -111,6 +140,9 @@ def read_labels(cells: pl.Series) -> np.ndarray:
     low = cells.str.to_lowercase().str.replace(r"^([01])\.0+$", "$1")
     known = [*((word, PRESENT) for word in _PRESENT), *((word, ABSENT) for word in _ABSENT)]
     known += [(word, UNKNOWN) for word in (*MISSING, "-1", "-1.0") if word not in _ABSENT]
+    if absence:
+        turned = {PRESENT: ABSENT, ABSENT: PRESENT, UNKNOWN: UNKNOWN}
+        known = [(word, turned[value] if word in _YES_NO else value) for word, value in known]
     words, values = zip(*known, strict=True)
     found = low.replace_strict(words, values, default=None, return_dtype=pl.Int8)
     if found.null_count():

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from bracket_env import InputError, quote
-from supervised.occupancy.meters.cells import is_number
+from supervised.occupancy.meters.cells import comma_pair, is_number
 from supervised.occupancy.meters.text import Text
 from supervised.occupancy.meters.times.forms import is_stamp
 from supervised.occupancy.meters.units import is_unit
@@ -254,6 +254,10 @@ def _even(text: Text, body: pl.DataFrame, layout: _Layout) -> pl.DataFrame:
     for extra in counted.filter(pl.col("count") > layout.columns)["count"].unique():
         spare = rf"(?:{sign}\s*){{{extra - layout.columns}}}$"
         trimmed = pl.col("text").str.replace(spare, "")
+        wide = counted.filter(pl.col("count") == extra)
+        if layout.separator == "," and layout.header and (pair := comma_pair(wide["text"])) is not None:
+            hint = f"is the comma of {pair} a decimal sign? Then quote the numbers, else end the header with a comma"
+            raise text.error(f"{extra} cells where the header has {layout.columns}: {hint}", int(wide["line"][0]))
         counted = counted.with_columns(pl.when(pl.col("count") == extra).then(trimmed).otherwise(pl.col("text")))
     wrong = counted.with_columns(count.alias("count")).filter(pl.col("count") != layout.columns)
     if len(wrong):

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 
 from bracket_env import InputError, quote
 from supervised.occupancy.meters.cells import Decimal, decimal_of, read_numbers, three_decimals
 from supervised.occupancy.meters.clock import Clock
-from supervised.occupancy.meters.options import MeterOptions
+from supervised.occupancy.meters.options import MeterOptions, UnitName
 from supervised.occupancy.meters.roles import is_energy, is_other
 from supervised.occupancy.meters.times.dates import UnreadCellError
-from supervised.occupancy.meters.units import SAID, Unit, is_counter, power_of_counter, unit_of, without_units
+from supervised.occupancy.meters.units import (
+    SAID,
+    Unit,
+    doubtful_factor,
+    is_counter,
+    is_unit,
+    power_of_counter,
+    unit_of,
+    units_of,
+    without_units,
+)
 
 _LOW, _HIGH = 10.0, 100_000.0  # watts: no home's mean is lower or higher
 _LEAST = 1.0  # even where a unit is named
 _SIGNS: dict[str, Decimal] = {"point": ".", "comma": ","}
+_UNIT_COLUMNS = (
+    "unit",
+    "units",
+    "uom",
+    "unit_of_measurement",
+    "unit of measurement",
+    "unit of measure",
+    "einheit",
+    "単位",
+)
 _COUNTER = "a counter, of which differences are taken"
 
 
@@ -54,7 +75,12 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
         except UnreadCellError as error:
             raise grid.error(str(error).replace("{}", quote(name)), error.row) from None
         missing += marks
-        unit = SAID[options.unit] if options.unit else unit_of_cells or unit_of(name) or _unit_beside(clock)
+        unit = _said(options.unit, name) if options.unit else unit_of_cells or unit_of(name)
+        if unit is None:
+            values, unit = _unit_beside(clock, name, values)
+        elif options.unit is None and unit_of_cells is None and (doubt := doubtful_factor(name)) is not None:
+            hint = "a factor or something else? Say the --unit that its numbers are in"
+            raise grid.text.error(f"is {quote(doubt)} in column {quote(name)} {hint}", grid.header)
         if unit is None and is_other(name):
             hint = "another quantity than power by its name: say --unit W if it is not"
             raise grid.text.error(f"column {quote(name)} is {hint}", grid.header)
@@ -77,6 +103,14 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
         cells_are = "power cell is" if missing.total() == 1 else "power cells are"
         warnings.insert(0, f"{missing.total()} {cells_are} missing: {counted}")
     return Power(total, decimal, tuple(shown), tuple(warnings), all(_COUNTER in how for how in shown))
+
+
+def _said(said: UnitName, name: str) -> Unit:
+    """The unit of ``--unit``, with the factor that a column's name puts before the same unit."""
+    unit, named = SAID[said], unit_of(name)
+    if named is None or named.name.rpartition(" ")[2] != unit.name:
+        return unit
+    return replace(unit, name=named.name, factor=named.factor)
 
 
 def _which_sign(clock: Clock, names: Sequence[str]) -> InputError:
@@ -165,12 +199,26 @@ def _watts(
     return energy * 3600 / max(typical, 1e-9), f"{unit.name} of each interval of {typical / 60:g} min", []
 
 
-def _unit_beside(clock: Clock) -> Unit | None:
-    """What a column of units says in every row."""
-    for name in clock.grid.names:
-        if name.lower() in ("unit", "units", "単位") and clock.grid.column(name).n_unique() == 1:
-            return unit_of(str(clock.grid.column(name)[0]))
-    return None
+def _unit_beside(clock: Clock, name: str, values: np.ndarray) -> tuple[np.ndarray, Unit | None]:
+    """Numbers in the unit that a column of units says, the first one where it says several."""
+    beside = next((n for n in clock.grid.names if n.lower() in _UNIT_COLUMNS), None)
+    if beside is None:
+        return values, None
+    cells = clock.grid.column(beside)
+    known = pl.Series(np.isfinite(values))
+    found = units_of(cells.filter(known))
+    units = [unit for unit in found.values() if unit is not None]
+    if not units and not any(is_unit(cell) for cell in found if cell):
+        return values, None  # the unit of something else, such as a flat
+    if len(units) < len(found) or len({unit.energy for unit in units}) > 1:
+        listed = ", ".join(map(quote, found))
+        raise clock.grid.text.error(
+            f"column {quote(beside)} says {listed} of {quote(name)}: they must be of one kind, or say --unit",
+            clock.grid.header,
+        )
+    factors = {cell: unit.factor / units[0].factor for cell, unit in found.items() if unit is not None}
+    row = cells.replace_strict(list(factors), list(factors.values()), default=1.0, return_dtype=pl.Float64)
+    return values * row.to_numpy(), units[0]
 
 
 def _mean(watts: np.ndarray) -> float:

@@ -20,13 +20,13 @@ import polars as pl
 from bracket_env import quote
 from supervised.occupancy.homes.record import UNKNOWN
 from supervised.occupancy.homes.resampling import Resampled, Samples, resample
-from supervised.occupancy.meters.cells import read_labels
+from supervised.occupancy.meters.cells import read_labels, says_absence
 from supervised.occupancy.meters.clock import Clock, check_zone, in_order
 from supervised.occupancy.meters.grid import Grid, read_grid
 from supervised.occupancy.meters.options import MeterOptions
 from supervised.occupancy.meters.parts import check_parts, find_power, grid_beside_solar, is_bare, is_part
 from supervised.occupancy.meters.power import Power, is_whole, read_power, same_among, sum_among
-from supervised.occupancy.meters.roles import Roles, find_label, find_time, left_out
+from supervised.occupancy.meters.roles import Roles, find_label, find_time, is_home_number, left_out
 from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_across, days_of, history, is_history
 from supervised.occupancy.meters.text import read_text
 from supervised.occupancy.meters.times.dates import UnreadCellError, order_of
@@ -134,9 +134,18 @@ def _roles(grid: Grid, times: tuple[str, ...], options: MeterOptions) -> Roles:
     if grid.shape == "days":
         return Roles(times, grid.names[2:], None, ())
     label = find_label(grid, options.occupancy_column)
+    if label in (options.power_columns or ()) and options.occupancy_column is None and not _is_label(grid, label):
+        label = None  # it is called home and holds the power of it
     taken = [*times, *([label] if label else [])]
     power = find_power(grid, options.power_columns, taken)
     return Roles(times, power, label, left_out(grid, [*taken, *power]))
+
+
+def _is_label(grid: Grid, name: str | None) -> bool:
+    try:
+        return name is not None and bool(len(read_labels(grid.column(name))))
+    except UnreadCellError:
+        return False
 
 
 def _whole(clock: Clock, roles: Roles, options: MeterOptions) -> Roles:
@@ -164,9 +173,16 @@ def _samples(clock: Clock, stamps: Stamps, roles: Roles, power: Power) -> Sample
     present = np.full(len(elapsed), UNKNOWN, np.int8)
     if roles.label is not None:
         try:
-            present = read_labels(grid.column(roles.label))
+            present = read_labels(grid.column(roles.label), says_absence(roles.label))
         except UnreadCellError as error:
             raise grid.error(f"{error} (another column is named with --occupancy-column)", error.row) from None
+        if len(np.unique(present[present != UNKNOWN])) == 1:
+            warnings.append(f"{quote(roles.label)} says the same in every row: does it say who is at home?")
+    warnings += [
+        f"{quote(name)} is {grid.column(name)[0]} in every row: not taken for labels (else --occupancy-column {name})"
+        for name in roles.left_out
+        if is_home_number(grid, name)
+    ]
     if grid_beside_solar(roles.power, roles.left_out):
         warnings.append("power from the grid is taken; what the home makes and uses itself is not in it")
     steps = np.diff(elapsed)
@@ -213,6 +229,7 @@ def _report(clock: Clock, stamps: Stamps, roles: Roles, power: Power, notes: Seq
     header = "without a header" if grid.header is None else f"header in line {grid.header}"
     time = " and ".join(map(quote, roles.time))
     label = f"labels {quote(roles.label)}" if roles.label else "no labels"
+    label += ", where yes is nobody" if roles.label and says_absence(roles.label) else ""
     rest = f"; left out: {', '.join(map(quote, roles.left_out[:8]))}" if roles.left_out else ""
     sign = quote(grid.separator) if len(grid.separator) == 1 else grid.separator
     return (

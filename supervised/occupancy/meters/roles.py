@@ -121,6 +121,12 @@ def is_other(name: str) -> bool:
     return unit_of(name) is None and (has(_OTHER, name) or has(EXPORT, name))
 
 
+def is_home_number(grid: Grid, name: str) -> bool:
+    """Whether a column called home holds the number of one and does not say who is in: the same in all rows."""
+    cells = grid.column(name).unique()
+    return name.lower() == "home" and len(cells) == 1 and str(cells[0]).isdigit()
+
+
 def find_label(grid: Grid, wanted: str | None) -> str | None:
     """The column of labels, if there is one.
 
@@ -135,6 +141,7 @@ def find_label(grid: Grid, wanted: str | None) -> str | None:
         last = name.rpartition(".")[2] if name.startswith(("binary_sensor.", "device_tracker.")) else name
         if _LABEL.fullmatch(last) or name.startswith("person."):
             found.append(name)
+    found = [name for name in found if not is_home_number(grid, name)]
     if len(found) > 1:
         listed = ", ".join(map(quote, found))
         raise grid.text.error(f"{listed} may each say who is at home: name one with --occupancy-column", grid.header)

@@ -124,7 +124,7 @@ def history(grid: Grid, time: str, read: Callable[[Grid, str], Stamps]) -> Grid:
     seconds = read(grid, time).seconds
     long = pl.DataFrame(
         {"seconds": seconds, "time": grid.column(time), "entity": grid.column("entity_id"), "line": grid.lines,
-         "state": grid.column("state")}
+         "state": _with_units(grid)}
     )  # fmt: skip
     first = long.group_by("seconds").agg(pl.col("time").first(), pl.col("line").min())
     wide = long.pivot(on="entity", index="seconds", values="state", aggregate_function="last")
@@ -136,6 +136,17 @@ def history(grid: Grid, time: str, read: Callable[[Grid, str], Stamps]) -> Grid:
     return replace(
         grid, names=(time, *names), cells=table, lines=wide["line"], notes=(*grid.notes, note), shape="history"
     )
+
+
+def _with_units(grid: Grid) -> pl.Series:
+    """States, with the unit of power or energy that stands beside them."""
+    states = grid.column("state")
+    if "unit_of_measurement" not in grid.names:
+        return states
+    units = grid.column("unit_of_measurement")
+    written = states + " " + units
+    measured = states.str.contains(r"^[+-]?\d") & units.str.contains(r"^[kKM]?[wW][hH]?$") & (states != "-1")
+    return pl.select(pl.when(measured).then(written).otherwise(states)).to_series()
 
 
 def day_of_file(grid: Grid) -> Grid | None:

@@ -17,7 +17,7 @@ from supervised.occupancy.meters.units import without_unit
 
 _TOTAL = re.compile(
     r"total|whole|all ?phases|mains?\b|aggregate|overall|global|house|household|building|\bhome\b|\ball|gesamt|cumul|"
-    r"合計|総|全体|主幹|積算|累積",
+    r"(?<![\d.])1\.8\.0|合計|総|全体|主幹|積算|累積",
     re.IGNORECASE,
 )
 _PART = re.compile(r"\bsub|(?<!all)(?<!all )phase|channel|circuit|分岐|回路|l[123]$", re.IGNORECASE)
@@ -81,6 +81,13 @@ def find_power(grid: Grid, wanted: Sequence[str] | None, taken: Sequence[str]) -
             grid.header,
         )
     watts = [name for name in found if not is_energy(name)]
+    whole = [name for name in found if is_energy(name) and _is_use(name)]
+    if watts and whole and all(has(_ROOM, name) for name in watts):
+        listed = ", ".join(map(quote, [*watts, *whole]))
+        raise grid.text.error(
+            f"of {listed} the last may be the home and the others parts of it: name one with --power-columns",
+            grid.header,
+        )
     return _of_one_home(grid, _once(watts or found))
 
 
@@ -135,11 +142,12 @@ def _differ_in_number(names: Sequence[str]) -> bool:
     """Whether names are the same but for a number, a letter or a tariff, and are not those of homes or years."""
     if any(has(_HOMES, name) for name in names):
         return False
-    if len({re.sub(r"[^\w+]|_", "", _numberless(name)) for name in names}) == 1:
-        return True
-    bare = [_LETTER.sub("", _TARIFF.sub("", _numberless(name))) for name in names]
-    words = [re.sub(r"[^\w+]|_", "", name) for name in bare]
-    return len(set(words)) == 1 and bool(re.search(r"\w", words[0]))
+    for pattern in (None, _TARIFF, _LETTER):
+        bare = [_numberless(name) for name in names]
+        words = {re.sub(r"[^\w+]|_", "", pattern.sub("", name) if pattern else name) for name in bare}
+        if len(words) == 1 and (pattern is not _LETTER or words != {""}):
+            return True
+    return False
 
 
 def _numberless(name: str) -> str:

@@ -44,6 +44,7 @@ def read(
         "time;+A (W);-A (W)",
         "time;P+ (W);P- (W)",
         "time;1.8.0 (W);2.8.0 (W)",
+        "time;1.8.0 (W);1.8.1 (W)",
         "time;Your usage (W);Similar homes (W)",
     ],
 )
@@ -61,6 +62,9 @@ def test_export_and_other_homes_are_left_out(heads: str, tmp_path: Path) -> None
         "time;House 1 (W);House 2 (W)",
         "time;Use 2023 (W);Use 2024 (W)",
         "time;L1 (W);L2 (W);Fridge (W)",
+        "time;Import (W);Grid (W)",
+        "time;Uptake (W);Release (W)",
+        "time;fridge_W;total_Wh",
         "time;energy p (W);energy e (W)",
     ],
 )
@@ -68,7 +72,7 @@ def test_columns_that_may_be_other_quantities_are_asked_for(heads: str, tmp_path
     with pytest.raises(InputError, match=f"'{heads.split(';')[1].split(' (')[0]}.*--power-columns") as raised:
         read(tmp_path, heads)
     assert "\n" not in str(raised.value)
-    named = read(tmp_path, heads, {"power_columns": tuple(heads.split(";")[1:3])})
+    named = read(tmp_path, heads, {"power_columns": tuple(heads.split(";")[1:3]), "unit": "W"})
     np.testing.assert_array_equal(named.record.watts, np.add(VALUES["a"], VALUES["b"]))
 
 
@@ -80,6 +84,11 @@ def test_columns_that_may_be_other_quantities_are_asked_for(heads: str, tmp_path
         "time;L1 (W);L2 (W)",
         "time;Import T1 (W);Import T2 (W)",
         "time;Import day (W);Import night (W)",
+        "time;day_W;night_W",
+        "time;HP (W);HC (W)",
+        "time;Total L1 (W);Total L2 (W)",
+        "time;Lights (W);Plugs (W)",
+        "time;sensor.phase_a_power;sensor.phase_b_power",
         "time;1.8.1 (W);1.8.2 (W)",
         "日時;リビング(W);エアコン(W)",
     ],

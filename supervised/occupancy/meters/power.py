@@ -12,6 +12,7 @@ import polars as pl
 from bracket_env import InputError, quote
 from supervised.occupancy.meters.cells import Decimal, decimal_of, read_numbers, three_decimals
 from supervised.occupancy.meters.clock import Clock
+from supervised.occupancy.meters.counters import Counted, interval_of, is_counter, is_reset, power_of_counter
 from supervised.occupancy.meters.options import MeterOptions, UnitName
 from supervised.occupancy.meters.roles import is_energy, is_other
 from supervised.occupancy.meters.times.dates import UnreadCellError
@@ -19,9 +20,7 @@ from supervised.occupancy.meters.units import (
     SAID,
     Unit,
     doubtful_factor,
-    is_counter,
     is_unit,
-    power_of_counter,
     unit_of,
     units_of,
     without_units,
@@ -98,11 +97,17 @@ def read_power(clock: Clock, names: Sequence[str], options: MeterOptions, *, jud
         if options.decimal is None and _mean(total) <= _HIGH / 1000 and three_decimals(list(cells)):
             raise _which_sign(clock, names)
         _check_home(clock, names, total, guessed, options.unit)
+    warnings += _too_high(total)
     counted = ", ".join(f"{quote(mark) if mark else 'empty'} {count}" for mark, count in missing.most_common(6))
     if missing:
         cells_are = "power cell is" if missing.total() == 1 else "power cells are"
         warnings.insert(0, f"{missing.total()} {cells_are} missing: {counted}")
     return Power(total, decimal, tuple(shown), tuple(warnings), all(_COUNTER in how for how in shown))
+
+
+def _too_high(watts: np.ndarray) -> list[str]:
+    high = int((watts > _HIGH).sum())
+    return [f"rows of more than 100 kW, which no home draws: {high}"] if high else []
 
 
 def _said(said: UnitName, name: str) -> Unit:
@@ -167,9 +172,8 @@ def _watts(
     clock: Clock, name: str, values: np.ndarray, unit: Unit | None, said: str | None
 ) -> tuple[np.ndarray, str, list[str]]:
     """Watts, the unit in words, and warnings."""
-    if (unit is None or not unit.energy) and said is None and is_counter(values):
-        hint = f"say --unit kWh-total if it is one, --unit {unit.name if unit else 'W'} if it is not"
-        raise clock.grid.text.error(f"column {quote(name)} only rises, as a counter does: {hint}", clock.grid.header)
+    if said is None:
+        _check_kind(clock, name, values, unit)
     if unit is None:
         return values, "W, which is not said (else --unit)", []
     if not unit.energy:
@@ -182,21 +186,36 @@ def _watts(
             f"column {quote(name)} only rises, in {len(values)} rows: {what}", clock.grid.header
         )
     if counter:
-        watts, falls = power_of_counter(energy, clock.elapsed)
-        again = (
-            [f"the counter {quote(name)} begins anew {falls} times: what was used there is unknown"] if falls else []
-        )
-        return watts, f"{unit.name}, {_COUNTER}", again
-    steps = np.diff(clock.elapsed)
-    typical = float(np.median(steps)) if len(steps) else 0.0
-    even = np.abs(steps / max(typical, 1e-9) - np.round(steps / max(typical, 1e-9))) < 0.02
-    if len(steps) and even.mean() < 0.95:
-        row = int(np.argmin(even)) + 1
-        raise clock.grid.error(
-            f"column {quote(name)} is energy of each interval, but intervals have many lengths: is it a counter "
-            "(--unit kWh-total) or power (--unit W)?", row
-        )  # fmt: skip
+        found = power_of_counter(energy, clock.elapsed)
+        return found.watts, f"{unit.name}, {_COUNTER}", _odd_readings(name, found)
+    typical = interval_of(clock.grid, clock.elapsed, name)
     return energy * 3600 / max(typical, 1e-9), f"{unit.name} of each interval of {typical / 60:g} min", []
+
+
+def _check_kind(clock: Clock, name: str, values: np.ndarray, unit: Unit | None) -> None:
+    """Numbers that no option explains are not those of a counter, as far as they show."""
+    energy = unit is not None and unit.energy
+    plain = unit.name.rpartition(" ")[2] if unit else "W"
+    total = f"{plain if energy else 'kWh'}-total"
+    counter = is_counter(values)
+    if not energy and counter:
+        hint = f"say --unit {total} if it is one, --unit {plain} if it is not"
+        raise clock.grid.text.error(f"column {quote(name)} only rises, as a counter does: {hint}", clock.grid.header)
+    if counter is False and is_reset(values):
+        other = "energy of each interval" if energy else "power"
+        hint = f"say --unit {total} if it is one, --unit {plain} if it is {other}"
+        what = "rises and falls to nearly 0, as a counter of each day does"
+        raise clock.grid.text.error(f"column {quote(name)} {what}: {hint}", clock.grid.header)
+
+
+def _odd_readings(name: str, found: Counted) -> list[str]:
+    """What a counter's readings leave unknown, in words."""
+    odd = (
+        (found.falls, f"the counter {quote(name)} begins anew {{}}: what was used there is unknown"),
+        (found.slips, f"the counter {quote(name)} slips and comes back: readings left out: {found.slips}"),
+        (found.leaps, f"the counter {quote(name)} leaps by more than 100 kW would use, {{}}: what was used is unknown"),
+    )
+    return [what.format("once" if count == 1 else f"{count} times") for count, what in odd if count]
 
 
 def _unit_beside(clock: Clock, name: str, values: np.ndarray) -> tuple[np.ndarray, Unit | None]:

@@ -1,7 +1,6 @@
 """Units: found in the names of columns, and what makes watts of them.
 
-Power in W, kW or MW is taken as it is. Energy in Wh, kWh or MWh is that of each interval, or a counter where it never
-falls: then the differences between its readings are what was used.
+Power in W, kW or MW is taken as it is. Energy in Wh, kWh or MWh is that of each interval, or a counter (counters.py).
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 _UNIT = re.compile(
@@ -38,8 +36,6 @@ _FACTOR = re.compile(  # before a unit: ×0.1kWh, (0.1kW)
     r"(?:(?P<sign>(?<![A-Za-z])[×x*]\s*)|(?P<bracket>[(\[]\s*))?(?<![\d.])(?P<number>\d+(?:\.\d+)?)\s*(?=[kKM]?[wW][hH]?(?![A-Za-z]))"
 )
 _FACTOR_BEHIND = re.compile(r"[kKM]?[wW][hH]?\s*[×x*]\s*\d[\d.]*|\d\s*/\s*\d+\s*[kKM]?[wW][hH]?(?![A-Za-z])")
-_RESETS = 0.05  # falls for each rise of a counter
-_SURE, _RISES = 24, 5  # readings, and rises among them, of what is surely one
 
 
 @dataclass(frozen=True)
@@ -124,30 +120,3 @@ def without_units(cells: pl.Series) -> tuple[pl.Series, Unit | None]:
 def units_of(cells: pl.Series) -> dict[str, Unit | None]:
     """What each of the cells of a column of units says."""
     return {str(cell): unit_of(str(cell)) for cell in cells.unique(maintain_order=True)}
-
-
-def is_counter(values: np.ndarray) -> bool | None:
-    """Whether energies are those of a counter, which rises but where it begins anew; None: too few to tell."""
-    known = values[np.isfinite(values)]
-    steps = np.diff(known)
-    rises, falls = int((steps > 0).sum()), int((steps < 0).sum())
-    if not rises or falls > _RESETS * rises:
-        return False
-    return True if len(known) >= _SURE and rises >= _RISES else None
-
-
-def power_of_counter(values: np.ndarray, elapsed: np.ndarray) -> tuple[np.ndarray, int]:
-    """Mean power ``(n,)`` from each reading to the next one, and how often the counter begins anew.
-
-    Args:
-        values: ``(n,)`` Wh, nan where a reading is missing.
-        elapsed: ``(n,)`` seconds, rising.
-    """
-    known = np.flatnonzero(np.isfinite(values))
-    power = np.full(len(values), np.nan)
-    used, time = np.diff(values[known]), np.diff(elapsed[known])
-    mean = np.where(used >= 0, used * 3600 / time, np.nan)
-    owner = np.searchsorted(known, np.arange(len(values)), side="right") - 1
-    inside = (owner >= 0) & (owner < len(mean))
-    power[inside] = mean[owner[inside]]
-    return power, int((used < 0).sum())

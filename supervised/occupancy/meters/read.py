@@ -30,10 +30,12 @@ from supervised.occupancy.meters.roles import Roles, find_label, find_time, is_h
 from supervised.occupancy.meters.shapes import PARTS, day_of_file, days_across, days_of, history, is_history
 from supervised.occupancy.meters.text import read_text
 from supervised.occupancy.meters.times.dates import UnreadCellError, order_of
+from supervised.occupancy.meters.times.forms import MIDNIGHT
 from supervised.occupancy.meters.times.names import offset_of, says_ends
 from supervised.occupancy.meters.times.stamps import DAY, Stamps, read_stamps
 
 _EVEN, _CHANGE = 0.1, 0.5  # a step is typical within a tenth; a file written on change has few of them
+_HOURS_OF_AUTUMN = 25  # in the day where the clocks go back
 _HELD, _HELD_STATE = 3600.0, DAY  # seconds that a value holds at most
 
 
@@ -99,7 +101,7 @@ def _stamps(grid: Grid, times: Sequence[str], options: MeterOptions) -> tuple[Gr
     short = bool(options.date_format) and not re.search("yyyy|YYYY|%Y", options.date_format or "")
     texts = grid.column(times[0])
     if len(times) == 2:
-        texts = texts + " " + _clock_of(grid, times[1])
+        texts = texts.str.replace(MIDNIGHT, "") + " " + _clock_of(grid, times[1])
     try:
         stamps = read_stamps(texts, order, short)
     except UnreadCellError as error:
@@ -119,6 +121,9 @@ def _clock_of(grid: Grid, name: str) -> pl.Series:
     if not bool(cells.str.contains(r"^\d{1,2}$").all()):
         return cells
     numbers = cells.cast(pl.Int64)
+    if numbers.max() == _HOURS_OF_AUTUMN:
+        what = "an hour of the day where clocks go back: write times with an offset, such as 01:00+02:00"
+        raise grid.error(f"25 in column {quote(name)} is {what}", int(numbers.arg_max() or 0))
     if name.lower() in ("コマ", "時限", "period", "interval", "slot", "hh") or int(numbers.max() or 0) > 24:  # type: ignore[arg-type]
         count = next((c for c in PARTS if c >= int(numbers.max() or 0)), 0)  # type: ignore[arg-type]
         if int(numbers.min() or 0) < 1 or not count:  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bracket_env import quote
 from bracket_env.words.suggestions import did_you_mean
 from supervised.occupancy.meters.grid import Grid
-from supervised.occupancy.meters.times.forms import kind_of
+from supervised.occupancy.meters.times.forms import is_midnight, kind_of
 from supervised.occupancy.meters.units import unit_of
 
 _TIME = re.compile(
@@ -89,7 +89,7 @@ def find_time(grid: Grid, wanted: str | None) -> tuple[str, ...]:
     if not candidates:
         return ()
     first = candidates[0]
-    if kinds[first] == "date":
+    if kinds[first] == "date" or is_midnight(grid.column(first)):
         beside = _time_of_day(grid, kinds)
         return (first, beside) if beside else (first,)
     if kinds[first] == "time" and wanted is None:
@@ -102,7 +102,9 @@ def _time_of_day(grid: Grid, kinds: Mapping[str, str]) -> str | None:
     numbered = [
         n
         for n in grid.names
-        if re.fullmatch(r"hour|hh|時|時間|時間帯|時刻|コマ|時限|period|interval|slot", n, re.IGNORECASE)
+        if re.fullmatch(
+            r"hour|hour[_ ]?end(?:ing)?|he|hh|時|時間|時間帯|時刻|コマ|時限|period|interval|slot", n, re.IGNORECASE
+        )
     ]
     whole = [n for n in numbered if bool(grid.column(n).str.contains(r"^\d{1,2}$").all())]
     digits = [n for n in grid.names if has(_TIME, n) and bool(grid.column(n).str.contains(r"^[0-2]\d[0-5]\d$").all())]

@@ -37,6 +37,7 @@ RANGE = (
 )
 TILDE = r"\s?[~〜]\s?\d{1,2}[:時]\d{2}.*$"
 EPOCH = r"^\d{9,10}(?:\.\d+)?$|^\d{13}$|^\d{16}$|^\d{19}$"
+MIDNIGHT = r"[T ]0?0:00(?::00(?:\.0+)?)?$"  # behind a spreadsheet's date
 _SAMPLE = 60  # cells
 _DAYS = [re.compile(form) for form in (*FORMS.values(), HOURS)]
 _EPOCHS, _CLOCKS = re.compile(EPOCH), re.compile(TIME)
@@ -51,6 +52,11 @@ def kind_of(cells: pl.Series) -> Literal["stamp", "date", "time", "epoch", "othe
     if 2 * len(days) > len(filled):
         return "stamp" if 2 * sum(found["H"] is not None for found in days) >= len(days) else "date"
     return "time" if 2 * sum(bool(_CLOCKS.match(cell)) for cell in filled) > len(filled) else "other"
+
+
+def is_midnight(cells: pl.Series) -> bool:
+    """Whether all cells are days at midnight, as a spreadsheet writes days."""
+    return len(cells) > 1 and bool(cells.str.contains(MIDNIGHT).all())
 
 
 def is_stamp(cell: str) -> bool:

@@ -10,7 +10,9 @@ _ZONE = re.compile(
     r"(?:\s*(?P<sign>[-+±])\s*(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?(?!\d))?"
 )
 _NOT = re.compile(r"(?<![a-z])(?:not|no|non|nicht|except|bst|ist|local)(?![a-z])")
-_END = re.compile(r"(?<![a-z])(?:end|ends|ended|ending|until|bis|fin)(?![a-z])|終了|(?:time|date|period|interval)end$")
+_END = re.compile(
+    r"(?<![a-z])(?:he|end|ends|ended|ending|until|bis|fin)(?![a-z])|終了|(?:time|date|period|interval)end$"
+)
 
 
 def _plain(name: str) -> str:

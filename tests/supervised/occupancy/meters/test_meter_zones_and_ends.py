@@ -135,3 +135,27 @@ def test_a_counter_is_read_at_the_end_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["Weekend time", "calendar time", "sending time", "time"])
 def test_other_names_say_no_end(name: str) -> None:
     assert not says_ends([name])
+
+
+def test_a_spreadsheet_s_date_at_midnight_takes_the_times_beside(tmp_path: Path) -> None:
+    columns = (stamps(HALF_HOURS, "%Y-%m-%d 00:00:00"), stamps(HALF_HOURS, "%H:%M:%S"), WATTS)
+    found = read(tmp_path, table(["Date", "Time", "power_W"], *columns))
+    assert differences(found.record, HALF_HOURS) == []
+
+
+@pytest.mark.parametrize("name", ["HE", "hour ending", "Hour Ending"])
+@pytest.mark.parametrize("begin", [0, 5])
+def test_numbers_of_hours_that_end(name: str, begin: int, tmp_path: Path) -> None:
+    hours = unlabelled(home(60, 0.75, f"2024-01-01T{begin:02d}:00"))
+    numbered = [begin + i + 1 for i in range(18)]
+    text = table(["date", name, "kW"], stamps(hours, "%Y-%m-%d"), numbered, numbers(hours.watts / 1000))
+    assert differences(read(tmp_path, text).record, hours) == []
+    with pytest.raises(InputError, match=r":19: 25 in column .*clocks go back.*offset"):
+        read(tmp_path, text.replace(f",{begin + 18},", ",25,"))
+
+
+def test_morning_and_afternoon_under_a_header_in_english(tmp_path: Path) -> None:
+    path = tmp_path / "home.csv"
+    halves = [s.replace("AM", "午前").replace("PM", "午後") for s in stamps(HALF_HOURS, "%Y/%m/%d %p %-I:%M")]
+    path.write_bytes(table(["timestamp", "power_W"], halves, WATTS).encode("cp932"))
+    assert differences(read_meter(path, 30).record, HALF_HOURS) == []

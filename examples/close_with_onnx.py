@@ -1,7 +1,7 @@
 """Close brackets with an exported model: onnxruntime and NumPy only, nothing of this project.
 
     python -m supervised.compress gru-1 --onnx gru.onnx
-    python examples/close_with_onnx.py gru.onnx '({【' '([]'
+    python examples/close_with_onnx.py gru.onnx '({【' '【()'
 
 The file says itself how it is run, in its metadata: which brackets there are, and whether the function in it reads one
 more token of each row and hands on its states (``step``) or reads all tokens so far (``prefix``).

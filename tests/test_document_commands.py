@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from typed_commands import quickly
+from typed_commands import quickly, quickly_script
 
 from supervised.occupancy.homes.simulator import simulate
 
@@ -134,6 +134,19 @@ def test_every_command_of_a_docstring_goes_well(workshop: Path, tmp_path: Path) 
     for path in CODE:
         for command in commands_of(docstrings(path)):
             type_in(tmp_path, command)
+
+
+@pytest.mark.slow
+def test_the_example_of_an_exported_model_goes_well(workshop: Path, tmp_path: Path) -> None:
+    """Its docstring says how the model is made and asked. The other examples are typed by test_examples.py."""
+    shutil.copytree(workshop, tmp_path, dirs_exist_ok=True)
+    example = ROOT / "examples" / "close_with_onnx.py"
+    text = ast.get_docstring(ast.parse(example.read_text("utf-8"))) or ""
+    for command in commands_of(text):
+        type_in(tmp_path, command)
+    [arguments] = re.findall(r"^ *python examples/close_with_onnx\.py (.*)$", text, re.MULTILINE)
+    answered = quickly_script(example, shlex.split(arguments), tmp_path).ok().splitlines()
+    assert len(answered) == len(shlex.split(arguments)) - 1
 
 
 def test_the_commands_of_the_pages_are_found() -> None:

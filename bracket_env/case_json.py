@@ -83,7 +83,7 @@ def _end_of_separator(text: str, position: int) -> int:
 
 def items(text: str, name: str, key: str | None = None) -> Iterator[tuple[str, Any]]:
     """Place and value of every item of a list: the whole text, or what an object has under ``key``."""
-    start = re.search(r"[\[{]", text).end()  # type: ignore[union-attr]
+    start = 1 + next(i for i, symbol in enumerate(text) if symbol in "[{")
     if key is not None:
         members = list(_values(text, start))
         position_of = {name: position for (_, name), (position, _) in zip(members[::2], members[1::2], strict=True)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -12,11 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
-from bracket_env import SETTINGS, Estimate, InputError, quote
+from bracket_env import SETTINGS, Estimate, quote
 from bracket_env.atomic import write_json
 from bracket_env.scores.report import percent
 from bracket_env.scores.tables import FittingTable, table
 from supervised.options.ranges import check_output, require
+from supervised.runs.files.on_disk import folders_in, size_and_age
 
 CONFIG, METRICS, BEST = "config.json", "metrics.jsonl", "best_model_metadata.json"
 HEADINGS = ("name", "kind", "arch", "task", "steps", "exact", "age", "size")
@@ -97,11 +97,7 @@ def runs_in(root: str) -> list[RunRow]:
     Raises:
         InputError: there is no such folder.
     """
-    try:
-        folders = [path for path in sorted(Path(root).iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    except OSError as error:
-        raise InputError(f"there are no runs in {root}: {error.strerror} (--runs-dir names another folder)") from None
-    return [read_run(folder) for folder in folders]
+    return [read_run(folder) for folder in folders_in(root, "runs", "--runs-dir names another folder")]
 
 
 def read_run(folder: Path) -> RunRow:
@@ -132,7 +128,7 @@ def read_run(folder: Path) -> RunRow:
         problems.append(f"{CONFIG}: no setting {quote(task)}")
     exact = best.get("exact", figures.get("exact"))
     steps = last.get("step", last.get("timesteps"))
-    size, changed = _on_disk(folder)
+    size, age = size_and_age(folder)
     options = config.get("options")
     planned = (options.get("steps") or options.get("total_timesteps")) if isinstance(options, dict) else None
     return RunRow(
@@ -144,7 +140,7 @@ def read_run(folder: Path) -> RunRow:
         task in SETTINGS and list(SETTINGS[task].pairs) != pairs,
         steps if isinstance(steps, int) else None,
         float(exact) if isinstance(exact, int | float) else None,
-        max(0.0, time.time() - changed),
+        age,
         size,
         "; ".join(problems) or None,
         planned if isinstance(planned, int) else None,
@@ -218,16 +214,3 @@ def _last_entry(path: Path, problems: list[str]) -> tuple[dict[str, Any], dict[s
     scored = [entry for entry in entries if isinstance(entry.get("exact"), int | float)]
     best = max(scored, key=lambda entry: float(entry["exact"]), default={})
     return (entries[-1] if entries else {}), best
-
-
-def _on_disk(folder: Path) -> tuple[int, float]:
-    """Bytes of a folder, and when something in it was changed last."""
-    size, changed = 0, 0.0
-    for path in [folder, *folder.rglob("*")]:
-        try:
-            found = path.lstat()
-        except OSError:  # gone since: a run that is being trained
-            continue
-        size += found.st_size if path.is_file() else 0
-        changed = max(changed, found.st_mtime)
-    return size, changed

@@ -74,23 +74,24 @@ def plot_slices(path: Path, study: optuna.Study, name: str) -> None:
         axes = figure.add_subplot(rows, _COLUMNS, index + 1)
         drawn = [trial for trial in trials if param in trial.params]
         distribution = drawn[-1].distributions[param]
+        assert isinstance(distribution, CategoricalDistribution | FloatDistribution | IntDistribution)
         xs: Sequence[Any] = [trial.params[param] for trial in drawn]
         if isinstance(distribution, CategoricalDistribution):
             choices = list(distribution.choices)
             xs = [choices.index(x) for x in xs]
             axes.set_xticks(range(len(choices)), [fill(str(choice), _LABEL) for choice in choices])
             axes.set_xlim(-0.5, len(choices) - 0.5)
-        elif distribution.log:  # type: ignore[attr-defined]
+        elif distribution.log:
             axes.set_xscale("log")
-            axes.set_xlim(distribution.low / 1.2, distribution.high * 1.2)  # type: ignore[attr-defined]
+            axes.set_xlim(distribution.low / 1.2, distribution.high * 1.2)
             if isinstance(distribution, IntDistribution):
                 axes.xaxis.set_major_locator(LogLocator(base=2))
                 axes.xaxis.set_major_formatter(ScalarFormatter())
                 axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
-            beside = (distribution.high - distribution.low) / 20  # type: ignore[attr-defined]
-            axes.set_xlim(distribution.low - beside, distribution.high + beside)  # type: ignore[attr-defined]
+            beside = (distribution.high - distribution.low) / 20
+            axes.set_xlim(distribution.low - beside, distribution.high + beside)
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=isinstance(distribution, IntDistribution)))
         axes.scatter(xs, [trial.values[0] for trial in drawn], color=_DOT, s=12)
         axes.set_ylim(low, high)

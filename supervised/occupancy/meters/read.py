@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -121,12 +122,13 @@ def _clock_of(grid: Grid, name: str) -> pl.Series:
     if not bool(cells.str.contains(r"^\d{1,2}$").all()):
         return cells
     numbers = cells.cast(pl.Int64)
-    if numbers.max() == _HOURS_OF_AUTUMN:
+    least, most = (cast("int | None", found) or 0 for found in (numbers.min(), numbers.max()))
+    if most == _HOURS_OF_AUTUMN:
         what = "an hour of the day where clocks go back: write times with an offset, such as 01:00+02:00"
         raise grid.error(f"25 in column {quote(name)} is {what}", int(numbers.arg_max() or 0))
-    if name.lower() in ("コマ", "時限", "period", "interval", "slot", "hh") or int(numbers.max() or 0) > 24:  # type: ignore[arg-type]
-        count = next((c for c in PARTS if c >= int(numbers.max() or 0)), 0)  # type: ignore[arg-type]
-        if int(numbers.min() or 0) < 1 or not count:  # type: ignore[arg-type]
+    if name.lower() in ("コマ", "時限", "period", "interval", "slot", "hh") or most > 24:
+        count = next((c for c in PARTS if c >= most), 0)
+        if least < 1 or not count:
             raise grid.error(f"column {quote(name)} numbers no parts of a day from 1")
         minutes = (numbers - 1) * (DAY // 60 // count)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from bracket_env import InputError
 from bracket_env.atomic import write_json
 from bracket_env.scores.tables import FittingTable, table
 from supervised.options.ranges import check_output
+from supervised.runs.files.on_disk import folders_in, size_and_age
 from supervised.study.storages.location import JOURNAL, SQLITE, URL_FILE, Location, find_location
 
 STATES = ("COMPLETE", "RUNNING", "PRUNED", "FAIL", "WAITING")
@@ -61,10 +61,7 @@ def show_studies(root: str, *, sort: str, connect: bool, json: str | None) -> No
         InputError: no such folder, a file that cannot be written.
     """
     check_output("json", json)
-    try:
-        folders = [path for path in sorted(Path(root).iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    except OSError as error:
-        raise InputError(f"there are no studies in {root}: {error.strerror} (--studies-dir names another)") from None
+    folders = folders_in(root, "studies", "--studies-dir names another")
     rows = sorted((read_study(folder, connect=connect) for folder in folders), key=_ORDERS[sort])
     if json is not None:
         write_json(json, {"studies": [asdict(row) for row in rows]})
@@ -93,10 +90,7 @@ def read_study(folder: Path, *, connect: bool = False) -> StudyRow:
         if (folder / URL_FILE).exists() and not storage:
             with suppress(OSError, UnicodeDecodeError):
                 storage = (folder / URL_FILE).read_text(encoding="utf-8").partition("://")[0]
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    changed = max([path.stat().st_mtime for path in [folder, *files]])
-    size = sum(path.stat().st_size for path in files)
-    age = max(0.0, time.time() - changed)
+    size, age = size_and_age(folder)
     return StudyRow(name=folder.name, storage=storage, age_s=age, bytes=size, problem=problem, **found)
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ncl_reward.rules.power_rules import POWER_RULES
     from ncl_reward.rules.rule import Rule, Slots, StatedRule
 
-# Read when torch is loaded. OpenMP's threads spin while they wait for each other, so beside one other busy process two
-# torch threads are some fifty times slower than one (benchmarks/busy_neighbour.py); asleep they lose nothing.
+# Read when torch is loaded. OpenMP's threads spin while they wait for each other, and beside a busy process that takes
+# the time of the one they wait for (benchmarks/busy_neighbour.py).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
